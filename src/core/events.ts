@@ -1,0 +1,27 @@
+/**
+ * What vial tells the operator: everything that was turned away, dropped, retried or failed.
+ *
+ * @module
+ */
+
+import type { StoreError } from '../errors.ts'
+import type { Rejection } from './seal.ts'
+
+/** A session is named by its fingerprint, which says nothing about its id. */
+export type SessionEvent =
+  /** A cookie was not honoured; the request got a fresh session. */
+  | { readonly type: 'rejected'; readonly reason: Rejection }
+  /** The session was ended while this request ran: its writes to `keys` were not stored. */
+  | { readonly type: 'gone'; readonly fingerprint: string; readonly keys: readonly string[] }
+  /** A nested change of `key` met its deletion by another request and was not stored. */
+  | { readonly type: 'dropped'; readonly fingerprint: string; readonly key: string }
+  /** This request read `key`, then wrote it; another request's write in between is lost. Use `update`. */
+  | { readonly type: 'overwritten'; readonly fingerprint: string; readonly key: string }
+  /** The commit met other writers and was rebased; `attempts` counts the last one, too. */
+  | { readonly type: 'retried'; readonly fingerprint: string; readonly attempts: number }
+  /** The store failed. With `onStoreFailure: 'anonymous'` the request went on without its session. */
+  | { readonly type: 'store-failed'; readonly error: StoreError }
+  /** The store had failed on load, so this request's writes to `keys` were not stored. */
+  | { readonly type: 'unsaved'; readonly keys: readonly string[] }
+
+export type OnEvent = (event: SessionEvent) => void

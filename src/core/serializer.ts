@@ -1,0 +1,32 @@
+/**
+ * The contract of a serializer: record ⇄ bytes. It cuts a record into its top-level entries without decoding them, so
+ * that what was not touched goes back byte for byte.
+ *
+ * @module
+ */
+
+import type { SerializationError } from '../errors.ts'
+
+/** The name of an entry. A key that is not a string rides along under a fresh symbol, invisible to the session. */
+export type EntryKey = string | symbol
+
+/** The entries of a record in order, each as it was written. What `E` is, only its serializer knows. */
+export type Entries<E = unknown> = Map<EntryKey, E>
+
+/** `E` is opaque: a slice of bytes for one format, a piece of text for another. */
+export interface Serializer<E = unknown> {
+  readonly name: string
+  /**
+   * Cuts a record without decoding its values. Undefined: these bytes are not such a record. Never throws, takes linear
+   * time and does not recurse. A key that occurs twice keeps its first place and its last value, as in Python.
+   */
+  split(bytes: Uint8Array): Entries<E> | undefined
+  /** Puts a record together; untouched entries come out verbatim. Sees all entries, as a format may frame them by each other. */
+  join(entries: Entries<E>): Uint8Array
+  /** Throws {@link SerializationError} on what the format cannot hold. The result shares nothing with `value`. */
+  encode(value: unknown): E
+  /** Gives a new value on each call. Throws {@link SerializationError} when the inside is damaged. */
+  decode(entry: E): unknown
+  /** Whether two entries are the same bytes. */
+  equal(a: E, b: E): boolean
+}

@@ -1,0 +1,109 @@
+/**
+ * The contract of a store: id → bytes until a deadline. A store holds opaque bytes and merges nothing; four conditional
+ * verbs are enough for a session that loses no update and stays logged out. Every numbered sentence has a case of the
+ * same number in `vial/testing`.
+ *
+ * Times are milliseconds since the epoch, from the caller's clock. Bytes and versions may be shared between caller and
+ * store: nobody changes them.
+ *
+ * @module
+ */
+
+/** Names the content that was read. Opaque to everybody but its store; for most stores simply the bytes. */
+export type Version = unknown
+
+/** What a store holds for one id. */
+export interface StoredRecord {
+  readonly bytes: Uint8Array
+  readonly version: Version
+  /** When the record ends. Absent: not known, which is not "never". */
+  readonly expiresAt?: number
+}
+
+/** What every verb takes. */
+export interface StoreOptions {
+  /** Stop waiting. It never means that the operation is undone. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReadOptions extends StoreOptions {
+  /** The caller needs `expiresAt`; a store to which it costs extra may leave it out otherwise. */
+  readonly deadline?: boolean
+}
+
+export type CreateResult =
+  | { readonly kind: 'created'; readonly version?: Version }
+  | { readonly kind: 'exists' }
+
+export type ReplaceResult =
+  | { readonly kind: 'replaced'; readonly version?: Version }
+  /** Somebody else wrote meanwhile; `current` when the newer record came for free. */
+  | { readonly kind: 'conflict'; readonly current?: StoredRecord }
+  | { readonly kind: 'gone' }
+
+export type DeleteResult = 'deleted' | 'conflict' | 'gone'
+
+/** Rejects only with a `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. */
+export interface Store {
+  /** For logs and tables, such as `redis`. */
+  readonly name: string
+  /** False: cannot compare and set, so concurrent writes may be lost and a logout undone. */
+  readonly atomic: boolean
+  /** The grain of deadlines in ms. A store rounds them up, never down [D1]. Absent: 1. */
+  readonly resolution?: number
+
+  /**
+   * Resolves to the newest state, never a replica's [R1]; to undefined for an id that is unknown [R2] or at its
+   * deadline [R3]. Gives back exactly the bytes that were written [R4], and with `deadline` when they end [R5].
+   */
+  read(id: string, options?: ReadOptions): Promise<StoredRecord | undefined>
+
+  /**
+   * Inserts, also over a record that is past its deadline [C1]; never overwrites a live one [C2]. Of many creates at
+   * once exactly one inserts [C3]. A deadline that is not in the future leaves nothing behind [C4].
+   */
+  create(
+    id: string,
+    bytes: Uint8Array,
+    expiresAt: number,
+    options?: StoreOptions,
+  ): Promise<CreateResult>
+
+  /**
+   * Replaces exactly the version that was read, data and deadline in one step [P1]; otherwise tells `conflict` and
+   * changes nothing [P2]. Never creates: an unknown, deleted or expired id is `gone` [P3]. Equal bytes count as
+   * replaced [P4]. A deadline that is not in the future ends the record [P5]. Of many replaces of one version exactly
+   * one succeeds [P6]. `version` may be absent where the backend tells none: read again before the next replace.
+   */
+  replace(
+    id: string,
+    bytes: Uint8Array,
+    expiresAt: number,
+    version: Version,
+    options?: StoreOptions,
+  ): Promise<ReplaceResult>
+
+  /**
+   * Moves the deadline, later or earlier [T1], and not the version [T2]; never creates, and resolves to false when the
+   * record is gone [T3]. A deadline that is not in the future ends the record [T4].
+   */
+  touch(id: string, expiresAt: number, options?: StoreOptions): Promise<boolean>
+
+  /**
+   * A postcondition: once it resolves without a version, the record is not there, whatever ran at the same time [X1].
+   * With a version it removes exactly that one, or tells `conflict` [X2]. An unknown id is `gone`, not an error [X3].
+   */
+  delete(id: string, version?: Version, options?: StoreOptions): Promise<DeleteResult>
+
+  /**
+   * Removes up to `limit` records past their deadline and resolves to their number [S1]; never a live one [S2].
+   * Absent: the backend does it by itself.
+   */
+  sweep?(options?: StoreOptions & { readonly limit?: number }): Promise<number>
+
+  /** Yields the ids of the live records, each once [L1]. Absent: the backend cannot tell. */
+  list?(options?: StoreOptions): AsyncIterable<string>
+
+  /** Ends what the store itself started, such as timers. A client that was handed in stays open. */
+  close?(): Promise<void>
+}

@@ -1,0 +1,118 @@
+/**
+ * Every error of this package, one class for each party who has to act. Tell them apart by `code`.
+ * No message holds a session id or a secret. What a stranger can send is never an error: see `Rejection`.
+ *
+ * @module
+ */
+
+const BRAND = Symbol.for('vial.error')
+
+/** The base of all errors of this package; `cause` is set when another error is behind it. */
+export abstract class SessionError extends Error {
+  abstract readonly code: string
+  /** Marks errors of every copy of this package that a program may have loaded. */
+  readonly [BRAND] = true
+}
+
+/** The developer acts: the configuration cannot work. Thrown when the program starts, never on a request. */
+export class ConfigError extends SessionError {
+  override readonly name = 'ConfigError'
+  readonly code = 'ERR_VIAL_CONFIG'
+}
+
+/** The developer acts: a call at the wrong moment, such as a write after the response headers left. */
+export class StateError extends SessionError {
+  override readonly name = 'StateError'
+  readonly code = 'ERR_VIAL_STATE'
+}
+
+/** The developer acts: a value cannot be stored, or a stored one is damaged. */
+export class SerializationError extends SessionError {
+  override readonly name = 'SerializationError'
+  readonly code = 'ERR_VIAL_SERIALIZATION'
+  /** The session key whose value it is; absent when the record as a whole is meant. */
+  readonly key: string | undefined
+
+  constructor(message: string, options: ErrorOptions & { readonly key?: string } = {}) {
+    super(message, options)
+    this.key = options.key
+  }
+}
+
+/** The developer acts: the session does not fit. Thrown by commit, before any header leaves. */
+export class TooLargeError extends SessionError {
+  override readonly name = 'TooLargeError'
+  readonly code = 'ERR_VIAL_TOO_LARGE'
+
+  /**
+   * @param size What the session takes, in bytes.
+   * @param limit What the cookie or the store holds, in bytes.
+   */
+  constructor(
+    message: string,
+    readonly size: number,
+    readonly limit: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** What is known of a store operation that failed: it did not happen, or it may have. */
+export type StoreOutcome = 'not-done' | 'unknown'
+
+/** The operator acts: the backend of the store failed or did not answer in time. */
+export class StoreError extends SessionError {
+  override readonly name = 'StoreError'
+  readonly code = 'ERR_VIAL_STORE'
+  /** The verb of the store contract, such as `replace`. */
+  readonly operation: string
+  /** After `unknown` the write may have happened, so nothing tries it again. */
+  readonly outcome: StoreOutcome
+  /** True when the same call may succeed later without a change to the program or the server's set-up. */
+  readonly retriable: boolean
+
+  constructor(
+    message: string,
+    options: ErrorOptions & {
+      readonly operation: string
+      readonly outcome: StoreOutcome
+      readonly retriable: boolean
+    },
+  ) {
+    super(message, options)
+    this.operation = options.operation
+    this.outcome = options.outcome
+    this.retriable = options.retriable
+  }
+}
+
+/**
+ * The application acts, by answering 409 or 503: other requests wrote the session faster than this one could until
+ * its deadline, or stored a value that this request's edit no longer fits. Nothing was stored.
+ */
+export class ConflictError extends SessionError {
+  override readonly name = 'ConflictError'
+  readonly code = 'ERR_VIAL_CONFLICT'
+  /** The session key whose edit no longer fits; absent when time ran out. */
+  readonly key: string | undefined
+
+  constructor(message: string, options: ErrorOptions & { readonly key?: string } = {}) {
+    super(message, options)
+    this.key = options.key
+  }
+}
+
+/** The codes of all errors. */
+export type SessionErrorCode =
+  | ConfigError['code']
+  | StateError['code']
+  | SerializationError['code']
+  | TooLargeError['code']
+  | StoreError['code']
+  | ConflictError['code']
+
+/** Tells an error of this package, also one from another copy of it. */
+export function isSessionError(error: unknown): error is SessionError {
+  return error instanceof Error && (error as Partial<SessionError>)[BRAND] === true
+}
