@@ -5,7 +5,7 @@
  * @module
  */
 
-const BRAND = Symbol.for('vial.error')
+const BRAND: unique symbol = Symbol.for('vial.error')
 
 /** The base of all errors of this package; `cause` is set when another error is behind it. */
 export abstract class SessionError extends Error {

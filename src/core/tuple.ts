@@ -5,7 +5,7 @@
  * @module
  */
 
-const TUPLE = Symbol.for('vial.tuple')
+const TUPLE: unique symbol = Symbol.for('vial.tuple')
 
 /** A frozen array that formats with tuples write as one. Methods such as `map` give ordinary arrays. */
 export type Tuple<Items extends readonly unknown[] = readonly unknown[]> = Items & {

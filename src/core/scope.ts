@@ -1,0 +1,78 @@
+/**
+ * One request's place for its session: loads at most once, when somebody asks, and commits at most once. An adapter
+ * makes one for each request; it costs nothing until the session is asked for.
+ *
+ * @module
+ */
+
+import type { HeaderPatch } from './headers.ts'
+import type { Session } from './session.ts'
+
+/** What became of a session at the end of its request. */
+export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
+
+/** What {@link Scope.commit} tells an adapter: merge `headers` into the response. */
+export interface Commit {
+  readonly outcome: CommitOutcome
+  readonly headers: HeaderPatch
+}
+
+/** The part of a `Sessions` that a scope needs. */
+export interface LifeCycle {
+  load(cookieHeader: string | null | undefined): Promise<Session>
+  commit(session: Session): Commit | Promise<Commit>
+}
+
+const NOTHING: Commit = { outcome: 'untouched', headers: [] }
+
+/** Extended by each adapter with where its framework keeps the `Cookie` header. */
+export abstract class Scope {
+  readonly #sessions: LifeCycle
+  #loading: Promise<Session> | undefined
+  #session: Session | undefined
+  #committed = false
+
+  constructor(sessions: LifeCycle) {
+    this.#sessions = sessions
+  }
+
+  /** The request's `Cookie` header, read when the session is first asked for. */
+  protected abstract cookieHeader(): string | null | undefined
+
+  /** Called once, just before the session is loaded for the first time, such as to watch the response. */
+  protected opening(): void {}
+
+  /** The loaded session; undefined before {@link load} has resolved. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Loads the session on the first call; all calls share one promise. */
+  load(): Promise<Session> {
+    this.#loading ??= this.#start()
+    return this.#loading
+  }
+
+  /**
+   * Stores what changed and gives the headers for the response. Synchronous when there is nothing to store, so that
+   * such a response need not be held. Throws or rejects with what prevented the commit; then the response must not
+   * claim success. A second call does nothing.
+   */
+  commit(): Commit | Promise<Commit> {
+    if (this.#committed || this.#loading === undefined) return NOTHING
+    this.#committed = true
+    if (this.#session !== undefined) return this.#sessions.commit(this.#session)
+    return this.#loading.then(
+      (session) => this.#sessions.commit(session),
+      // Whoever asked for the session has been told by the rejected load.
+      () => NOTHING,
+    )
+  }
+
+  async #start(): Promise<Session> {
+    if (!this.#committed) this.opening()
+    const session = await this.#sessions.load(this.cookieHeader())
+    this.#session = session
+    return session
+  }
+}
