@@ -6,7 +6,7 @@
  */
 
 import type { HeaderPatch } from './headers.ts'
-import type { Session } from './session.ts'
+import type { AnySession } from './session.ts'
 
 /** What became of a session at the end of its request. */
 export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
@@ -17,10 +17,17 @@ export interface Commit {
   readonly headers: HeaderPatch
 }
 
-/** The part of a `Sessions` that a scope needs. */
+/** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
-  load(cookieHeader: string | null | undefined): Promise<Session>
-  commit(session: Session): Commit | Promise<Commit>
+  /** Never rejects because of what the header holds. A read-only session refuses writes. */
+  load(cookieHeader: string | null | undefined, options?: { readonly readOnly?: boolean }): Promise<AnySession>
+  commit(session: AnySession): Commit | Promise<Commit>
+  /**
+   * Ties a request to its scope, so that `of(request)` finds it, and calls `next`: at once and with its result; with
+   * `eager` after the session was loaded, in a promise that rejects when loading fails. With `ambient` or `eager`, what
+   * runs inside `next` finds the scope without the request.
+   */
+  begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T>
 }
 
 const NOTHING: Commit = { outcome: 'untouched', headers: [] }
@@ -28,8 +35,8 @@ const NOTHING: Commit = { outcome: 'untouched', headers: [] }
 /** Extended by each adapter with where its framework keeps the `Cookie` header. */
 export abstract class Scope {
   readonly #sessions: LifeCycle
-  #loading: Promise<Session> | undefined
-  #session: Session | undefined
+  #loading: Promise<AnySession> | undefined
+  #session: AnySession | undefined
   #committed = false
 
   constructor(sessions: LifeCycle) {
@@ -42,13 +49,18 @@ export abstract class Scope {
   /** Called once, just before the session is loaded for the first time, such as to watch the response. */
   protected opening(): void {}
 
+  /** True when the headers have left: a session loaded then is read-only. */
+  protected get headersSent(): boolean {
+    return false
+  }
+
   /** The loaded session; undefined before {@link load} has resolved. */
-  get session(): Session | undefined {
+  get session(): AnySession | undefined {
     return this.#session
   }
 
   /** Loads the session on the first call; all calls share one promise. */
-  load(): Promise<Session> {
+  load(): Promise<AnySession> {
     this.#loading ??= this.#start()
     return this.#loading
   }
@@ -59,8 +71,9 @@ export abstract class Scope {
    * claim success. A second call does nothing.
    */
   commit(): Commit | Promise<Commit> {
-    if (this.#committed || this.#loading === undefined) return NOTHING
+    if (this.#committed) return NOTHING
     this.#committed = true
+    if (this.#loading === undefined) return NOTHING
     if (this.#session !== undefined) return this.#sessions.commit(this.#session)
     return this.#loading.then(
       (session) => this.#sessions.commit(session),
@@ -69,10 +82,10 @@ export abstract class Scope {
     )
   }
 
-  async #start(): Promise<Session> {
-    if (!this.#committed) this.opening()
-    const session = await this.#sessions.load(this.cookieHeader())
-    this.#session = session
-    return session
+  async #start(): Promise<AnySession> {
+    const readOnly = this.#committed || this.headersSent
+    if (!readOnly) this.opening()
+    this.#session = await this.#sessions.load(this.cookieHeader(), { readOnly })
+    return this.#session
   }
 }
