@@ -44,17 +44,18 @@ export class TooLargeError extends SessionError {
   override readonly name = 'TooLargeError'
   readonly code = 'ERR_VIAL_TOO_LARGE'
 
-  /**
-   * @param size What the session takes, in bytes.
-   * @param limit What the cookie or the store holds, in bytes.
-   */
+  /** What the session takes, in bytes. */
+  readonly size: number
+  /** What the cookie or the store holds, in bytes. */
+  readonly limit: number
+
   constructor(
     message: string,
-    readonly size: number,
-    readonly limit: number,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly size: number; readonly limit: number },
   ) {
     super(message, options)
+    this.size = options.size
+    this.limit = options.limit
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { HeaderPatch } from './headers.ts'
-import type { AnySession } from './session.ts'
+import type { AnySession } from './any-session.ts'
 
 /** What became of a session at the end of its request. */
 export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'

@@ -1,0 +1,28 @@
+/**
+ * The contract of a backing: where a session lives. Stored: the id is in the cookie, the record in a store. Sealed: the
+ * record itself is in the cookie.
+ *
+ * @module
+ */
+
+import type { Commit } from './scope.ts'
+import type { Rejection } from './seal.ts'
+import type { Origin, Work } from './work.ts'
+
+/** What a request's cookies led to. */
+export type Found =
+  | { readonly kind: 'record'; readonly origin: Origin }
+  | { readonly kind: 'rejected'; readonly reason: Rejection }
+
+export interface Backing {
+  /**
+   * Finds the record behind a cookie. What a visitor can send gives a rejection, never an error.
+   *
+   * @param values All values of the session's cookie, at least one.
+   */
+  find(values: readonly string[]): Found | Promise<Found>
+  /** Brings a session to its end: stores what changed and tells the headers. Synchronous when nothing is to be stored. */
+  commit(work: Work): Commit | Promise<Commit>
+  /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide who that is. */
+  claim?(work: Work, key: string): Promise<unknown>
+}

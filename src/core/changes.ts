@@ -1,0 +1,225 @@
+/**
+ * What a handler did to its session: per key an edit, never a snapshot of the whole. Commit rebases the edits onto the
+ * record as it is then (`rebase.ts`).
+ *
+ * @module
+ */
+
+import { isDeepStrictEqual } from 'node:util'
+import { SerializationError, StateError } from '../errors.ts'
+import type { Entries, EntryKey, Serializer } from './serializer.ts'
+
+/** An edit that depends on the value before it. It runs again when that was another one; undefined removes the key. */
+export type Operation = (value: unknown) => unknown
+
+/** Thrown by an {@link Operation} whose value is of another kind than it needs. */
+export class Misfit extends Error {}
+
+export type Edit =
+  /** Read at most. */
+  | { readonly kind: 'none' }
+  /** The value was replaced. */
+  | { readonly kind: 'put' }
+  /** The value that was read was changed inside. */
+  | { readonly kind: 'nested' }
+  | { readonly kind: 'remove' }
+  | { readonly kind: 'apply'; readonly operations: readonly Operation[] }
+
+/** One key as the handler left it. */
+export interface Cell {
+  /** The entry in the record that was read; undefined: there was none, or the handler cleared it away. */
+  readonly base: unknown
+  edit: Edit
+  /** The encoded value as last known here; undefined: no value. */
+  entry: unknown
+  /** The decoded value that the handler may hold on to; compared with `entry` when it counts. */
+  live: unknown
+  decoded: boolean
+  /** The handler saw the base value before its edit, so the edit may rest on it. */
+  read: boolean
+}
+
+const NONE: Edit = { kind: 'none' }
+const PUT: Edit = { kind: 'put' }
+const NESTED: Edit = { kind: 'nested' }
+const REMOVE: Edit = { kind: 'remove' }
+
+export class Changes {
+  readonly serializer: Serializer
+  /** The record that was read, as it was cut. Nobody changes it. */
+  readonly base: Entries
+  readonly #cells = new Map<string, Cell>()
+  #cleared = false
+
+  constructor(serializer: Serializer, base: Entries) {
+    this.serializer = serializer
+    this.base = base
+  }
+
+  /** Whether the handler emptied the session; edits made since then are in the cells. */
+  get cleared(): boolean {
+    return this.#cleared
+  }
+
+  /** Whether there is anything to store, nested changes of values that were handed out included. */
+  get modified(): boolean {
+    if (this.#cleared) return true
+    for (const [key, cell] of this.#cells) {
+      this.#settle(key, cell)
+      if (cell.edit !== NONE) return true
+    }
+    return false
+  }
+
+  /** The keys that were edited, with their cells, nested changes included. */
+  *edited(): Generator<readonly [key: string, cell: Cell]> {
+    for (const pair of this.#cells) {
+      this.#settle(pair[0], pair[1])
+      if (pair[1].edit !== NONE) yield pair
+    }
+  }
+
+  /** The keys that have a value now: those of the record in its order, then the new ones. */
+  keys(): string[] {
+    const keys: string[] = []
+    if (!this.#cleared) {
+      for (const key of this.base.keys()) if (isPresent(key) && this.has(key)) keys.push(key)
+    }
+    for (const [key, cell] of this.#cells) {
+      if (cell.base === undefined && cell.entry !== undefined) keys.push(key)
+    }
+    return keys
+  }
+
+  has(key: string): boolean {
+    const cell = this.#cells.get(key)
+    return cell === undefined ? !this.#cleared && this.base.has(key) : cell.entry !== undefined
+  }
+
+  /** The value, decoded once; the same object on each call, so that changes inside it are seen. */
+  get(key: string): unknown {
+    const cell = this.#cell(key)
+    if (cell.edit.kind !== 'put' && cell.edit.kind !== 'remove' && !this.#cleared) cell.read = true
+    if (cell.entry === undefined) return undefined
+    if (!cell.decoded) {
+      cell.live = this.#decode(key, cell.entry)
+      cell.decoded = true
+    }
+    return cell.live
+  }
+
+  /** A copy of the value as it is now; neither counts as read nor is watched for changes. */
+  peek(key: string): unknown {
+    const cell = this.#cell(key)
+    this.#settle(key, cell)
+    return cell.entry === undefined ? undefined : this.#decode(key, cell.entry)
+  }
+
+  /** Throws {@link SerializationError} at once when the value cannot be stored. */
+  put(key: string, value: unknown): void {
+    const entry = this.#encode(key, value)
+    const cell = this.#cell(key)
+    cell.edit = PUT
+    cell.entry = entry
+    cell.live = value
+    cell.decoded = true
+  }
+
+  /** False when there was no such key; then nothing is recorded. */
+  remove(key: string): boolean {
+    if (!this.has(key)) return false
+    const cell = this.#cell(key)
+    cell.edit = REMOVE
+    cell.entry = undefined
+    cell.live = undefined
+    cell.decoded = false
+    return true
+  }
+
+  /** Records an operation and runs it on the value here. Throws {@link StateError} when it does not fit that value. */
+  apply(key: string, operation: Operation): void {
+    const cell = this.#cell(key)
+    this.#settle(key, cell)
+    const entry = this.#run(key, cell.entry, operation)
+    if (cell.edit.kind === 'none' || cell.edit.kind === 'apply') {
+      // After `clear` there is no value that another request could have changed.
+      if (this.#cleared) cell.edit = entry === undefined ? NONE : PUT
+      else {
+        const before = cell.edit.kind === 'apply' ? cell.edit.operations : []
+        cell.edit = { kind: 'apply', operations: [...before, operation] }
+      }
+    } else if (entry === undefined) cell.edit = REMOVE
+    else if (cell.edit.kind === 'remove') cell.edit = PUT
+    cell.entry = entry
+    cell.live = undefined
+    cell.decoded = false
+  }
+
+  /** Forgets a key, its edits included: it was taken out of the record by other means. */
+  withdraw(key: string): void {
+    this.#cells.set(key, {
+      base: undefined,
+      edit: NONE,
+      entry: undefined,
+      live: undefined,
+      decoded: false,
+      read: false,
+    })
+  }
+
+  clear(): void {
+    this.#cleared = true
+    this.#cells.clear()
+  }
+
+  #cell(key: string): Cell {
+    let cell = this.#cells.get(key)
+    if (cell === undefined) {
+      const base = this.#cleared ? undefined : this.base.get(key)
+      cell = { base, edit: NONE, entry: base, live: undefined, decoded: false, read: false }
+      this.#cells.set(key, cell)
+    }
+    return cell
+  }
+
+  /** Notices that a value the handler holds was changed inside since `entry` was made. */
+  #settle(key: string, cell: Cell): void {
+    if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
+    if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live)) return
+    cell.entry = this.#encode(key, cell.live)
+    if (cell.edit.kind === 'none') cell.edit = NESTED
+    else if (cell.edit.kind === 'apply') cell.edit = cell.base === undefined ? PUT : NESTED
+  }
+
+  #run(key: string, entry: unknown, operation: Operation): unknown {
+    try {
+      const next = operation(entry === undefined ? undefined : this.#decode(key, entry))
+      return next === undefined ? undefined : this.#encode(key, next)
+    } catch (error) {
+      if (error instanceof Misfit) throw new StateError(`Session key '${key}': ${error.message}`)
+      throw error
+    }
+  }
+
+  #encode(key: string, value: unknown): unknown {
+    return named(key, () => this.serializer.encode(value))
+  }
+
+  #decode(key: string, entry: unknown): unknown {
+    return named(key, () => this.serializer.decode(entry))
+  }
+}
+
+/** Says in a serializer's error which key it is about. */
+export function named<T>(key: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof SerializationError) || error.key !== undefined) throw error
+    throw new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
+  }
+}
+
+function isPresent(key: EntryKey): key is string {
+  return typeof key === 'string'
+}

@@ -1,0 +1,38 @@
+/**
+ * Session ids: 256 random bits as 43 characters of base64url. The id is the credential, so a store sees only its
+ * SHA-256, and logs see only its fingerprint.
+ *
+ * @module
+ */
+
+import { createHash } from 'node:crypto'
+
+/** How a kind of session makes, checks and looks up its ids. */
+export interface IdScheme {
+  make(): string
+  /** Whether the text has the shape of such an id. What has not never reaches the store. */
+  valid(text: string): boolean
+  /** The id under which the store keeps the record. */
+  key(id: string): string
+}
+
+const SHAPE = /^[A-Za-z0-9_-]{43}$/
+
+/**
+ * The scheme of vial's own sessions.
+ *
+ * @param randomBytes The source of ids; it must be unpredictable.
+ * @param hashed Whether the store sees the SHA-256 of the id in place of the id.
+ */
+export function nativeIds(randomBytes: (size: number) => Uint8Array, hashed: boolean): IdScheme {
+  return {
+    make: () => Buffer.from(randomBytes(32)).toString('base64url'),
+    valid: (text) => SHAPE.test(text),
+    key: hashed ? (id) => createHash('sha256').update(id).digest('base64url') : (id) => id,
+  }
+}
+
+/** Names a session in logs: 12 hexadecimal digits that lead back neither to the id nor to the store's key. */
+export function fingerprint(id: string): string {
+  return createHash('sha256').update('vial fingerprint\0').update(id).digest('hex').slice(0, 12)
+}

@@ -1,0 +1,91 @@
+/**
+ * The rebase table: what becomes of each edit when the record is not, or no longer, the one that was read.
+ *
+ * | edit | record unchanged | the key was changed by another | the key is gone |
+ * |---|---|---|---|
+ * | put | write | write; `overwritten` when this request had read the key | write |
+ * | nested | write the whole value | the same, `overwritten` | drop, `dropped`: else a logout by removing a key is undone |
+ * | remove | remove | remove | nothing |
+ * | apply | the result of the call | run again on the new value | run again on nothing |
+ * | clear | drop every key | drop theirs, too | nothing |
+ *
+ * When the whole record is gone, every edit is dropped: an update never creates.
+ *
+ * @module
+ */
+
+import { ConflictError } from '../errors.ts'
+import { type Cell, type Changes, Misfit, named } from './changes.ts'
+import type { Entries, Serializer } from './serializer.ts'
+
+/** What happened to an edit that could not be carried over as it was meant. */
+export interface Report {
+  readonly type: 'overwritten' | 'dropped'
+  readonly key: string
+}
+
+export interface Rebased {
+  readonly entries: Entries
+  readonly reports: readonly Report[]
+}
+
+/**
+ * Gives the record that results when the changes are made to `onto`. Neither is changed, so it can be done again.
+ *
+ * @throws {ConflictError} When an operation does not fit the value that another request stored.
+ */
+export function rebase(changes: Changes, onto: Entries): Rebased {
+  const entries: Entries = changes.cleared ? new Map() : new Map(onto)
+  const reports: Report[] = []
+  for (const [key, cell] of changes.edited()) {
+    const theirs = changes.cleared ? undefined : onto.get(key)
+    const changed = onto !== changes.base && !same(changes.serializer, theirs, cell.base)
+    switch (cell.edit.kind) {
+      case 'put':
+        if (changed && cell.read) reports.push({ type: 'overwritten', key })
+        entries.set(key, cell.entry)
+        break
+      case 'nested':
+        if (changed) reports.push({ type: theirs === undefined ? 'dropped' : 'overwritten', key })
+        if (!changed || theirs !== undefined) entries.set(key, cell.entry)
+        break
+      case 'remove':
+        entries.delete(key)
+        break
+      case 'apply':
+        assign(entries, key, changed ? again(changes.serializer, key, cell, theirs) : cell.entry)
+        break
+      case 'none':
+        break
+    }
+  }
+  return { entries, reports }
+}
+
+function again(serializer: Serializer, key: string, cell: Cell, theirs: unknown): unknown {
+  if (cell.edit.kind !== 'apply') return cell.entry
+  return named(key, () => {
+    let value = theirs === undefined ? undefined : serializer.decode(theirs)
+    try {
+      for (const operation of cell.edit.kind === 'apply' ? cell.edit.operations : []) {
+        value = operation(value)
+      }
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error
+      throw new ConflictError(
+        `Session key '${key}': another request stored a value that this edit no longer fits. ${error.message}`,
+        { key, cause: error },
+      )
+    }
+    return value === undefined ? undefined : serializer.encode(value)
+  })
+}
+
+function assign(entries: Entries, key: string, entry: unknown): void {
+  if (entry === undefined) entries.delete(key)
+  else entries.set(key, entry)
+}
+
+function same(serializer: Serializer, a: unknown, b: unknown): boolean {
+  return a === undefined || b === undefined ? a === b : serializer.equal(a, b)
+}

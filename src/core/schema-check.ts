@@ -1,0 +1,68 @@
+/**
+ * Checks a loaded record against the `data` schema.
+ *
+ * @module
+ */
+
+import { ConfigError, SerializationError } from '../errors.ts'
+import { type AnySession, workOf } from './any-session.ts'
+import { isReserved } from './record.ts'
+import type { Schema } from './schema.ts'
+
+/** Gives a function that tells whether a loaded session is what the schema describes; without one every session is. */
+export function schemaCheck(
+  schema: Schema<object> | undefined,
+  onInvalid: 'fresh' | 'throw',
+): (session: AnySession) => boolean {
+  if (schema === undefined) return () => true
+  const standard = (schema as Partial<Schema<object>>)['~standard']
+  if (typeof standard?.validate !== 'function') {
+    throw new ConfigError(
+      '`data` is not a Standard Schema. Give an object schema of zod, valibot, arktype or another that implements it.',
+    )
+  }
+  const atStart = problemOf(standard, {})
+  if (atStart !== undefined) {
+    throw new ConfigError(
+      `\`data\` refuses an empty session, and every session begins empty: make each key optional. It says: ${atStart}`,
+    )
+  }
+  return (session) => {
+    const problem = problemIn(standard, session)
+    if (problem === undefined) return true
+    if (onInvalid === 'fresh') return false
+    throw new SerializationError(`The stored session is not what \`data\` describes: ${problem}`)
+  }
+}
+
+type Standard = Schema<object>['~standard']
+
+function problemIn(standard: Standard, session: AnySession): string | undefined {
+  const { changes } = workOf(session)
+  const data: Record<string, unknown> = {}
+  try {
+    for (const key of changes.keys()) {
+      // A copy: what the schema does to it is not the handler's change.
+      if (!isReserved(key)) define(data, key, changes.peek(key))
+    }
+  } catch (error) {
+    if (error instanceof SerializationError) return error.message
+    throw error
+  }
+  return problemOf(standard, data)
+}
+
+function problemOf(standard: Standard, data: object): string | undefined {
+  const result = standard.validate(data)
+  if (result instanceof Promise) {
+    // Nobody waits for it.
+    result.catch(() => undefined)
+    throw new ConfigError('`data` is an asynchronous schema. Leave out its asynchronous checks.')
+  }
+  return result.issues?.map((issue) => issue.message).join('; ')
+}
+
+/** `__proto__` is a key like any other. */
+function define(data: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(data, key, { value, enumerable: true, configurable: true, writable: true })
+}

@@ -1,0 +1,83 @@
+/**
+ * Sealed sessions: the record travels in the cookie. Such a session cannot be ended before its time, and of two
+ * responses at once the browser keeps the one that came last; use a store where that matters.
+ *
+ * @module
+ */
+
+import type { CookieWriter } from '../cookies/serialize.ts'
+import { UNTOUCHED, withCookie, withRemoval } from './answer.ts'
+import type { Backing, Found } from './backing.ts'
+import type { Expiry } from './expiry.ts'
+import { isPermanent, readMeta } from './record.ts'
+import type { Commit } from './scope.ts'
+import type { Rejection, Seal } from './seal.ts'
+import type { Serializer } from './serializer.ts'
+import type { Draft, Origin, Work } from './work.ts'
+
+export interface SealedConfig {
+  readonly seal: Seal
+  readonly serializer: Serializer
+  readonly cookie: CookieWriter
+  readonly expiry: Expiry
+  readonly now: () => number
+}
+
+export class SealedBacking implements Backing {
+  readonly #config: SealedConfig
+
+  constructor(config: SealedConfig) {
+    this.#config = config
+  }
+
+  find(values: readonly string[]): Found {
+    const found = new Set(values)
+    let origin: Origin | undefined
+    let reason: Rejection | undefined
+    for (const text of found) {
+      const opened = this.#open(text)
+      if (typeof opened === 'string') reason ??= opened
+      else if (origin !== undefined) return { kind: 'rejected', reason: 'ambiguous' }
+      else origin = opened
+    }
+    return origin === undefined
+      ? { kind: 'rejected', reason: reason ?? 'malformed' }
+      : { kind: 'record', origin }
+  }
+
+  commit(work: Work): Commit {
+    const { cookie, expiry, now: clock } = this.#config
+    const now = clock()
+    const { origin, meta } = work
+    if (!work.modified) {
+      return origin !== undefined && expiry.due(origin.expiresAt, meta.createdAt, now)
+        ? this.#seal(work, work.draft(origin.entries, now), now, 'touched')
+        : UNTOUCHED
+    }
+    const draft = work.draft(work.changes.base, now)
+    if (!draft.empty) return this.#seal(work, draft, now, 'saved')
+    const had = origin !== undefined || work.ended.length > 0
+    return had ? withRemoval('deleted', cookie) : UNTOUCHED
+  }
+
+  #open(text: string): Origin | Rejection {
+    const { seal, serializer, cookie, expiry, now: clock } = this.#config
+    const now = clock()
+    const opened = seal.open(text, now, cookie.name)
+    if (!opened.ok) return opened.reason
+    const entries = serializer.split(opened.bytes)
+    if (entries === undefined) return 'invalid'
+    const { createdAt } = readMeta(entries, serializer)
+    const expiresAt = expiry.deadline(createdAt ?? opened.sealedAt, opened.sealedAt ?? now)
+    return expiresAt <= now ? 'expired' : { id: '', entries, expiresAt }
+  }
+
+  #seal(work: Work, draft: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
+    const { seal, serializer, cookie, expiry } = this.#config
+    const bytes = serializer.join(draft.entries)
+    const value = seal.seal(bytes, now, cookie.name)
+    const permanent = isPermanent(draft.entries, work.serializer)
+    const life = expiry.deadline(draft.meta.createdAt, now) - now
+    return withCookie(outcome, cookie, value, permanent ? life : undefined)
+  }
+}

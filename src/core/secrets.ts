@@ -1,0 +1,164 @@
+/**
+ * The secrets that seals are made from: one or a list, where the first seals and all open. A secret that somebody could
+ * guess is refused when the program starts.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import process from 'node:process'
+import { ConfigError } from '../errors.ts'
+
+/** A secret, or a list for rotation: the first seals, all open. A text counts as its UTF-8 bytes. */
+export type Secret = string | Uint8Array | readonly (string | Uint8Array)[]
+
+/** What becomes of a secret that can be guessed: an error, or a warning where another program dictates the secret. */
+export interface SecretRules {
+  readonly weak: 'refuse' | 'warn'
+}
+
+/** What to do about a missing or weak secret, as one sentence for a message. */
+export const MAKE_A_SECRET: string = `Make one with \`node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"\` and keep it in the environment, not in the code.`
+const LEAST_BYTES = 32
+const LEAST_DISTINCT = 8
+
+/** Secrets out of documentation, tutorials and default configurations: whoever read those can forge a session. */
+const SAMPLES = [
+  // Flask, its tutorials, and what is built on it
+  'dev',
+  '_5#y2L"F4Q8z\n\xec]/',
+  String.raw`_5#y2L"F4Q8z\n\xec]/`,
+  'Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K',
+  String.raw`Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K`,
+  '\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8',
+  String.raw`\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8`,
+  'A0Zr98j/3yX R~XHH!jmN]LWX/,?RT',
+  '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
+  '5791628bb0b13ce0c676dfde280ba245',
+  'you-will-never-guess',
+  'hard to guess string',
+  'any random string',
+  'thisISaSECRET_1234',
+  '\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h',
+  String.raw`\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h`,
+  'TEST_NON_DEV_SECRET',
+  'USE_YOUR_OWN_SECURE_RANDOM_KEY',
+  'YOUR_OWN_RANDOM_GENERATED_SECRET_KEY',
+  'temporary_key',
+  // other frameworks
+  '09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7',
+  'keyboard cat',
+  'keyboardcat',
+  'shhhh, very secret',
+  'some secret hurr',
+  'im a newer secret',
+  'i like turtle',
+  'averylogphrasebiggerthanthirtytwochars',
+  '80d42cfb-1cd2-462c-8f17-e3237d9027e9',
+  'better-auth-secret-12345678901234567890',
+  'SomeRandomString',
+  's3cret',
+  's3cret1',
+  's3cr3t',
+  // what everybody types
+  'secret',
+  'secretkey',
+  'secret123',
+  'mysecret',
+  'mysecretkey',
+  'my-super-secret-key',
+  'session secret',
+  'notasecret',
+  'topsecret',
+  'development',
+  'test',
+  'testing',
+  'default',
+  'default_string',
+  'password',
+  'password123',
+  'foobar',
+  'abc123',
+  '12345',
+  '123456',
+]
+
+/** What samples that were written to be long enough have in common, such as iron-session's. */
+const PHRASES = [
+  'at least 32',
+  'minimum length of 32',
+  'min 32 char',
+  '32 characters',
+  'at least 256',
+  'your-256-bit',
+  'change me',
+  'change this',
+  'replace me',
+  'replace with',
+  'your secret',
+  'your session secret',
+  'your super secret',
+  'your random',
+  'super secret',
+  'this is a secret',
+  'django-insecure',
+]
+
+const plain = (text: string): string => text.toLowerCase().replace(/[\s_.:/-]/g, '')
+const samples = new Set(SAMPLES.map(plain))
+const phrases = PHRASES.map(plain)
+
+/**
+ * Gives the bytes of each secret; the first one seals.
+ *
+ * @param option The name of the option, for the message.
+ * @throws {ConfigError} When there is none, or one is weak: shorter than 32 bytes, fewer than 8 different bytes, or a
+ * published sample. With `weak: 'warn'` a weak one gives a process warning with code `VIAL_WEAK_SECRET` instead.
+ */
+export function secretKeys(
+  secret: Secret | undefined,
+  option: string,
+  rules: SecretRules,
+): Buffer[] {
+  // Not `instanceof`: a test runner's realm has its own Uint8Array.
+  const list = typeof secret === 'string' || ArrayBuffer.isView(secret) ? [secret] : secret
+  if (!Array.isArray(list) || list.length === 0) throw missing(option)
+  return list.map((one: unknown, index) => {
+    const name = list.length === 1 ? option : `${option}[${index}]`
+    const key = bytesOf(one, name)
+    const weakness = weaknessOf(one, key)
+    if (weakness !== undefined) {
+      const message = `${name} ${weakness}. ${MAKE_A_SECRET}`
+      if (rules.weak === 'refuse') throw new ConfigError(message)
+      process.emitWarning(message, { code: 'VIAL_WEAK_SECRET' })
+    }
+    return key
+  })
+}
+
+function bytesOf(secret: unknown, name: string): Buffer {
+  if (typeof secret === 'string' && secret !== '') return Buffer.from(secret, 'utf8')
+  if (secret === undefined || secret === null || secret === '') throw missing(name)
+  if (!ArrayBuffer.isView(secret)) throw new ConfigError(`${name} is neither text nor bytes. ${MAKE_A_SECRET}`)
+  if (secret.byteLength === 0) throw missing(name)
+  // A copy, so that the caller may wipe its own.
+  return Buffer.from(new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength))
+}
+
+function weaknessOf(secret: unknown, key: Buffer): string | undefined {
+  const text = plain(typeof secret === 'string' ? secret : key.toString('latin1'))
+  if (samples.has(text) || phrases.some((phrase) => text.includes(phrase))) {
+    return 'is a published sample, which anybody can try'
+  }
+  if (key.length < LEAST_BYTES) {
+    return `has ${key.length} bytes; at least ${LEAST_BYTES} are needed`
+  }
+  if (new Set(key).size < LEAST_DISTINCT) {
+    return `repeats fewer than ${LEAST_DISTINCT} different bytes`
+  }
+  return undefined
+}
+
+function missing(name: string): ConfigError {
+  return new ConfigError(`${name} is missing. ${MAKE_A_SECRET}`)
+}

@@ -1,0 +1,232 @@
+/**
+ * The life cycle: `load` turns a `Cookie` header into a session, `commit` brings it to its end and tells the response
+ * headers. Everything else here finds the session of a request.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { cookieValues } from '../cookies/parse.ts'
+import { isSessionError, StateError, StoreError } from '../errors.ts'
+import { UNTOUCHED } from './answer.ts'
+import { type AnySession, workOf } from './any-session.ts'
+import type { Backing } from './backing.ts'
+import type { OnEvent } from './events.ts'
+import { forward } from './forward.ts'
+import type { Commit, LifeCycle, Scope } from './scope.ts'
+import type { Rejection } from './seal.ts'
+import type { Serializer } from './serializer.ts'
+import type { Fields, Keys, Session, StoredSession } from './session.ts'
+import { Work } from './work.ts'
+
+/** The life cycle of one kind of session; made by `createSessions`. */
+export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
+  extends LifeCycle {
+  /**
+   * The session of a request that went through the adapter's middleware. Loads on the first call and only then.
+   *
+   * @param request What the framework hands to a handler: `c`, `req`, `ctx`, `request`, or the `Request`.
+   * @throws {StateError} When no middleware of these sessions has seen the request.
+   * @throws {StoreError} When the store fails, unless `onStoreFailure` says otherwise.
+   */
+  of(request: object): Promise<S>
+  /** The session of the request being served, without the request; needs `ambient` or `eager`. */
+  current(): Promise<S>
+  /**
+   * Loads from a `Cookie` header: for adapters, WebSocket upgrades and jobs. Never rejects because of what the header
+   * holds.
+   */
+  load(
+    cookieHeader: string | null | undefined,
+    options?: { readonly readOnly?: boolean },
+  ): Promise<S>
+  /** Stores what changed, and tells the headers for the response. Once for each session. */
+  commit(session: S): Commit | Promise<Commit>
+  /** Ends what the store itself started, such as timers. */
+  close(): Promise<void>
+}
+
+/** What sessions in a store can do besides. */
+export interface StoredSessions<Data extends object = Fields>
+  extends Sessions<Data, StoredSession<Data>> {
+  /** Takes a key out of the stored session, now; of any number of requests exactly one gets the value. */
+  claim<K extends Keys<Data>>(
+    session: StoredSession<Data>,
+    key: K,
+  ): Promise<Exclude<Data[K], undefined> | undefined>
+}
+
+/** What `eager` adds. */
+export interface Eager<S> {
+  /** The session of the request being served: ambient, synchronous, loaded before the handler. */
+  readonly session: S
+}
+
+/** The data of a `Sessions`. */
+export type InferData<T> = T extends Sessions<infer Data, infer _S> ? Data : never
+
+export interface LifeCycleConfig {
+  readonly backing: Backing
+  readonly cookieName: string
+  readonly serializer: Serializer
+  /** Whether every record gets our metadata, or only one that needs it. */
+  readonly metadata: boolean
+  readonly sessionClass: new (work: Work) => AnySession
+  /** Whether a record is what the `data` schema describes. */
+  readonly admits: (session: AnySession) => boolean
+  readonly onStoreFailure: 'reject' | 'anonymous'
+  readonly ambient: boolean
+  readonly eager: boolean
+  readonly emit: OnEvent
+  readonly close: () => Promise<void>
+}
+
+export class SessionLifeCycle implements LifeCycle {
+  readonly #config: LifeCycleConfig
+  /** Where a request carries its scope. A property, because a WeakMap costs microseconds per request. */
+  readonly #mark = Symbol('vial.scope')
+  /** Made only when it is asked for: on Node 20 its mere existence slows every `await` of the process. */
+  readonly #ambient: AsyncLocalStorage<Scope> | undefined
+  readonly session: AnySession | undefined
+
+  constructor(config: LifeCycleConfig) {
+    this.#config = config
+    this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
+    this.session = config.eager
+      ? forward<AnySession>(config.sessionClass.prototype as AnySession, () => this.#eager())
+      : undefined
+  }
+
+  async load(
+    cookieHeader: string | null | undefined,
+    options: { readonly readOnly?: boolean } = {},
+  ): Promise<AnySession> {
+    const session = (await this.#find(cookieHeader)) ?? this.#fresh()
+    if (options.readOnly === true) workOf(session).phase = 'read-only'
+    return session
+  }
+
+  commit(session: AnySession): Commit | Promise<Commit> {
+    const work = workOf(session)
+    if (work.phase === 'committed') throw new StateError('This session has been committed already.')
+    const readOnly = work.phase === 'read-only'
+    work.phase = 'committed'
+    if (readOnly) return UNTOUCHED
+    if (work.unsaved) return this.#unsaved(work)
+    const commit = this.#config.backing.commit(work)
+    return commit instanceof Promise ? this.#watched(commit) : commit
+  }
+
+  begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T> {
+    ;(request as Record<symbol, unknown>)[this.#mark] = scope
+    if (this.#ambient === undefined) return next()
+    if (!this.#config.eager) return this.#ambient.run(scope, next)
+    return scope.load().then(() => (this.#ambient as AsyncLocalStorage<Scope>).run(scope, next))
+  }
+
+  async of(request: object): Promise<AnySession> {
+    const scope = this.#scopeOf(request) ?? this.#ambient?.getStore()
+    if (scope !== undefined) return scope.load()
+    throw new StateError(
+      'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
+    )
+  }
+
+  async current(): Promise<AnySession> {
+    if (this.#ambient === undefined) {
+      throw new StateError('current() needs `ambient: true` in createSessions.')
+    }
+    const scope = this.#ambient.getStore()
+    if (scope !== undefined) return scope.load()
+    throw new StateError('No request is being served here: current() works inside a handler.')
+  }
+
+  async claim(session: AnySession, key: string): Promise<unknown> {
+    const work = workOf(session)
+    work.assertOpen()
+    if (this.#config.backing.claim === undefined) {
+      throw new StateError('claim() needs a store: a cookie cannot decide who came first.')
+    }
+    return this.#watched(this.#config.backing.claim(work, key))
+  }
+
+  close(): Promise<void> {
+    return this.#config.close()
+  }
+
+  /** The session behind the cookies; undefined: none, or one that is not honoured. */
+  async #find(cookieHeader: string | null | undefined): Promise<AnySession | undefined> {
+    const { backing, cookieName, serializer, metadata, sessionClass, admits } = this.#config
+    const values = cookieValues(cookieHeader, cookieName)
+    if (values.length === 0) return undefined
+    let found: Awaited<ReturnType<Backing['find']>>
+    try {
+      found = await backing.find(values)
+    } catch (error) {
+      return this.#withoutStore(error)
+    }
+    if (found.kind === 'rejected') return this.#rejected(found.reason)
+    const session = new sessionClass(new Work(serializer, metadata, found.origin))
+    return admits(session) ? session : this.#rejected('invalid')
+  }
+
+  #fresh(): AnySession {
+    const { serializer, metadata, sessionClass } = this.#config
+    return new sessionClass(new Work(serializer, metadata))
+  }
+
+  #rejected(reason: Rejection): undefined {
+    this.#config.emit({ type: 'rejected', reason })
+    return undefined
+  }
+
+  #withoutStore(error: unknown): AnySession {
+    if (!(error instanceof StoreError)) throw error
+    this.#config.emit({ type: 'store-failed', error })
+    if (this.#config.onStoreFailure === 'reject') throw error
+    const session = this.#fresh()
+    workOf(session).unsaved = true
+    return session
+  }
+
+  #unsaved(work: Work): Commit {
+    const keys = [...work.changes.edited()].map(([key]) => key)
+    if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
+    return UNTOUCHED
+  }
+
+  async #watched<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation
+    } catch (error) {
+      if (isSessionError(error) && error instanceof StoreError) {
+        this.#config.emit({ type: 'store-failed', error })
+      }
+      throw error
+    }
+  }
+
+  #eager(): AnySession {
+    const session = this.#ambient?.getStore()?.session
+    if (session !== undefined) return session
+    throw new StateError('No request is being served here: `session` works inside a handler.')
+  }
+
+  /** Frameworks wrap requests: the scope is on the object itself or on the one inside it. */
+  #scopeOf(request: object): Scope | undefined {
+    const { raw, req, request: inner } = request as { raw?: object; req?: object; request?: object }
+    return (
+      this.#on(request) ??
+      this.#on(raw) ??
+      this.#on(req) ??
+      this.#on((req as { raw?: object } | undefined)?.raw) ??
+      this.#on(inner)
+    )
+  }
+
+  #on(object: unknown): Scope | undefined {
+    return typeof object === 'object' && object !== null
+      ? (object as Record<symbol, Scope | undefined>)[this.#mark]
+      : undefined
+  }
+}

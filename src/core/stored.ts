@@ -1,0 +1,201 @@
+/**
+ * Stored sessions: the id is in the cookie, the record in a store. Commit is a rebase over compare-and-set, so no
+ * update is lost and an ended session stays ended.
+ *
+ * @module
+ */
+
+import type { CookieWriter } from '../cookies/serialize.ts'
+import { UNTOUCHED, withCookie, withoutCookie, withRemoval } from './answer.ts'
+import type { Backing, Found } from './backing.ts'
+import { named } from './changes.ts'
+import { Deadline } from './deadline.ts'
+import type { OnEvent } from './events.ts'
+import type { Expiry } from './expiry.ts'
+import { fingerprint, type IdScheme } from './ids.ts'
+import { Turns } from './queue.ts'
+import { isEmpty, PERMANENT, readMeta } from './record.ts'
+import type { Commit } from './scope.ts'
+import type { Seal } from './seal.ts'
+import type { Serializer } from './serializer.ts'
+import type { Store } from './store.ts'
+import type { Origin, Work } from './work.ts'
+import { type Known, Writing, type Written } from './writing.ts'
+
+/** More cookies of one name than this are not looked up: a visitor must not choose how much work we do. */
+const MOST_CANDIDATES = 4
+
+export interface StoredConfig {
+  readonly store: Store
+  readonly serializer: Serializer
+  readonly cookie: CookieWriter
+  readonly expiry: Expiry
+  readonly ids: IdScheme
+  /** Signs the id. Undefined: the cookie holds the id as it is. */
+  readonly seal: Seal | undefined
+  /** In ms; over all steps of one load or commit. */
+  readonly timeout: number
+  readonly now: () => number
+  /** Waits before another attempt. */
+  readonly backoff: (attempt: number) => Promise<void>
+  readonly emit: OnEvent
+}
+
+export class StoredBacking implements Backing {
+  readonly #config: StoredConfig
+  readonly #turns = new Turns<Known>()
+
+  constructor(config: StoredConfig) {
+    this.#config = config
+  }
+
+  async find(values: readonly string[]): Promise<Found> {
+    const { seal, ids, cookie, now } = this.#config
+    const candidates = new Set<string>()
+    let forged = false
+    for (const value of new Set(values)) {
+      if (seal === undefined) candidates.add(value)
+      else {
+        const opened = seal.open(value, now(), cookie.name)
+        if (opened.ok) candidates.add(Buffer.from(opened.bytes).toString('latin1'))
+        else if (opened.reason !== 'malformed') forged = true
+      }
+    }
+    const valid = [...candidates].filter((id) => ids.valid(id)).slice(0, MOST_CANDIDATES)
+    if (valid.length === 0) return { kind: 'rejected', reason: forged ? 'forged' : 'malformed' }
+    return this.#read(valid)
+  }
+
+  commit(work: Work): Commit | Promise<Commit> {
+    const { expiry, now } = this.#config
+    if (work.modified) return this.#end(work)
+    const { origin, meta } = work
+    return origin !== undefined && expiry.due(origin.expiresAt, meta.createdAt, now())
+      ? this.#touch(work, origin)
+      : UNTOUCHED
+  }
+
+  async claim(work: Work, key: string): Promise<unknown> {
+    const { origin } = work
+    if (origin === undefined) return undefined
+    const { serializer, ids, timeout } = this.#config
+    const deadline = new Deadline(timeout)
+    return this.#turns.take(ids.key(origin.id), deadline, async (known) => {
+      const writing = new Writing(this.#config, origin.id, deadline, known ?? origin)
+      let entry: unknown
+      let left = false
+      const written = await writing.run((onto) => {
+        entry = onto.get(key)
+        // Nothing to take: the record stays as it is.
+        if (entry === undefined) return undefined
+        const entries = new Map(onto)
+        entries.delete(key)
+        const meta = readMeta(onto, serializer)
+        left = isEmpty(entries, meta)
+        // Emptied or not, the record stays for this request's own writes; its commit removes an empty one.
+        return { entries, reports: [], meta, empty: false, permanent: false }
+      })
+      const taken = written.kind === 'written'
+      if (taken) work.claimed(key, left)
+      const value = taken ? named(key, () => serializer.decode(entry)) : undefined
+      return { result: value, known: written.known }
+    })
+  }
+
+  async #read(ids: readonly string[]): Promise<Found> {
+    const { store, serializer, expiry, now } = this.#config
+    const deadline = new Deadline(this.#config.timeout)
+    const found: Origin[] = []
+    for (const id of ids) {
+      const record = await deadline.run(
+        'read',
+        (options) => store.read(this.#config.ids.key(id), options),
+        expiry.idle !== undefined,
+      )
+      if (record === undefined) continue
+      const entries = serializer.split(record.bytes)
+      if (entries === undefined) return { kind: 'rejected', reason: 'invalid' }
+      if (expiry.outlived(readMeta(entries, serializer).createdAt, now())) {
+        return { kind: 'rejected', reason: 'expired' }
+      }
+      const { version, expiresAt } = record
+      found.push({ id, entries, version, ...(expiresAt !== undefined && { expiresAt }) })
+    }
+    const [origin] = found
+    if (origin === undefined) return { kind: 'rejected', reason: 'unknown' }
+    return found.length > 1
+      ? { kind: 'rejected', reason: 'ambiguous' }
+      : { kind: 'record', origin }
+  }
+
+  async #touch(work: Work, origin: Origin): Promise<Commit> {
+    const { store, expiry, ids, now } = this.#config
+    const deadline = new Deadline(this.#config.timeout)
+    const expiresAt = expiry.deadline(work.meta.createdAt, now())
+    const alive = await deadline.run('touch', (options) =>
+      store.touch(ids.key(origin.id), expiresAt, options),
+    )
+    if (!alive) return this.#gone(work, origin)
+    return work.changes.peek(PERMANENT) === true
+      ? this.#give('touched', origin.id, expiresAt)
+      : withoutCookie('touched')
+  }
+
+  async #end(work: Work): Promise<Commit> {
+    const { store, ids, cookie, now } = this.#config
+    const deadline = new Deadline(this.#config.timeout)
+    for (const ended of work.ended) {
+      await deadline.run('delete', (options) => store.delete(ids.key(ended.id), undefined, options))
+    }
+    const { origin } = work
+    if (origin !== undefined) return this.#change(work, origin, deadline)
+    const draft = work.draft(work.changes.base, now())
+    if (!draft.empty) {
+      const writing = new Writing(this.#config, undefined, deadline, undefined)
+      const written = await writing.create(draft)
+      return this.#give('saved', written.id, draft.permanent ? written.expiresAt : undefined)
+    }
+    return work.ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
+  }
+
+  /** Brings the changes of a session that has a record to the store. */
+  async #change(work: Work, origin: Origin, deadline: Deadline): Promise<Commit> {
+    const { ids, now, emit, expiry } = this.#config
+    const written = await this.#turns.take(ids.key(origin.id), deadline, async (known) => {
+      const writing = new Writing(this.#config, origin.id, deadline, known ?? origin)
+      const draft = (onto: Origin['entries']) => work.draft(onto, now())
+      const result: Written =
+        work.renewal === 'none'
+          ? await writing.run(draft)
+          : await writing.renew(draft, work.renewal === 'login')
+      return { result, known: result.known }
+    })
+    if (written.kind === 'gone') return this.#gone(work, origin)
+    const name = fingerprint(origin.id)
+    if (written.attempts > 1) emit({ type: 'retried', fingerprint: name, attempts: written.attempts })
+    if (written.kind === 'untouched') return UNTOUCHED
+    for (const report of written.reports) emit({ ...report, fingerprint: name })
+    if (written.kind === 'deleted') return withRemoval('deleted', this.#config.cookie)
+    const fresh = written.id !== origin.id
+    const moved = expiry.idle !== undefined && written.permanent
+    return fresh || moved || work.permanenceChanged
+      ? this.#give('saved', written.id, written.permanent ? written.expiresAt : undefined)
+      : withoutCookie('saved')
+  }
+
+  /**
+   * The session was ended while this request ran. The browser's cookie is left alone: another response may have given
+   * it a new one by now.
+   */
+  #gone(work: Work, origin: Origin): Commit {
+    const keys = [...work.changes.edited()].map(([key]) => key)
+    this.#config.emit({ type: 'gone', fingerprint: fingerprint(origin.id), keys })
+    return withoutCookie('gone')
+  }
+
+  #give(outcome: 'saved' | 'touched', id: string, expiresAt: number | undefined): Commit {
+    const { seal, cookie, now } = this.#config
+    const text = seal === undefined ? id : seal.seal(Buffer.from(id, 'latin1'), now(), cookie.name)
+    return withCookie(outcome, cookie, text, expiresAt === undefined ? undefined : expiresAt - now())
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * What the core knows of one session during one request: where it came from, what was done to it, what shall become of
+ * it. A `Session` is the handler's face of it; a backing brings it to its end.
+ *
+ * @module
+ */
+
+import { StateError } from '../errors.ts'
+import { Changes } from './changes.ts'
+import { type Rebased, rebase } from './rebase.ts'
+import { isEmpty, isPermanent, type Meta, PERMANENT, readMeta, writeMeta } from './record.ts'
+import type { Entries, Serializer } from './serializer.ts'
+import type { Version } from './store.ts'
+
+/** The record that a session was loaded from. */
+export interface Origin {
+  /** The session's id; empty where the record travels in the cookie. */
+  readonly id: string
+  readonly entries: Entries
+  /** Absent where nothing is compared, or where the store tells no version after a write. */
+  readonly version?: Version
+  /** When the record ends, in ms since the epoch. Absent: not known. */
+  readonly expiresAt?: number
+}
+
+/** A record that is ready to be written. */
+export interface Draft extends Rebased {
+  readonly meta: Meta
+  /** Nothing worth keeping is left. */
+  readonly empty: boolean
+  /** Its cookie outlives the browser. */
+  readonly permanent: boolean
+}
+
+export type Phase = 'open' | 'committed' | 'read-only'
+
+export class Work {
+  readonly serializer: Serializer
+  /** Whether every record gets our metadata, or only one that needs it. */
+  readonly #metadata: boolean
+  /** Undefined: a session that nothing is stored of yet. */
+  origin: Origin | undefined
+  changes: Changes
+  meta: Meta
+  phase: Phase = 'open'
+  /** The store failed on load: nothing of this session is stored. */
+  unsaved = false
+  renewal: 'none' | 'regenerate' | 'login' = 'none'
+  /** A claim took the last key of the record, so it has to go unless something is stored. */
+  emptied = false
+  /** Sessions that this request ended; their records have to go, whatever else happens. */
+  readonly ended: Origin[] = []
+
+  constructor(serializer: Serializer, metadata: boolean, origin?: Origin) {
+    this.serializer = serializer
+    this.#metadata = metadata
+    this.origin = origin
+    this.changes = new Changes(serializer, origin?.entries ?? new Map())
+    this.meta = origin === undefined ? {} : readMeta(origin.entries, serializer)
+  }
+
+  get modified(): boolean {
+    return (
+      this.emptied ||
+      this.ended.length > 0 ||
+      this.changes.modified ||
+      this.renewal === 'login' ||
+      (this.renewal === 'regenerate' && this.origin !== undefined)
+    )
+  }
+
+  /** Whether the cookie's life changes with this commit. */
+  get permanenceChanged(): boolean {
+    for (const [key] of this.changes.edited()) if (key === PERMANENT) return true
+    return this.changes.cleared
+  }
+
+  /** Throws {@link StateError} when it is too late for a change. */
+  assertOpen(): void {
+    if (this.phase !== 'open') {
+      throw new StateError(
+        'The response headers have left, so the session cannot change any more. Change it before the answer begins.',
+      )
+    }
+  }
+
+  clear(): void {
+    this.changes.clear()
+    this.meta = { ...(this.meta.createdAt !== undefined && { createdAt: this.meta.createdAt }) }
+    if (this.renewal === 'login') this.renewal = 'regenerate'
+  }
+
+  login(user: string): void {
+    this.meta = { user }
+    this.renewal = 'login'
+  }
+
+  destroy(): void {
+    if (this.origin !== undefined) this.ended.push(this.origin)
+    this.origin = undefined
+    this.changes = new Changes(this.serializer, new Map())
+    this.meta = {}
+    this.renewal = 'none'
+    this.emptied = false
+  }
+
+  /** Notes that a key was taken out of the record in the store. */
+  claimed(key: string, leftEmpty: boolean): void {
+    this.changes.withdraw(key)
+    this.emptied = leftEmpty
+  }
+
+  /** The record that results when this request's changes are made to `onto`. */
+  draft(onto: Entries, now: number): Draft {
+    const { entries, reports } = rebase(this.changes, onto)
+    const theirs = readMeta(onto, this.serializer)
+    const meta = this.#metaOnto(theirs, now)
+    if (this.changes.cleared || meta.createdAt !== theirs.createdAt || meta.user !== theirs.user) {
+      writeMeta(entries, this.serializer, meta)
+    }
+    return {
+      entries,
+      reports,
+      meta,
+      empty: isEmpty(entries, meta),
+      permanent: isPermanent(entries, this.serializer),
+    }
+  }
+
+  #metaOnto(theirs: Meta, now: number): Meta {
+    const user =
+      this.renewal === 'login' ? this.meta.user : this.changes.cleared ? undefined : theirs.user
+    // A login begins anew: it is the one moment at which the lifetime starts over.
+    const createdAt = this.renewal === 'login' ? now : (theirs.createdAt ?? this.#beginning(now))
+    return {
+      ...(createdAt !== undefined && { createdAt }),
+      ...(user !== undefined && { user }),
+    }
+  }
+
+  /** When a record without metadata began, as far as it is to be noted. */
+  #beginning(now: number): number | undefined {
+    return this.#metadata && this.origin === undefined ? now : undefined
+  }
+}

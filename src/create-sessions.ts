@@ -1,0 +1,213 @@
+/**
+ * Puts a life cycle together from its options: checks them, fills in the defaults, chooses the backing.
+ *
+ * @module
+ */
+
+import { randomBytes } from 'node:crypto'
+import process from 'node:process'
+import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
+import type { Backing } from './core/backing.ts'
+import { type Duration, milliseconds } from './core/duration.ts'
+import type { OnEvent, SessionEvent } from './core/events.ts'
+import { Expiry } from './core/expiry.ts'
+import { nativeIds } from './core/ids.ts'
+import { schemaCheck } from './core/schema-check.ts'
+import type { Schema } from './core/schema.ts'
+import { SealedBacking } from './core/sealed.ts'
+import type { Seal } from './core/seal.ts'
+import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
+import type { Serializer } from './core/serializer.ts'
+import { type Fields, Session, StoredSession } from './core/session.ts'
+import {
+  type Eager,
+  SessionLifeCycle,
+  type Sessions,
+  type StoredSessions,
+} from './core/sessions.ts'
+import type { Store } from './core/store.ts'
+import { StoredBacking } from './core/stored.ts'
+import { ConfigError } from './errors.ts'
+import { encrypted } from './seals/encrypted.ts'
+import { signed } from './seals/signed.ts'
+import { msgpack } from './serializers/msgpack.ts'
+
+/** What every kind of session takes. */
+export interface SessionsOptions<Data extends object = Fields> {
+  /** Types the data, and checks a record when it is loaded. Each key must be optional. It must be synchronous. */
+  readonly data?: Schema<Data>
+  /** When a record is not what `data` describes: a fresh session, or a {@link SerializationError}. @default 'fresh' */
+  readonly onInvalid?: 'fresh' | 'throw'
+  /** Longest life, whatever happens. @default '31d' */
+  readonly lifetime?: Duration
+  /**
+   * Longest pause between requests. The deadline moves when that gains 60 s or 5 % of `idle`, whichever is longer, but
+   * at least a quarter of it, so a session may end that much early and never late. @default none
+   */
+  readonly idle?: Duration
+  readonly cookie?: CookieOptions
+  /** Lets `current()` find the session without the request. It slows every `await` on Node 20. @default false */
+  readonly ambient?: boolean
+  /** Loads the session before each handler and offers it as `sessions.session`. @default false */
+  readonly eager?: boolean
+  /** The format of records. @default msgpack, as Flask-Session writes it */
+  readonly serializer?: Serializer
+  /** Everything that was turned away, dropped, retried or failed. What it throws becomes a process warning. */
+  readonly onEvent?: OnEvent
+  /** The clock, in ms since the epoch. @default Date.now */
+  readonly now?: () => number
+  /** The source of ids; it must be unpredictable. @default node:crypto's */
+  readonly randomBytes?: (size: number) => Uint8Array
+}
+
+/** Sessions with an id in the cookie and the record in a store. */
+export interface StoredOptions<Data extends object = Fields> extends SessionsOptions<Data> {
+  readonly store: Store
+  /** Signs the id, so that a made-up one never reaches the store. Absent: the id stands for itself; it has 256 random bits. */
+  readonly secret?: Secret | undefined
+  /** Signs the id in another format than that of `secret`. */
+  readonly seal?: Seal
+  /** Longest wait for the store, over all steps of one load or commit. @default '1s' */
+  readonly timeout?: Duration
+  /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
+  readonly onStoreFailure?: 'reject' | 'anonymous'
+  /** Lets the store see only the SHA-256 of an id. @default true */
+  readonly hashIds?: boolean
+}
+
+/** Sessions whose record travels in the cookie, encrypted. */
+export interface SealedOptions<Data extends object = Fields> extends SessionsOptions<Data> {
+  readonly store?: undefined
+  /** 32 random bytes or more; of a list, the first seals and all open. */
+  readonly secret?: Secret | undefined
+  /** Seals in another format; then `secret` is the seal's own. @default encrypted */
+  readonly seal?: Seal
+}
+
+/**
+ * Makes the life cycle of one kind of session. With a `store` the cookie holds an id; without one it holds the record.
+ *
+ * @throws {ConfigError} When the options cannot work, naming the fix. Nothing about the configuration fails later.
+ */
+export function createSessions<Data extends object = Fields>(
+  options: StoredOptions<Data> & { readonly eager: true },
+): StoredSessions<Data> & Eager<StoredSession<Data>>
+export function createSessions<Data extends object = Fields>(
+  options: SealedOptions<Data> & { readonly eager: true },
+): Sessions<Data> & Eager<Session<Data>>
+export function createSessions<Data extends object = Fields>(
+  options: StoredOptions<Data>,
+): StoredSessions<Data>
+export function createSessions<Data extends object = Fields>(
+  options: SealedOptions<Data>,
+): Sessions<Data>
+export function createSessions(options: StoredOptions | SealedOptions): unknown {
+  checkNames(options)
+  const cookie = cookieWriter(options.cookie)
+  const serializer = options.serializer ?? msgpack
+  const emit = safely(options.onEvent)
+  return new SessionLifeCycle({
+    backing: backingOf(options, cookie, serializer, emit),
+    cookieName: cookie.name,
+    serializer,
+    metadata: true,
+    sessionClass: options.store === undefined ? Session : StoredSession,
+    admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
+    onStoreFailure: (options.store && options.onStoreFailure) ?? 'reject',
+    ambient: options.ambient ?? false,
+    eager: options.eager ?? false,
+    emit,
+    close: async () => options.store?.close?.(),
+  })
+}
+
+function backingOf(
+  options: StoredOptions | SealedOptions,
+  cookie: ReturnType<typeof cookieWriter>,
+  serializer: Serializer,
+  emit: OnEvent,
+): Backing {
+  const { now = Date.now } = options
+  const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
+  const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')
+  const expiry = new Expiry(lifetime, idle)
+  const random = options.randomBytes ?? randomBytes
+  if (options.store === undefined) {
+    const seal = options.seal ?? encrypted({ secret: options.secret, randomBytes: random })
+    return new SealedBacking({ seal, serializer, cookie, expiry, now })
+  }
+  const { store, secret } = options
+  return new StoredBacking({
+    store,
+    serializer,
+    cookie,
+    expiry,
+    ids: nativeIds(random, options.hashIds ?? true),
+    seal: options.seal ?? (secret === undefined ? undefined : signed({ secret })),
+    timeout: milliseconds(options.timeout ?? '1s', 'timeout'),
+    now,
+    backoff,
+    emit,
+  })
+}
+
+/** Full jitter up to 20 ms: many writers of one session spread out, and one loser loses little time. */
+function backoff(attempt: number): Promise<void> {
+  const longest = Math.min(20, 2 ** attempt)
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * longest))
+}
+
+const NAMES: ReadonlySet<string> = new Set<keyof StoredOptions | keyof SealedOptions>([
+  'ambient',
+  'cookie',
+  'data',
+  'eager',
+  'hashIds',
+  'idle',
+  'lifetime',
+  'now',
+  'onEvent',
+  'onInvalid',
+  'onStoreFailure',
+  'randomBytes',
+  'seal',
+  'secret',
+  'serializer',
+  'store',
+  'timeout',
+])
+
+function checkNames(options: StoredOptions | SealedOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError('createSessions takes an object of options, such as `{ secret }`.')
+  }
+  for (const name of Object.keys(options)) {
+    if (NAMES.has(name)) continue
+    throw new ConfigError(`createSessions has no option '${name}'. It has ${[...NAMES].join(', ')}.`)
+  }
+  // What is named and undefined was most often meant to come from the environment, and must not change the kind of
+  // session by its absence.
+  for (const name of ['store', 'secret', 'seal'] as const) {
+    if (name in options && options[name] === undefined) {
+      throw new ConfigError(`\`${name}\` is undefined. Set it, or leave the option out.${name === 'secret' ? ` ${MAKE_A_SECRET}` : ''}`)
+    }
+  }
+  if (options.store === undefined && options.secret === undefined && options.seal === undefined) {
+    throw new ConfigError(`Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`)
+  }
+}
+
+/** An `onEvent` that throws must not turn what a stranger sent into a failed request. */
+function safely(onEvent: OnEvent | undefined): OnEvent {
+  if (onEvent === undefined) return () => {}
+  return (event: SessionEvent) => {
+    try {
+      onEvent(event)
+    } catch (error) {
+      process.emitWarning(`onEvent threw on '${event.type}': ${String(error)}`, {
+        code: 'VIAL_ON_EVENT',
+      })
+    }
+  }
+}
+

@@ -1,0 +1,47 @@
+/**
+ * vial: sessions for TypeScript servers.
+ *
+ * @module
+ */
+
+export type { CookieOptions } from './cookies/serialize.ts'
+export type { AnySession, Flash } from './core/any-session.ts'
+export type { Duration } from './core/duration.ts'
+export type { OnEvent, SessionEvent } from './core/events.ts'
+export { type HeaderPatch, mergeHeader, type PatchName } from './core/headers.ts'
+export type { Schema, SchemaResult } from './core/schema.ts'
+export { type Commit, type CommitOutcome, type LifeCycle, Scope } from './core/scope.ts'
+export type { Opened, Rejection, Seal } from './core/seal.ts'
+export type { Secret } from './core/secrets.ts'
+export type { Entries, EntryKey, Serializer } from './core/serializer.ts'
+export type { Fields, Keys, KeysOf, Session, StoredSession } from './core/session.ts'
+export type { Eager, InferData, Sessions, StoredSessions } from './core/sessions.ts'
+export type {
+  CreateResult,
+  DeleteResult,
+  ReadOptions,
+  ReplaceResult,
+  Store,
+  StoredRecord,
+  StoreOptions,
+  Version,
+} from './core/store.ts'
+export { isTuple, type Tuple, tuple } from './core/tuple.ts'
+export {
+  createSessions,
+  type SealedOptions,
+  type SessionsOptions,
+  type StoredOptions,
+} from './create-sessions.ts'
+export {
+  ConfigError,
+  ConflictError,
+  isSessionError,
+  SerializationError,
+  SessionError,
+  type SessionErrorCode,
+  StateError,
+  StoreError,
+  type StoreOutcome,
+  TooLargeError,
+} from './errors.ts'
