@@ -139,7 +139,8 @@ export function secretKeys(
 function bytesOf(secret: unknown, name: string): Buffer {
   if (typeof secret === 'string' && secret !== '') return Buffer.from(secret, 'utf8')
   if (secret === undefined || secret === null || secret === '') throw missing(name)
-  if (!ArrayBuffer.isView(secret)) throw new ConfigError(`${name} is neither text nor bytes. ${MAKE_A_SECRET}`)
+  if (!ArrayBuffer.isView(secret))
+    throw new ConfigError(`${name} is neither text nor bytes. ${MAKE_A_SECRET}`)
   if (secret.byteLength === 0) throw missing(name)
   // A copy, so that the caller may wipe its own.
   return Buffer.from(new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength))

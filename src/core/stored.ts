@@ -14,7 +14,7 @@ import type { OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { fingerprint, type IdScheme } from './ids.ts'
 import { Turns } from './queue.ts'
-import { isEmpty, PERMANENT, readMeta } from './record.ts'
+import { isEmpty, isPermanent, PERMANENT, readMeta } from './record.ts'
 import type { Commit } from './scope.ts'
 import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
@@ -178,7 +178,8 @@ export class StoredBacking implements Backing {
     if (written.kind === 'deleted') return withRemoval('deleted', this.#config.cookie)
     const fresh = written.id !== origin.id
     const moved = expiry.idle !== undefined && written.permanent
-    return fresh || moved || work.permanenceChanged
+    const changed = written.permanent !== isPermanent(origin.entries, work.serializer)
+    return fresh || moved || changed
       ? this.#give('saved', written.id, written.permanent ? written.expiresAt : undefined)
       : withoutCookie('saved')
   }

@@ -8,7 +8,7 @@
 import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
 import { type Rebased, rebase } from './rebase.ts'
-import { isEmpty, isPermanent, type Meta, PERMANENT, readMeta, writeMeta } from './record.ts'
+import { isEmpty, isPermanent, type Meta, readMeta, writeMeta } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Version } from './store.ts'
 
@@ -67,12 +67,6 @@ export class Work {
       this.renewal === 'login' ||
       (this.renewal === 'regenerate' && this.origin !== undefined)
     )
-  }
-
-  /** Whether the cookie's life changes with this commit. */
-  get permanenceChanged(): boolean {
-    for (const [key] of this.changes.edited()) if (key === PERMANENT) return true
-    return this.changes.cleared
   }
 
   /** Throws {@link StateError} when it is too late for a change. */
