@@ -12,7 +12,7 @@ function reference(header: string, name: string): string[] {
     const equals = pair.indexOf('=')
     if (equals === -1 || pair.slice(0, equals).replace(blanks, '') !== name) continue
     const value = pair.slice(equals + 1).replace(blanks, '')
-    const bare = value.length > 1 && /^"[^]*"$/.test(value) ? value.slice(1, -1) : value
+    const bare = value.length > 1 && /^".*"$/s.test(value) ? value.slice(1, -1) : value
     if (bare !== '') found.push(bare)
   }
   return found

@@ -211,14 +211,17 @@ describe('itsdangerous', () => {
     expect(seal.open(cookie, NOW, 'session')).toEqual(rejected('forged'))
   })
 
-  it('compresses when that saves two bytes at least, as Python does', () => {
-    const [saves1, saves2] = [11, 12].map((length) => Buffer.from(`{"k":"${'a'.repeat(length)}"}`))
-    expect(
-      [saves1, saves2].map((json) => (json?.length ?? 0) - deflateSync(json ?? '').length),
-    ).toEqual([1, 2])
-    expect(seal.seal(saves1 as Buffer, NOW, 'session')).toMatch(/^ey/)
-    expect(seal.seal(saves2 as Buffer, NOW, 'session')).toMatch(/^\.ey/i)
-  })
+  it.each([
+    [11, 1, 'e'],
+    [12, 2, '.e'],
+  ])(
+    'compresses only what that makes 2 bytes shorter, as Python does: %i letters',
+    (length, saved, start) => {
+      const json = Buffer.from(`{"k":"${'a'.repeat(length)}"}`)
+      expect(json.length - deflateSync(json).length).toBe(saved)
+      expect(seal.seal(json, NOW, 'session').startsWith(start)).toBe(true)
+    },
+  )
 
   it('counts ages in whole seconds, inclusive', () => {
     const own = itsdangerous({ secret: SECRET, maxAge: '1.9s' })

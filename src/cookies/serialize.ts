@@ -1,0 +1,175 @@
+/**
+ * The `Set-Cookie` response header: attributes are checked and joined once, when the program starts. Their order is
+ * Werkzeug's, so that a Flask profile gives the same header.
+ *
+ * @module
+ */
+
+import process from 'node:process'
+import { ConfigError, StateError, TooLargeError } from '../errors.ts'
+
+/** The attributes of the cookie. It is always `HttpOnly`. */
+export interface CookieOptions {
+  /** @default '__Host-session'; '__Secure-session' with a domain or path; 'session' over plain http */
+  readonly name?: string
+  /** Sends the cookie to this host and all below it. @default only the host that set it */
+  readonly domain?: string
+  /** @default '/' */
+  readonly path?: string
+  /** `'development'` allows plain http, and is refused where NODE_ENV is `production`. @default true */
+  readonly secure?: boolean | 'development'
+  /** @default 'lax' */
+  readonly sameSite?: 'lax' | 'strict' | 'none'
+  /** Keeps one cookie for each site that embeds this one. @default false */
+  readonly partitioned?: boolean
+}
+
+/** How long the browser keeps the cookie. Neither: until it closes. */
+export interface CookieLife {
+  /** In ms; becomes whole seconds, rounded down, at least 1 s and at most 400 days. */
+  readonly maxAge?: number
+  /** In ms since the epoch, for the `Expires` attribute that Flask sends instead. */
+  readonly expiresAt?: number
+}
+
+/** Makes `Set-Cookie` values for one cookie. */
+export interface CookieWriter {
+  readonly name: string
+  /**
+   * Gives the value that sets the cookie.
+   *
+   * @throws {TooLargeError} When name and value pass 4096 bytes: browsers drop such a cookie without a word.
+   * @throws {StateError} When the text is not what a seal gives; it could break the header.
+   */
+  set(value: string, life?: CookieLife): string
+  /** Gives the value that removes it. All attributes are repeated, as browsers ask for. */
+  remove(): string
+}
+
+/** RFC 6265bis, section 5.6: the longest cookie, and the longest attribute, in bytes. */
+const LIMIT = 4096
+const ATTRIBUTE_LIMIT = 1024
+/** RFC 6265bis, section 5.5: 400 days in seconds. */
+const LONGEST = 34_560_000
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const VALUE = /^[!#-+\--:<-[\]-~]+$/
+const PATH = /^\/[!-:<-~]*$/
+const HOST = /^(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/i
+const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' }
+
+/**
+ * Checks the attributes and joins them.
+ *
+ * @throws {ConfigError} When browsers would refuse such a cookie; the message names the fix.
+ */
+export function cookieWriter(options: CookieOptions = {}): CookieWriter {
+  const { path = '/', sameSite = 'lax', partitioned = false } = options
+  const secure = isSecure(options.secure)
+  const domain = options.domain?.replace(/^\./, '')
+  checkPath(path)
+  checkDomain(domain)
+  if (!Object.hasOwn(SAME_SITE, sameSite)) {
+    throw new ConfigError("cookie.sameSite is not known. Give 'lax', 'strict' or 'none'.")
+  }
+  const hostOnly = domain === undefined && path === '/'
+  const name = options.name ?? defaultName(secure, hostOnly)
+  checkName(name, secure, hostOnly)
+  if (sameSite === 'none' && !secure) {
+    throw new ConfigError("cookie.sameSite 'none' needs `secure: true`: browsers drop the cookie.")
+  }
+  if (partitioned && !secure) {
+    throw new ConfigError('cookie.partitioned needs `secure: true`: browsers drop the cookie.')
+  }
+
+  const head = domain === undefined ? '' : `; Domain=${domain}`
+  const tail =
+    `${secure ? '; Secure' : ''}; HttpOnly; Path=${path}` +
+    `; SameSite=${SAME_SITE[sameSite]}${partitioned ? '; Partitioned' : ''}`
+  const removal = `${name}=${head}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${tail}`
+
+  return {
+    name,
+
+    set(value, life = {}) {
+      const size = name.length + value.length
+      if (size > LIMIT) {
+        throw new TooLargeError(
+          `The session takes ${size} bytes as a cookie, and browsers keep ${LIMIT}. A \`store\` keeps the record elsewhere and only an id in the cookie.`,
+          { size, limit: LIMIT },
+        )
+      }
+      if (!VALUE.test(value)) {
+        throw new StateError(
+          'The seal gave text that a cookie cannot hold. Use only A-Z a-z 0-9 - _ and dots.',
+        )
+      }
+      const { maxAge, expiresAt } = life
+      const expires =
+        expiresAt === undefined ? '' : `; Expires=${new Date(expiresAt).toUTCString()}`
+      const age = maxAge === undefined ? '' : `; Max-Age=${seconds(maxAge)}`
+      return `${name}=${value}${head}${expires}${age}${tail}`
+    },
+
+    remove() {
+      return removal
+    },
+  }
+}
+
+function seconds(length: number): number {
+  return Math.min(LONGEST, Math.max(1, Math.floor(length / 1000) || 1))
+}
+
+function isSecure(secure: CookieOptions['secure'] = true): boolean {
+  if (typeof secure === 'boolean') return secure
+  if (secure !== 'development') {
+    throw new ConfigError("cookie.secure is not known. Give true, false or 'development'.")
+  }
+  if (process.env['NODE_ENV'] === 'production') {
+    throw new ConfigError(
+      "cookie.secure is 'development' while NODE_ENV is 'production'. Leave it out and serve https, or say `secure: false`.",
+    )
+  }
+  return false
+}
+
+function defaultName(secure: boolean, hostOnly: boolean): string {
+  if (!secure) return 'session'
+  return hostOnly ? '__Host-session' : '__Secure-session'
+}
+
+function checkName(name: string, secure: boolean, hostOnly: boolean): void {
+  if (!TOKEN.test(name)) {
+    throw new ConfigError(
+      'cookie.name is not a cookie name. Use letters, digits, - and _, such as `__Host-session`.',
+    )
+  }
+  // Browsers take the prefix in any letter case.
+  const prefix = /^__(?:host|secure|http)-/i.exec(name)?.[0]
+  if (prefix === undefined) return
+  if (!secure) {
+    throw new ConfigError(
+      `cookie.name starts with ${prefix}, which needs \`secure: true\`. Name it 'session' over plain http.`,
+    )
+  }
+  if (prefix.toLowerCase() === '__host-' && !hostOnly) {
+    throw new ConfigError(
+      `cookie.name starts with ${prefix}, which allows no domain and no path but '/'. Leave those out, or start it with __Secure-.`,
+    )
+  }
+}
+
+function checkPath(path: string): void {
+  if (PATH.test(path) && path.length <= ATTRIBUTE_LIMIT) return
+  throw new ConfigError(
+    "cookie.path is not a path. Start it with '/', percent-encode all but visible ASCII, and leave out ';'.",
+  )
+}
+
+function checkDomain(domain: string | undefined): void {
+  if (domain === undefined || (HOST.test(domain) && domain.length <= 253)) return
+  throw new ConfigError(
+    "cookie.domain is not a host name. Give one such as 'example.com': no scheme, no port, and other scripts in their xn-- form.",
+  )
+}

@@ -1,0 +1,155 @@
+import { createSessions, StoreError, type StoredOptions } from 'vial'
+import { expect, test } from 'vitest'
+import { Browser, Clock, countingStore, listener, setCookie } from './requests.ts'
+
+function start(options: Omit<Partial<StoredOptions>, 'store'> = {}) {
+  const clock = new Clock()
+  const store = countingStore(clock)
+  const { events, onEvent } = listener()
+  const sessions = createSessions({ timeout: 50, ...options, store, now: clock.now, onEvent })
+  return { store, sessions, events, browser: new Browser(sessions) }
+}
+
+const never = (): Promise<never> => new Promise(() => {})
+const on = (verb: string, fail: () => unknown) => (called: string) => (called === verb ? fail() : undefined)
+
+test('a store that does not answer is a StoreError within the deadline, on every verb', async () => {
+  const { store, events, browser } = start({ idle: '1s' })
+  await browser.visit((session) => session.set('a', 1))
+  store.fail = on('read', never)
+  await expect(browser.visit()).rejects.toMatchObject({
+    code: 'ERR_VIAL_STORE',
+    operation: 'read',
+    outcome: 'not-done',
+    retriable: true,
+  })
+  for (const [verb, work] of [
+    ['create', 'login'],
+    ['delete', 'destroy'],
+    ['replace', 'clear'],
+  ] as const) {
+    store.fail = on(verb, never)
+    const failing = browser.visit((session) => {
+      session[work]('ann')
+      if (verb === 'replace') session.set('b', 1)
+    })
+    await expect(failing).rejects.toMatchObject({ operation: verb, outcome: 'unknown' })
+  }
+  expect(events.map((event) => event.type)).toEqual(Array(4).fill('store-failed'))
+})
+
+test('what a store throws is wrapped, with the cause, and holds no id', async () => {
+  const { store, browser } = start()
+  await browser.visit((session) => session.set('a', 1))
+  const cause = new Error('connection reset')
+  store.fail = () => Promise.reject(cause)
+  const error = await browser.visit().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(StoreError)
+  expect((error as StoreError).cause).toBe(cause)
+  expect(String((error as StoreError).stack)).not.toContain(browser.cookie?.split('=')[1])
+})
+
+test('a lost reply is not a failed write: an increment is told as unknown and not counted twice', async () => {
+  const { store, browser } = start()
+  await browser.visit((session) => session.set('n', 1))
+  const { replace } = store
+  Object.assign(store, {
+    replace: async (...args: Parameters<typeof replace>) => {
+      await replace(...args)
+      throw new Error('connection lost')
+    },
+  })
+  await expect(browser.visit((session) => session.increment('n'))).rejects.toMatchObject({
+    outcome: 'unknown',
+  })
+  Object.assign(store, { replace })
+  await browser.visit((session) => expect(session.get('n')).toBe(2))
+})
+
+test('anonymous: the request goes on with a session that is not stored, and no cookie', async () => {
+  const { store, browser, events } = start({ onStoreFailure: 'anonymous' })
+  await browser.visit((session) => session.login('ann'))
+  const { cookie } = browser
+  store.fail = () => Promise.reject(new Error('down'))
+  const commit = await browser.visit((session) => {
+    expect([session.user, session.isNew]).toEqual([undefined, true])
+    session.set('a', 1)
+    session.destroy()
+    session.set('b', 1)
+  })
+  expect(setCookie(commit)).toBeUndefined()
+  expect(events.map((event) => event.type)).toEqual(['store-failed', 'unsaved'])
+  expect(browser.cookie).toBe(cookie)
+  // The store is back: so is the session, untouched.
+  delete store.fail
+  await browser.visit((session) => expect([session.user, session.has('b')]).toEqual(['ann', false]))
+})
+
+test('a commit that fails before anything happened may be made again by the next request', async () => {
+  const { store, browser } = start()
+  await browser.visit((session) => session.set('n', 1))
+  store.fail = on('replace', () =>
+    Promise.reject(new StoreError('full', { operation: 'replace', outcome: 'not-done', retriable: false })),
+  )
+  await expect(browser.visit((session) => session.increment('n'))).rejects.toMatchObject({ outcome: 'not-done' })
+  delete store.fail
+  await browser.visit((session) => session.increment('n'))
+  await browser.visit((session) => expect(session.get('n')).toBe(2))
+})
+
+test('a regenerate whose last step fails keeps the old session, and leaves no second one', async () => {
+  const { store, browser } = start()
+  await browser.visit((session) => session.set('a', 1))
+  let deletes = 0
+  store.fail = on('delete', () => {
+    deletes += 1
+    return deletes > 1
+      ? undefined
+      : Promise.reject(new StoreError('down', { operation: 'delete', outcome: 'not-done', retriable: true }))
+  })
+  await expect(browser.visit((session) => session.regenerate())).rejects.toMatchObject({ operation: 'delete' })
+  expect(deletes).toBe(2)
+  await browser.visit((session) => expect(session.get('a')).toBe(1))
+})
+
+test('one that waits for others of its id waits no longer than its deadline', async () => {
+  const { store, sessions, browser } = start()
+  await browser.visit((session) => session.set('a', 1))
+  const open = await Promise.all(Array.from({ length: 5 }, () => sessions.load(browser.cookie)))
+  store.fail = on('replace', never)
+  const commits = open.map((session, i) => {
+    session.set(`key${i}`, i)
+    return Promise.resolve(sessions.commit(session))
+  })
+  const settled = await Promise.allSettled(commits)
+  expect(settled.map((result) => result.status)).toEqual(Array(5).fill('rejected'))
+  delete store.fail
+  // The queue is free again.
+  await browser.visit((session) => session.set('b', 1))
+  await browser.visit((session) => expect(session.get('b')).toBe(1))
+})
+
+test('an onEvent that throws fails no request', async () => {
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+  const clock = new Clock()
+  const throwing = createSessions({
+    store: countingStore(clock),
+    onEvent: () => {
+      throw new Error('logger is down')
+    },
+  })
+  const session = await throwing.load(`__Host-session=${'A'.repeat(43)}`)
+  expect(session.isNew).toBe(true)
+  expect((await warned).message).toContain('logger is down')
+})
+
+test('close ends what the store started', async () => {
+  let closed = 0
+  const store = { ...countingStore(new Clock()), close: async () => void (closed += 1) }
+  await createSessions({ store }).close()
+  expect(closed).toBe(1)
+  await createSessions({ store: countingStore(new Clock()) }).close()
+})

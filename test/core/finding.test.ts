@@ -1,0 +1,133 @@
+import { createSessions, Scope, StateError } from 'vial'
+import { memoryStore } from 'vial/stores/memory'
+import { expect, test } from 'vitest'
+import { Browser, Clock, countingStore, SECRET } from './requests.ts'
+
+class HeaderScope extends Scope {
+  readonly #header: string | undefined
+  opened = 0
+
+  constructor(sessions: ConstructorParameters<typeof Scope>[0], header?: string) {
+    super(sessions)
+    this.#header = header
+  }
+
+  protected override cookieHeader(): string | undefined {
+    return this.#header
+  }
+
+  protected override opening(): void {
+    this.opened += 1
+  }
+}
+
+test('of() loads once, whoever asks, and finds the request inside what frameworks hand out', async () => {
+  const store = countingStore(new Clock())
+  const sessions = createSessions({ store })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('a', 1))
+  store.calls.length = 0
+  const request = {}
+  const scope = new HeaderScope(sessions, browser.cookie)
+  sessions.begin(request, scope, () => {})
+  expect([store.calls, scope.opened]).toEqual([[], 0])
+  const found = await Promise.all([
+    sessions.of(request),
+    sessions.of({ raw: request }),
+    sessions.of({ req: request }),
+    sessions.of({ req: { raw: request } }),
+    sessions.of({ request }),
+  ])
+  expect(new Set(found).size).toBe(1)
+  expect([store.calls, scope.opened]).toEqual([['read'], 1])
+})
+
+test('two kinds of session on one request do not meet', async () => {
+  const one = createSessions({ store: memoryStore() })
+  const two = createSessions({ secret: SECRET })
+  const request = {}
+  one.begin(request, new HeaderScope(one), () => two.begin(request, new HeaderScope(two), () => {}))
+  expect(await one.of(request)).not.toBe(await two.of(request))
+})
+
+test('without the middleware the error names the fix', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  await expect(sessions.of({})).rejects.toThrow(/Register it before the routes/)
+  await expect(sessions.current()).rejects.toThrow(/ambient: true/)
+})
+
+test('a scope that nobody asked commits to nothing; a session asked for after that is read-only', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const request = {}
+  const scope = new HeaderScope(sessions)
+  sessions.begin(request, scope, () => {})
+  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  const session = await sessions.of(request)
+  expect(() => session.set('a', 1)).toThrow(StateError)
+  expect(scope.opened).toBe(0)
+})
+
+test('a commit waits for a session that is still loading, and is made once', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const scope = new HeaderScope(sessions)
+  const loading = scope.load()
+  const commit = scope.commit()
+  expect(commit).toBeInstanceOf(Promise)
+  await loading
+  expect((await commit).outcome).toBe('untouched')
+  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+})
+
+test('ambient: current() finds the session of the request being served, through awaits', async () => {
+  const sessions = createSessions({ store: memoryStore(), ambient: true })
+  const visitors = Array.from({ length: 20 }, (_, i) => async () => {
+    const scope = new HeaderScope(sessions)
+    await sessions.begin({}, scope, async () => {
+      ;(await sessions.current()).set('me', i)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect((await sessions.current()).get('me')).toBe(i)
+      // What mount() hands out has no mark: the scope around it counts.
+      expect((await sessions.of({})).get('me')).toBe(i)
+    })
+  })
+  await Promise.all(visitors.map((visit) => visit()))
+  await expect(sessions.current()).rejects.toThrow(/No request is being served/)
+})
+
+test('eager: the session is loaded before the handler, and `session` is it', async () => {
+  const sessions = createSessions<{ views?: number }>({ store: memoryStore(), eager: true })
+  const { session } = sessions
+  const scope = new HeaderScope(sessions)
+  const result = await sessions.begin({}, scope, () => {
+    session.set('views', 1)
+    session.increment('views')
+    session.permanent = true
+    expect([session.get('views'), session.permanent, session.size, [...session]]).toEqual([
+      2,
+      true,
+      1,
+      [['views', 2]],
+    ])
+    return 'answer'
+  })
+  expect(result).toBe('answer')
+  expect(scope.session?.modified).toBe(true)
+  expect(() => session.get('views')).toThrow(/works inside a handler/)
+})
+
+test('eager: a load that fails rejects, and the handler does not run', async () => {
+  const store = countingStore(new Clock())
+  const sessions = createSessions({ store, eager: true })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('a', 1))
+  store.fail = () => Promise.reject(new Error('down'))
+  let ran = false
+  const scope = new HeaderScope(sessions, browser.cookie)
+  await expect(
+    sessions.begin({}, scope, () => {
+      ran = true
+    }),
+  ).rejects.toMatchObject({ code: 'ERR_VIAL_STORE' })
+  expect(ran).toBe(false)
+  expect(await scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+})
