@@ -4,7 +4,10 @@ import { createSessions } from 'vial'
 import { sessionMiddleware } from 'vial/adapters/hono'
 import { fileStore } from 'vial/stores/file'
 
-const sessions = createSessions({ store: fileStore('.sessions'), cookie: { secure: 'development' } })
+const sessions = createSessions({
+  store: fileStore('.sessions'),
+  cookie: { secure: 'development' },
+})
 const app = new Hono().use(sessionMiddleware(sessions))
 
 app.get('/', async (c) => {

@@ -12,10 +12,10 @@ import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent, SessionEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
 import { nativeIds } from './core/ids.ts'
-import { schemaCheck } from './core/schema-check.ts'
 import type { Schema } from './core/schema.ts'
-import { SealedBacking } from './core/sealed.ts'
+import { schemaCheck } from './core/schema-check.ts'
 import type { Seal } from './core/seal.ts'
+import { SealedBacking } from './core/sealed.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
 import type { Serializer } from './core/serializer.ts'
 import { type Fields, Session, StoredSession } from './core/session.ts'
@@ -183,17 +183,23 @@ function checkNames(options: StoredOptions | SealedOptions): void {
   }
   for (const name of Object.keys(options)) {
     if (NAMES.has(name)) continue
-    throw new ConfigError(`createSessions has no option '${name}'. It has ${[...NAMES].join(', ')}.`)
+    throw new ConfigError(
+      `createSessions has no option '${name}'. It has ${[...NAMES].join(', ')}.`,
+    )
   }
   // What is named and undefined was most often meant to come from the environment, and must not change the kind of
   // session by its absence.
   for (const name of ['store', 'secret', 'seal'] as const) {
     if (name in options && options[name] === undefined) {
-      throw new ConfigError(`\`${name}\` is undefined. Set it, or leave the option out.${name === 'secret' ? ` ${MAKE_A_SECRET}` : ''}`)
+      throw new ConfigError(
+        `\`${name}\` is undefined. Set it, or leave the option out.${name === 'secret' ? ` ${MAKE_A_SECRET}` : ''}`,
+      )
     }
   }
   if (options.store === undefined && options.secret === undefined && options.seal === undefined) {
-    throw new ConfigError(`Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`)
+    throw new ConfigError(
+      `Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`,
+    )
   }
 }
 
@@ -210,4 +216,3 @@ function safely(onEvent: OnEvent | undefined): OnEvent {
     }
   }
 }
-

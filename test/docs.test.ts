@@ -8,7 +8,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = `${root}.docs-check`
-const pages = ['README.md', ...(await readdir(`${root}docs`)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+const pages = [
+  'README.md',
+  ...(await readdir(`${root}docs`))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 
 interface Block {
   readonly page: string
@@ -30,7 +35,11 @@ const fileOf = ({ page, line }: Block): string => `${page.replace(/\W/g, '-')}-$
 beforeAll(async () => {
   await mkdir(scratch, { recursive: true })
   for (const block of blocks) await writeFile(`${scratch}/${fileOf(block)}`, block.code)
-  const config = { extends: '../tsconfig.json', compilerOptions: { paths: undefined }, include: ['*.ts'] }
+  const config = {
+    extends: '../tsconfig.json',
+    compilerOptions: { paths: undefined },
+    include: ['*.ts'],
+  }
   await writeFile(`${scratch}/tsconfig.json`, JSON.stringify(config))
 })
 
@@ -44,13 +53,20 @@ test('every example compiles', async () => {
   expect(code).toBe(0)
 })
 
-test.each(programs.map((block) => [`${block.page}:${block.line}`, block] as const))('%s runs, and prints what it says', async (_, block) => {
-  const { code, output } = await run(process.execPath, ['--import', 'tsx', `${scratch}/${fileOf(block)}`])
-  expect(output.join('\n')).not.toMatch(/^(?:\w*Error:|not ok)/m)
-  expect(code).toBe(0)
-  const said = [...block.code.matchAll(/\/\/ prints: (.*)$/gm)].map((match) => match[1])
-  for (const line of said) expect(output).toContain(line)
-})
+test.each(programs.map((block) => [`${block.page}:${block.line}`, block] as const))(
+  '%s runs, and prints what it says',
+  async (_, block) => {
+    const { code, output } = await run(process.execPath, [
+      '--import',
+      'tsx',
+      `${scratch}/${fileOf(block)}`,
+    ])
+    expect(output.join('\n')).not.toMatch(/^(?:\w*Error:|not ok)/m)
+    expect(code).toBe(0)
+    const said = [...block.code.matchAll(/\/\/ prints: (.*)$/gm)].map((match) => match[1])
+    for (const line of said) expect(output).toContain(line)
+  },
+)
 
 test('the program in the README is examples/readme.ts, and counts visits', async () => {
   const [program] = blocks.filter((block) => block.page === 'README.md')
@@ -58,11 +74,15 @@ test('the program in the README is examples/readme.ts, and counts visits', async
   const place = `${scratch}/readme`
   await mkdir(place)
   const port = await freePort()
-  const child = spawn(process.execPath, ['--import', `${root}node_modules/tsx/dist/loader.mjs`, `${root}examples/readme.ts`], {
-    cwd: place,
-    env: { ...process.env, PORT: String(port), TSX_TSCONFIG_PATH: `${root}tsconfig.json` },
-    stdio: 'inherit',
-  })
+  const child = spawn(
+    process.execPath,
+    ['--import', `${root}node_modules/tsx/dist/loader.mjs`, `${root}examples/readme.ts`],
+    {
+      cwd: place,
+      env: { ...process.env, PORT: String(port), TSX_TSCONFIG_PATH: `${root}tsconfig.json` },
+      stdio: 'inherit',
+    },
+  )
   try {
     const first = await answer(port)
     expect(await first.text()).toBe('Visits: 1')
@@ -75,10 +95,14 @@ test('the program in the README is examples/readme.ts, and counts visits', async
   }
 })
 
-async function run(command: string, args: string[]): Promise<{ code: number | null; output: string[] }> {
+async function run(
+  command: string,
+  args: string[],
+): Promise<{ code: number | null; output: string[] }> {
   const child = spawn(command, args, { cwd: root })
   let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += String(chunk)))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => (text += String(chunk)))
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, output: text.split('\n') }
 }

@@ -1,8 +1,8 @@
 /** The stores that take part in the race, and how several processes come to share one. */
 
-import { memoryStore } from 'vial/stores/memory'
-import { fileStore } from 'vial/stores/file'
 import type { Store } from 'vial'
+import { fileStore } from 'vial/stores/file'
+import { memoryStore } from 'vial/stores/memory'
 
 export interface Target {
   readonly name: string

@@ -185,7 +185,8 @@ export class Changes {
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
     if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
-    if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live)) return
+    if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live))
+      return
     cell.entry = this.#encode(key, cell.live)
     if (cell.edit.kind === 'none') cell.edit = NESTED
     else if (cell.edit.kind === 'apply') cell.edit = cell.base === undefined ? PUT : NESTED
@@ -196,8 +197,8 @@ export class Changes {
       const next = operation(entry === undefined ? undefined : this.#decode(key, entry))
       return next === undefined ? undefined : this.#encode(key, next)
     } catch (error) {
-      if (error instanceof Misfit) throw new StateError(`Session key '${key}': ${error.message}`)
-      throw error
+      if (!(error instanceof Misfit)) throw error
+      throw new StateError(`Session key '${key}': ${error.message}`, { cause: error })
     }
   }
 

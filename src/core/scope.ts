@@ -5,8 +5,9 @@
  * @module
  */
 
-import type { HeaderPatch } from './headers.ts'
+import { UNTOUCHED } from './answer.ts'
 import type { AnySession } from './any-session.ts'
+import type { HeaderPatch } from './headers.ts'
 
 /** What became of a session at the end of its request. */
 export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
@@ -20,10 +21,13 @@ export interface Commit {
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
   /** Never rejects because of what the header holds. A read-only session refuses writes. */
-  load(cookieHeader: string | null | undefined, options?: { readonly readOnly?: boolean }): Promise<AnySession>
+  load(
+    cookieHeader: string | null | undefined,
+    options?: { readonly readOnly?: boolean },
+  ): Promise<AnySession>
   commit(session: AnySession): Commit | Promise<Commit>
   /**
-   * Ties a request to its scope, so that `of(request)` finds it, and calls `next`: at once and with its result; with
+   * Ties a request to its scope, unless it has one of these sessions already, so that `of(request)` finds it, and calls `next`: at once and with its result; with
    * `eager` after the session was loaded, in a promise that rejects when loading fails. With `ambient` or `eager`, what
    * runs inside `next` finds the scope without the request.
    */
@@ -77,8 +81,8 @@ export abstract class Scope {
     if (this.#session !== undefined) return this.#sessions.commit(this.#session)
     return this.#loading.then(
       (session) => this.#sessions.commit(session),
-      // Whoever asked for the session has been told by the rejected load.
-      () => NOTHING,
+      // Whoever asked for the session has been told by the rejected load; the response depends on the cookie still.
+      () => UNTOUCHED,
     )
   }
 

@@ -15,11 +15,7 @@ export type Fields = Record<string, unknown>
 export type Keys<Data> = keyof Data & string
 /** The keys whose values are `Value`; every key when the data is untyped. */
 export type KeysOf<Data, Value> = {
-  [K in keyof Data]-?: unknown extends Data[K]
-    ? K
-    : NonNullable<Data[K]> extends Value
-      ? K
-      : never
+  [K in keyof Data]-?: unknown extends Data[K] ? K : NonNullable<Data[K]> extends Value ? K : never
 }[keyof Data] &
   string
 type Item<Value> = unknown extends Value
@@ -192,7 +188,10 @@ function sum(value: unknown, by: number | bigint): number | bigint {
   if (typeof value !== 'number' && typeof value !== 'bigint') {
     throw new Misfit(`increment() needs a number, and there is a ${typeof value}.`)
   }
-  if ((typeof value === 'number' && !Number.isInteger(value)) || (typeof by === 'number' && !Number.isInteger(by))) {
+  if (
+    (typeof value === 'number' && !Number.isInteger(value)) ||
+    (typeof by === 'number' && !Number.isInteger(by))
+  ) {
     throw new Misfit('increment() cannot add a fraction to a big integer.')
   }
   return BigInt(value) + BigInt(by)

@@ -118,10 +118,14 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T> {
-    ;(request as Record<symbol, unknown>)[this.#mark] = scope
-    if (this.#ambient === undefined) return next()
-    if (!this.#config.eager) return this.#ambient.run(scope, next)
-    return scope.load().then(() => (this.#ambient as AsyncLocalStorage<Scope>).run(scope, next))
+    const marked = request as Record<symbol, Scope | undefined>
+    // A middleware that is registered twice must not make two sessions of one request.
+    const own = marked[this.#mark] ?? scope
+    marked[this.#mark] = own
+    const ambient = this.#ambient
+    if (ambient === undefined) return next()
+    if (!this.#config.eager) return ambient.run(own, next)
+    return own.load().then(() => ambient.run(own, next))
   }
 
   async of(request: object): Promise<AnySession> {

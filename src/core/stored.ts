@@ -123,9 +123,7 @@ export class StoredBacking implements Backing {
     }
     const [origin] = found
     if (origin === undefined) return { kind: 'rejected', reason: 'unknown' }
-    return found.length > 1
-      ? { kind: 'rejected', reason: 'ambiguous' }
-      : { kind: 'record', origin }
+    return found.length > 1 ? { kind: 'rejected', reason: 'ambiguous' } : { kind: 'record', origin }
   }
 
   async #touch(work: Work, origin: Origin): Promise<Commit> {
@@ -172,7 +170,8 @@ export class StoredBacking implements Backing {
     })
     if (written.kind === 'gone') return this.#gone(work, origin)
     const name = fingerprint(origin.id)
-    if (written.attempts > 1) emit({ type: 'retried', fingerprint: name, attempts: written.attempts })
+    if (written.attempts > 1)
+      emit({ type: 'retried', fingerprint: name, attempts: written.attempts })
     if (written.kind === 'untouched') return UNTOUCHED
     for (const report of written.reports) emit({ ...report, fingerprint: name })
     if (written.kind === 'deleted') return withRemoval('deleted', this.#config.cookie)
@@ -197,6 +196,11 @@ export class StoredBacking implements Backing {
   #give(outcome: 'saved' | 'touched', id: string, expiresAt: number | undefined): Commit {
     const { seal, cookie, now } = this.#config
     const text = seal === undefined ? id : seal.seal(Buffer.from(id, 'latin1'), now(), cookie.name)
-    return withCookie(outcome, cookie, text, expiresAt === undefined ? undefined : expiresAt - now())
+    return withCookie(
+      outcome,
+      cookie,
+      text,
+      expiresAt === undefined ? undefined : expiresAt - now(),
+    )
   }
 }

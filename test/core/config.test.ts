@@ -10,7 +10,11 @@ test.each<[string, unknown, RegExp]>([
   ['nothing', undefined, /object of options/],
   ['no secret and no store', {}, /need a `secret`.*randomBytes/],
   ['a secret that is undefined', { secret: undefined }, /`secret` is undefined.*randomBytes/],
-  ['a secret that is undefined beside a store', { store, secret: undefined }, /`secret` is undefined/],
+  [
+    'a secret that is undefined beside a store',
+    { store, secret: undefined },
+    /`secret` is undefined/,
+  ],
   ['a store that is undefined', { store: undefined, secret: SECRET }, /`store` is undefined/],
   ['a short secret', { secret: 'short' }, /secret/],
   ['a sample secret', { secret: 'complex_password_at_least_32_characters_long' }, /secret/],
@@ -18,10 +22,22 @@ test.each<[string, unknown, RegExp]>([
   ['a lifetime without unit', { store, lifetime: '30' }, /lifetime.*'30m'/],
   ['a negative idle time', { store, idle: -1 }, /idle/],
   ['an infinite timeout', { store, timeout: Number.POSITIVE_INFINITY }, /timeout/],
-  ['SameSite=None over plain http', { store, cookie: { sameSite: 'none', secure: false } }, /secure/i],
-  ['__Host- with a domain', { store, cookie: { name: '__Host-a', domain: 'example.com' } }, /domain/],
+  [
+    'SameSite=None over plain http',
+    { store, cookie: { sameSite: 'none', secure: false } },
+    /secure/i,
+  ],
+  [
+    '__Host- with a domain',
+    { store, cookie: { name: '__Host-a', domain: 'example.com' } },
+    /domain/,
+  ],
   ['a schema that is none', { store, data: {} }, /Standard Schema/],
-  ['a schema with a required key', { store, data: z.object({ a: z.string() }) }, /make each key optional/],
+  [
+    'a schema with a required key',
+    { store, data: z.object({ a: z.string() }) },
+    /make each key optional/,
+  ],
   [
     'an asynchronous schema',
     { store, data: z.object({}).refine(async () => true) },
@@ -61,7 +77,10 @@ test('onInvalid: throw gives the reason', async () => {
 })
 
 test('what the schema describes passes, our own entries and nested changes included', async () => {
-  const sessions = createSessions({ store: memoryStore(), data: z.strictObject({ list: z.array(z.number()) }).partial() })
+  const sessions = createSessions({
+    store: memoryStore(),
+    data: z.strictObject({ list: z.array(z.number()) }).partial(),
+  })
   const browser = new Browser(sessions)
   await browser.visit((session) => {
     session.set('list', [1])

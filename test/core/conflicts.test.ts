@@ -30,7 +30,9 @@ async function meet(begin: object, mine: Work, theirs: Work): Promise<Met> {
   events.length = 0
   const { outcome, headers } = await sessions.commit(session)
   const told = [...events]
-  const after = await sessions.load(setCookie({ outcome, headers })?.split(';')[0] ?? browser.cookie)
+  const after = await sessions.load(
+    setCookie({ outcome, headers })?.split(';')[0] ?? browser.cookie,
+  )
   return { data: after.isNew ? undefined : after.toJSON(), events: told, outcome }
 }
 
@@ -38,13 +40,21 @@ const types = (met: Met): string[] =>
   met.events.map((event) => event.type).filter((type) => type !== 'retried')
 
 test('different keys: both stay', async () => {
-  const met = await meet({ x: 0 }, (s) => s.set('a', 1), (s) => s.set('b', 2))
+  const met = await meet(
+    { x: 0 },
+    (s) => s.set('a', 1),
+    (s) => s.set('b', 2),
+  )
   expect(met.data).toEqual({ x: 0, b: 2, a: 1 })
   expect(met.events).toEqual([expect.objectContaining({ type: 'retried', attempts: 2 })])
 })
 
 test('set against set: the later commit stays; blind writes overwrite nothing that was read', async () => {
-  const met = await meet({ a: 0 }, (s) => s.set('a', 1), (s) => s.set('a', 2))
+  const met = await meet(
+    { a: 0 },
+    (s) => s.set('a', 1),
+    (s) => s.set('a', 2),
+  )
   expect([met.data, types(met)]).toEqual([{ a: 1 }, []])
 })
 
@@ -58,26 +68,41 @@ test('get then set is the later writer’s, and is told', async () => {
 })
 
 test('set against delete: written', async () => {
-  const met = await meet({ a: 0, x: 1 }, (s) => s.set('a', 1), (s) => s.delete('a'))
+  const met = await meet(
+    { a: 0, x: 1 },
+    (s) => s.set('a', 1),
+    (s) => s.delete('a'),
+  )
   expect(met.data).toEqual({ a: 1, x: 1 })
 })
 
 test('a nested change writes the whole value, and tells what it overwrote', async () => {
-  const push = (item: number): Work => (s) => (s.get('a') as number[]).push(item)
+  const push =
+    (item: number): Work =>
+    (s) =>
+      (s.get('a') as number[]).push(item)
   const met = await meet({ a: [0] }, push(1), push(2))
   expect([met.data, types(met)]).toEqual([{ a: [0, 1] }, ['overwritten']])
 })
 
 test('a nested change of a key that was deleted is dropped, and told', async () => {
-  const met = await meet({ user: { name: 'x' }, a: 1 }, (s) => {
-    ;(s.get('user') as { name: string }).name = 'y'
-    s.set('a', 2)
-  }, (s) => s.pop('user'))
+  const met = await meet(
+    { user: { name: 'x' }, a: 1 },
+    (s) => {
+      ;(s.get('user') as { name: string }).name = 'y'
+      s.set('a', 2)
+    },
+    (s) => s.pop('user'),
+  )
   expect([met.data, types(met)]).toEqual([{ a: 2 }, ['dropped']])
 })
 
 test('delete against change: deleted', async () => {
-  const met = await meet({ a: 0, x: 1 }, (s) => s.delete('a'), (s) => s.set('a', 5))
+  const met = await meet(
+    { a: 0, x: 1 },
+    (s) => s.delete('a'),
+    (s) => s.set('a', 5),
+  )
   expect(met.data).toEqual({ x: 1 })
 })
 
@@ -104,48 +129,84 @@ test('increment, append and update begin anew where the key is gone', async () =
 })
 
 test('an edit that no longer fits is a ConflictError, and nothing is stored', async () => {
-  const met = meet({ n: 1 }, (s) => s.increment('n'), (s) => s.set('n', 'text'))
+  const met = meet(
+    { n: 1 },
+    (s) => s.increment('n'),
+    (s) => s.set('n', 'text'),
+  )
   await expect(met).rejects.toMatchObject({ code: 'ERR_VIAL_CONFLICT', key: 'n' })
 })
 
 test('clear removes what others wrote meanwhile', async () => {
-  const met = await meet({ a: 1 }, (s) => {
-    s.clear()
-    s.set('new', 1)
-  }, (s) => s.set('b', 2))
+  const met = await meet(
+    { a: 1 },
+    (s) => {
+      s.clear()
+      s.set('new', 1)
+    },
+    (s) => s.set('b', 2),
+  )
   expect(met.data).toEqual({ new: 1 })
 })
 
 test('left empty, the record is deleted; a write in flight is dropped and told', async () => {
-  const emptied = await meet({ a: 1 }, (s) => s.increment('n'), (s) => s.clear())
+  const emptied = await meet(
+    { a: 1 },
+    (s) => s.increment('n'),
+    (s) => s.clear(),
+  )
   expect(emptied).toMatchObject({ data: undefined, outcome: 'gone' })
   expect(emptied.events).toEqual([expect.objectContaining({ type: 'gone', keys: ['n'] })])
-  const kept = await meet({ a: 1 }, (s) => s.delete('a'), (s) => s.set('b', 2))
+  const kept = await meet(
+    { a: 1 },
+    (s) => s.delete('a'),
+    (s) => s.set('b', 2),
+  )
   expect(kept).toMatchObject({ data: { b: 2 }, outcome: 'saved' })
 })
 
 test('logged out stays logged out: a write in flight does not bring the session back', async () => {
-  const met = await meet({ user: 'x' }, (s) => s.set('a', 1), (s) => s.destroy())
+  const met = await meet(
+    { user: 'x' },
+    (s) => s.set('a', 1),
+    (s) => s.destroy(),
+  )
   expect(met).toMatchObject({ data: undefined, outcome: 'gone' })
 })
 
 test('destroy counts as done when somebody else was faster', async () => {
-  const met = await meet({ user: 'x' }, (s) => s.destroy(), (s) => s.destroy())
+  const met = await meet(
+    { user: 'x' },
+    (s) => s.destroy(),
+    (s) => s.destroy(),
+  )
   expect(met).toMatchObject({ data: undefined, outcome: 'deleted' })
 })
 
 test('regenerate takes along what others wrote meanwhile, and is dropped when the session was ended', async () => {
-  const kept = await meet({ a: 1 }, (s) => s.regenerate(), (s) => s.set('b', 2))
+  const kept = await meet(
+    { a: 1 },
+    (s) => s.regenerate(),
+    (s) => s.set('b', 2),
+  )
   expect(kept.data).toEqual({ a: 1, b: 2 })
-  const gone = await meet({ a: 1 }, (s) => s.regenerate(), (s) => s.destroy())
+  const gone = await meet(
+    { a: 1 },
+    (s) => s.regenerate(),
+    (s) => s.destroy(),
+  )
   expect(gone).toMatchObject({ data: undefined, outcome: 'gone' })
 })
 
 test('a login meets the end of its session: it begins one with its own writes only', async () => {
-  const met = await meet({ secret: 1 }, (s) => {
-    s.login('ann')
-    s.set('a', 1)
-  }, (s) => s.destroy())
+  const met = await meet(
+    { secret: 1 },
+    (s) => {
+      s.login('ann')
+      s.set('a', 1)
+    },
+    (s) => s.destroy(),
+  )
   expect(met).toMatchObject({ data: { a: 1 }, outcome: 'saved' })
 })
 

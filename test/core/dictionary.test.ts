@@ -99,16 +99,20 @@ test('keys that objects inherit are plain keys', async () => {
   })
 })
 
-test.each(['_permanent', '_flashes', '_vial'])('%s belongs to the session: it reads as nothing and refuses writes', (key) =>
-  browser().visit((session) => {
-    session.flash('x')
-    session.permanent = true
-    expect(session.get(key, 'nothing')).toBe('nothing')
-    expect(session.has(key)).toBe(false)
-    expect(() => session.set(key, 1)).toThrow(StateError)
-    expect(() => session.increment(key)).toThrow(/belongs to the session/)
-    expect(session.size).toBe(0)
-  }))
+test.each(['_permanent', '_flashes', '_vial'])(
+  '%s belongs to the session: it reads as nothing and refuses writes',
+  async (key) => {
+    await browser().visit((session) => {
+      session.flash('x')
+      session.permanent = true
+      expect(session.get(key, 'nothing')).toBe('nothing')
+      expect(session.has(key)).toBe(false)
+      expect(() => session.set(key, 1)).toThrow(StateError)
+      expect(() => session.increment(key)).toThrow(/belongs to the session/)
+      expect(session.size).toBe(0)
+    })
+  },
+)
 
 test('increment, append and update show their result at once', () =>
   browser().visit((session) => {
@@ -142,13 +146,14 @@ test.each([
   ['a class instance', new (class Cart {})()],
   ['a symbol', Symbol('x')],
   ['an invalid date', new Date(Number.NaN)],
-])('%s is refused when it is set, with the key in the error', (_, value) =>
-  browser().visit((session) => {
+])('%s is refused when it is set, with the key in the error', async (_, value) => {
+  await browser().visit((session) => {
     expect(() => session.set('key', value)).toThrow(
       expect.objectContaining({ code: 'ERR_VIAL_SERIALIZATION', key: 'key' }),
     )
     expect(session.has('key')).toBe(false)
-  }))
+  })
+})
 
 test('a value that became unencodable fails the commit, and nothing is stored', async () => {
   const visitor = browser()

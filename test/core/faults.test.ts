@@ -1,4 +1,4 @@
-import { createSessions, StoreError, type StoredOptions } from 'vial'
+import { createSessions, type StoredOptions, StoreError } from 'vial'
 import { expect, test } from 'vitest'
 import { Browser, Clock, countingStore, listener, setCookie } from './requests.ts'
 
@@ -11,7 +11,8 @@ function start(options: Omit<Partial<StoredOptions>, 'store'> = {}) {
 }
 
 const never = (): Promise<never> => new Promise(() => {})
-const on = (verb: string, fail: () => unknown) => (called: string) => (called === verb ? fail() : undefined)
+const on = (verb: string, fail: () => unknown) => (called: string) =>
+  called === verb ? fail() : undefined
 
 test('a store that does not answer is a StoreError within the deadline, on every verb', async () => {
   const { store, events, browser } = start({ idle: '1s' })
@@ -92,9 +93,13 @@ test('a commit that fails before anything happened may be made again by the next
   const { store, browser } = start()
   await browser.visit((session) => session.set('n', 1))
   store.fail = on('replace', () =>
-    Promise.reject(new StoreError('full', { operation: 'replace', outcome: 'not-done', retriable: false })),
+    Promise.reject(
+      new StoreError('full', { operation: 'replace', outcome: 'not-done', retriable: false }),
+    ),
   )
-  await expect(browser.visit((session) => session.increment('n'))).rejects.toMatchObject({ outcome: 'not-done' })
+  await expect(browser.visit((session) => session.increment('n'))).rejects.toMatchObject({
+    outcome: 'not-done',
+  })
   delete store.fail
   await browser.visit((session) => session.increment('n'))
   await browser.visit((session) => expect(session.get('n')).toBe(2))
@@ -108,9 +113,13 @@ test('a regenerate whose last step fails keeps the old session, and leaves no se
     deletes += 1
     return deletes > 1
       ? undefined
-      : Promise.reject(new StoreError('down', { operation: 'delete', outcome: 'not-done', retriable: true }))
+      : Promise.reject(
+          new StoreError('down', { operation: 'delete', outcome: 'not-done', retriable: true }),
+        )
   })
-  await expect(browser.visit((session) => session.regenerate())).rejects.toMatchObject({ operation: 'delete' })
+  await expect(browser.visit((session) => session.regenerate())).rejects.toMatchObject({
+    operation: 'delete',
+  })
   expect(deletes).toBe(2)
   await browser.visit((session) => expect(session.get('a')).toBe(1))
 })

@@ -29,7 +29,7 @@ test('of() loads once, whoever asks, and finds the request inside what framework
   store.calls.length = 0
   const request = {}
   const scope = new HeaderScope(sessions, browser.cookie)
-  sessions.begin(request, scope, () => {})
+  await sessions.begin(request, scope, () => {})
   expect([store.calls, scope.opened]).toEqual([[], 0])
   const found = await Promise.all([
     sessions.of(request),
@@ -46,8 +46,23 @@ test('two kinds of session on one request do not meet', async () => {
   const one = createSessions({ store: memoryStore() })
   const two = createSessions({ secret: SECRET })
   const request = {}
-  one.begin(request, new HeaderScope(one), () => two.begin(request, new HeaderScope(two), () => {}))
+  await one.begin(request, new HeaderScope(one), () =>
+    two.begin(request, new HeaderScope(two), () => {}),
+  )
   expect(await one.of(request)).not.toBe(await two.of(request))
+})
+
+test('a middleware that is registered twice makes one session of one request', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const request = {}
+  const [outer, inner] = [new HeaderScope(sessions), new HeaderScope(sessions)]
+  await sessions.begin(request, outer, () => {})
+  const first = await sessions.of(request)
+  await sessions.begin(request, inner, () => {})
+  expect(await sessions.of(request)).toBe(first)
+  first.set('a', 1)
+  expect(inner.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  expect((await outer.commit()).outcome).toBe('saved')
 })
 
 test('without the middleware the error names the fix', async () => {
@@ -60,7 +75,7 @@ test('a scope that nobody asked commits to nothing; a session asked for after th
   const sessions = createSessions({ store: memoryStore() })
   const request = {}
   const scope = new HeaderScope(sessions)
-  sessions.begin(request, scope, () => {})
+  await sessions.begin(request, scope, () => {})
   expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
   const session = await sessions.of(request)
   expect(() => session.set('a', 1)).toThrow(StateError)
@@ -129,5 +144,6 @@ test('eager: a load that fails rejects, and the handler does not run', async () 
     }),
   ).rejects.toMatchObject({ code: 'ERR_VIAL_STORE' })
   expect(ran).toBe(false)
-  expect(await scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  // The error page depends on the cookie, too.
+  expect(await scope.commit()).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']] })
 })

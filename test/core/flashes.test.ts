@@ -37,7 +37,9 @@ test('taking some categories leaves the others', async () => {
     expect(session.modified).toBe(false)
     expect(session.flashes({ categories: ['info'] })).toHaveLength(2)
   })
-  await browser.visit((session) => expect(session.flashes().map((f) => f.message)).toEqual(['error']))
+  await browser.visit((session) =>
+    expect(session.flashes().map((f) => f.message)).toEqual(['error']),
+  )
 })
 
 test('a message that arrives while another is shown stays; a shown one does not come back', async () => {
@@ -48,13 +50,19 @@ test('a message that arrives while another is shown stays; a shown one does not 
   expect(showing.flashes()).toHaveLength(1)
   await new Browser(sessions, browser.cookie).visit((session) => session.flash('second'))
   await sessions.commit(showing)
-  await browser.visit((session) => expect(session.flashes().map((f) => f.message)).toEqual(['second']))
+  await browser.visit((session) =>
+    expect(session.flashes().map((f) => f.message)).toEqual(['second']),
+  )
 })
 
 test.each<[string, Serializer, string]>([
   ['msgpack', msgpack, '81a85f666c6173686573919' + '2a76d657373616765a2c3a9'],
   ['json', json, Buffer.from('{"_flashes":[["message","é"]]}').toString('hex')],
-  ['tagged-json', taggedJson, Buffer.from('{"_flashes":[{" t":["message","\\u00e9"]}]}').toString('hex')],
+  [
+    'tagged-json',
+    taggedJson,
+    Buffer.from('{"_flashes":[{" t":["message","\\u00e9"]}]}').toString('hex'),
+  ],
 ])('%s keeps messages as Flask does', async (_, serializer, hex) => {
   let written = ''
   const seal = {
@@ -70,7 +78,9 @@ test.each<[string, Serializer, string]>([
   const browser = new Browser(createSessions({ seal, serializer }))
   await browser.visit((session) => session.flash('é'))
   expect(written).toBe(hex)
-  await browser.visit((session) => expect(session.flashes()).toEqual([{ category: 'message', message: 'é' }]))
+  await browser.visit((session) =>
+    expect(session.flashes()).toEqual([{ category: 'message', message: 'é' }]),
+  )
 })
 
 test('sealed sessions flash, too', async () => {

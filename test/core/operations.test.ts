@@ -57,7 +57,9 @@ test('an unknown id: one read, nothing is stored under it, a write gets another 
   expect(store.calls).toEqual(['read', 'create'])
   expect(browser.cookie).not.toContain(id)
   expect(events).toEqual([{ type: 'rejected', reason: 'unknown' }])
-  await new Browser(sessions, `__Host-session=${id}`).visit((session) => expect(session.isNew).toBe(true))
+  await new Browser(sessions, `__Host-session=${id}`).visit((session) =>
+    expect(session.isNew).toBe(true),
+  )
 })
 
 test('within the coalescing window a read writes nothing; past it, it moves the deadline once', async () => {
@@ -167,7 +169,12 @@ test('the id has 256 bits, and the store never sees it', async () => {
   const { store, sessions } = start()
   const keys: string[] = []
   const create = store.create
-  Object.assign(store, { create: (...args: Parameters<typeof create>) => (keys.push(args[0]), create(...args)) })
+  Object.assign(store, {
+    create: (...args: Parameters<typeof create>) => {
+      keys.push(args[0])
+      return create(...args)
+    },
+  })
   const ids = new Set<string>()
   for (let i = 0; i < 100; i += 1) {
     const browser = new Browser(sessions)
@@ -222,7 +229,9 @@ test('destroy: the record is gone, and a write after it starts a new session in 
     session.set('b', 2)
   })
   expect(commit.headers.filter(([name]) => name === 'set-cookie')).toHaveLength(1)
-  await browser.visit((session) => expect([session.user, session.toJSON()]).toEqual([undefined, { b: 2 }]))
+  await browser.visit((session) =>
+    expect([session.user, session.toJSON()]).toEqual([undefined, { b: 2 }]),
+  )
   await new Browser(sessions, old).visit((session) => expect(session.isNew).toBe(true))
 })
 

@@ -14,9 +14,12 @@ export class Clock {
 }
 
 /** A memory store that counts the verbs that reach it, and fails or hangs on demand. */
-export function countingStore(clock: Clock): Store & { calls: string[]; fail?: (verb: string) => unknown } {
+export function countingStore(
+  clock: Clock,
+): Store & { calls: string[]; fail?: (verb: string) => unknown } {
   const memory = memoryStore({ now: clock.now })
-  const counted = <A extends unknown[], R>(verb: string, call: (...args: A) => Promise<R>) =>
+  const counted =
+    <A extends unknown[], R>(verb: string, call: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       store.calls.push(verb)
       await store.fail?.(verb)
@@ -40,7 +43,10 @@ export class Browser<S extends AnySession> {
   readonly #sessions: { load(header: string | undefined): Promise<S> } & LifeCycle
   cookie: string | undefined
 
-  constructor(sessions: { load(header: string | undefined): Promise<S> } & LifeCycle, cookie?: string) {
+  constructor(
+    sessions: { load(header: string | undefined): Promise<S> } & LifeCycle,
+    cookie?: string,
+  ) {
     this.#sessions = sessions
     this.cookie = cookie
   }

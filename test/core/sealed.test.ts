@@ -35,10 +35,12 @@ test('a session that fits to the byte is kept', async () => {
   let size = 2_900
   const fill = async (): Promise<boolean> => {
     const fresh = new Browser(start().sessions)
-    return fresh.visit((session) => session.set('big', 'x'.repeat(size))).then(
-      () => true,
-      () => false,
-    )
+    return fresh
+      .visit((session) => session.set('big', 'x'.repeat(size)))
+      .then(
+        () => true,
+        () => false,
+      )
   }
   while (await fill()) size += 1
   size -= 1
@@ -78,7 +80,9 @@ test('the lifetime and the idle time are inside the seal', async () => {
   }
   busy.clock.advance(1)
   await busy.browser.visit((session) => expect(session.isNew).toBe(true))
-  expect([...events, ...busy.events]).toEqual(Array(2).fill({ type: 'rejected', reason: 'expired' }))
+  expect([...events, ...busy.events]).toEqual(
+    Array(2).fill({ type: 'rejected', reason: 'expired' }),
+  )
 })
 
 test('a new secret first: cookies of the old one open, and are sealed anew when they change', async () => {
@@ -87,7 +91,10 @@ test('a new secret first: cookies of the old one open, and are sealed anew when 
   const rotated = start({ secret: ['Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6', SECRET] })
   const same = new Browser(rotated.sessions, browser.cookie)
   await same.visit((session) => session.set('b', 2))
-  const retired = new Browser(start({ secret: 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6' }).sessions, same.cookie)
+  const retired = new Browser(
+    start({ secret: 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6' }).sessions,
+    same.cookie,
+  )
   await retired.visit((session) => expect(session.toJSON()).toEqual({ a: 1, b: 2 }))
 })
 
@@ -95,7 +102,10 @@ test('a value does not open under another cookie’s name', async () => {
   const { browser } = start()
   await browser.visit((session) => session.set('a', 1))
   const other = start({ cookie: { name: '__Host-other' } })
-  const moved = new Browser(other.sessions, browser.cookie?.replace('__Host-session', '__Host-other'))
+  const moved = new Browser(
+    other.sessions,
+    browser.cookie?.replace('__Host-session', '__Host-other'),
+  )
   await moved.visit((session) => expect(session.isNew).toBe(true))
   expect(other.events).toEqual([{ type: 'rejected', reason: 'forged' }])
 })

@@ -5,7 +5,16 @@ import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { idIn, lifeCycle, sessionOf } from './life-cycle.ts'
-import { blank, type Done, effectOf, isLogin, type Op, opArbitrary, perform, type State } from './serial-model.ts'
+import {
+  blank,
+  type Done,
+  effectOf,
+  isLogin,
+  type Op,
+  opArbitrary,
+  perform,
+  type State,
+} from './serial-model.ts'
 
 const NOW = 1_800_000_000_000
 const HOUR = 3_600_000
@@ -66,7 +75,9 @@ function failure(operation: string, outcome: 'not-done' | 'unknown'): StoreError
   return new StoreError('cut', { operation, outcome, retriable: true })
 }
 
-test('what requests leave behind is what some order of them would have left', { timeout: 300_000 }, async () => {
+test('what requests leave behind is what some order of them would have left', {
+  timeout: 300_000,
+}, async () => {
   const numRuns = Number(process.env['VIAL_TEST_RUNS'] ?? 3_000)
   await fc.assert(
     fc.asyncProperty(
@@ -79,7 +90,10 @@ test('what requests leave behind is what some order of them would have left', { 
         const setup = { now: () => NOW, idle: HOUR }
         const id = await beginning(memory, full)
         // Requests of one process share its queue; those of another have a store of their own that may fail.
-        const together = lifeCycle({ ...setup, store: scheduled(memory, scheduler, () => undefined) })
+        const together = lifeCycle({
+          ...setup,
+          store: scheduled(memory, scheduler, () => undefined),
+        })
         const run = (request: Request): Promise<Result> => {
           if (request.process === 'shared') return serve(together, id, request, () => {})
           let fault: Fault | undefined
@@ -94,13 +108,16 @@ test('what requests leave behind is what some order of them would have left', { 
           fresh: await Promise.all(results.map((result) => stateOf(memory, result.id))),
         }
         // A login is never dropped, and without faults no record is left that nobody knows.
-        for (const { outcome, done } of results) expect(outcome === 'gone' && isLogin(done)).toBe(false)
+        for (const { outcome, done } of results)
+          expect(outcome === 'gone' && isLogin(done)).toBe(false)
         if (!results.some((result) => result.outcome === 'failed')) {
           const records = [found.old, ...found.fresh].filter((state) => state !== undefined)
           expect(await count(memory)).toBe(records.length)
         }
         const orders = permutations(results.map((_, index) => index))
-        const explained = orders.some((order) => explains(results, order, found, 0, initial(full), []))
+        const explained = orders.some((order) =>
+          explains(results, order, found, 0, initial(full), []),
+        )
         expect(explained, JSON.stringify({ results, found: plain(found) }, undefined, 1)).toBe(true)
       },
     ),
@@ -132,7 +149,12 @@ async function serve(
   try {
     const commit = await sessions.commit(session)
     const given = idIn(commit)
-    return { done, began, outcome: commit.outcome === 'gone' ? 'gone' : 'kept', id: given === id ? undefined : given }
+    return {
+      done,
+      began,
+      outcome: commit.outcome === 'gone' ? 'gone' : 'kept',
+      id: given === id ? undefined : given,
+    }
   } catch (error) {
     expect(error).toBeInstanceOf(StoreError)
     return { done, began, outcome: 'failed', id: undefined }
@@ -155,7 +177,10 @@ function explains(
 ): boolean {
   const index = order[at]
   if (index === undefined) {
-    return isDeepStrictEqual(old, found.old) && results.every((_, i) => isDeepStrictEqual(fresh[i], found.fresh[i]))
+    return (
+      isDeepStrictEqual(old, found.old) &&
+      results.every((_, i) => isDeepStrictEqual(fresh[i], found.fresh[i]))
+    )
   }
   const result = results[index] as Result
   const next = (state: State | undefined, given?: State): boolean => {
@@ -173,7 +198,7 @@ function explains(
       const destroyed = result.done.some((step) => step.op === 'destroy')
       if (!destroyed && !isLogin(result.done)) return false
       const effect = effectOf(result.done, blank())
-      return next(undefined, result.outcome === 'kept' ? effect.fresh ?? effect.old : undefined)
+      return next(undefined, result.outcome === 'kept' ? (effect.fresh ?? effect.old) : undefined)
     }
     const effect = effectOf(result.done, old)
     return next(effect.old, result.outcome === 'kept' ? effect.fresh : undefined)

@@ -44,7 +44,20 @@ const anyText = fc.oneof(
   fc.base64String({ maxLength: 200 }),
 )
 const pair = fc
-  .tuple(fc.constantFrom(NAME, NAME, NAME, ` ${NAME}`, `\u00a0${NAME}`, '', 'session', '__host-session', '__proto__'), anyText)
+  .tuple(
+    fc.constantFrom(
+      NAME,
+      NAME,
+      NAME,
+      ` ${NAME}`,
+      `\u00a0${NAME}`,
+      '',
+      'session',
+      '__host-session',
+      '__proto__',
+    ),
+    anyText,
+  )
   .map(([name, value]) => `${name}=${value}`)
 const header = fc.oneof(
   anyText,
@@ -53,7 +66,9 @@ const header = fc.oneof(
 )
 
 for (const [kind, make] of Object.entries(kinds)) {
-  test(`${kind}: ${RUNS} generated Cookie headers give a fresh session each`, { timeout: 120_000 }, async () => {
+  test(`${kind}: ${RUNS} generated Cookie headers give a fresh session each`, {
+    timeout: 120_000,
+  }, async () => {
     const sessions = make()
     await new Browser(sessions).visit((session) => session.set('a', 1))
     await fc.assert(
@@ -66,7 +81,9 @@ for (const [kind, make] of Object.entries(kinds)) {
     )
   })
 
-  test(`${kind}: ${RUNS} changed valid cookies give a fresh session each`, { timeout: 120_000 }, async () => {
+  test(`${kind}: ${RUNS} changed valid cookies give a fresh session each`, {
+    timeout: 120_000,
+  }, async () => {
     const sessions = make()
     const browser = new Browser(sessions)
     await browser.visit((session) => {
@@ -80,12 +97,21 @@ for (const [kind, make] of Object.entries(kinds)) {
       fc.tuple(at, at).map(([i, j]) => valid.slice(Math.min(i, j), Math.max(i, j))),
       fc.tuple(at, anyText).map(([i, text]) => valid.slice(0, i) + text + valid.slice(i)),
       at.map((i) => valid.slice(i) + valid.slice(0, i)),
-      fc.constantFrom(valid.toLowerCase(), valid.toUpperCase(), `${valid}=`, `${valid}.`, `.${valid}`),
+      fc.constantFrom(
+        valid.toLowerCase(),
+        valid.toUpperCase(),
+        `${valid}=`,
+        `${valid}.`,
+        `.${valid}`,
+      ),
     )
     await fc.assert(
       fc.asyncProperty(changed, async (text) => {
         // What a cookie header takes for the same value is the same value: blanks around it, quotes, other cookies behind it.
-        const value = text.replace(/;.*$/s, '').replace(/^[ \t]+|[ \t]+$/g, '').replace(/^"(.*)"$/s, '$1')
+        const value = text
+          .replace(/;.*$/s, '')
+          .replace(/^[ \t]+|[ \t]+$/g, '')
+          .replace(/^"(.*)"$/s, '$1')
         fc.pre(value !== valid)
         const session = await sessions.load(`${NAME}=${text}`)
         expect(session.isNew && session.size === 0).toBe(true)
@@ -98,23 +124,38 @@ for (const [kind, make] of Object.entries(kinds)) {
 test('an unsigned id that was made up costs one read; what has not its shape, or no signature, costs none', async () => {
   const plain = watched()
   const signed = watched()
-  for (const [store, options] of [[plain, {}], [signed, { secret: SECRET }]] as const) {
+  for (const [store, options] of [
+    [plain, {}],
+    [signed, { secret: SECRET }],
+  ] as const) {
     const sessions = createSessions({ store, ...options })
-    for (const value of ['x', 'A'.repeat(42), 'A'.repeat(44), '../etc/passwd', `${'A'.repeat(42)}%`, 'é'.repeat(43)]) {
+    for (const value of [
+      'x',
+      'A'.repeat(42),
+      'A'.repeat(44),
+      '../etc/passwd',
+      `${'A'.repeat(42)}%`,
+      'é'.repeat(43),
+    ]) {
       await sessions.load(`${NAME}=${value}`)
     }
     expect(store.reads).toBe(0)
     await sessions.load(`${NAME}=${'A'.repeat(43)}`)
   }
   expect([plain.reads, signed.reads]).toEqual([1, 0])
-  const many = Array.from({ length: 500 }, (_, i) => `${NAME}=${String(i).padStart(43, 'A')}`).join('; ')
+  const many = Array.from({ length: 500 }, (_, i) => `${NAME}=${String(i).padStart(43, 'A')}`).join(
+    '; ',
+  )
   await createSessions({ store: plain }).load(many)
   expect(plain.reads).toBeLessThanOrEqual(5)
 })
 
 test('several ids: the one that exists counts; two that exist count for nothing', async () => {
   const heard: SessionEvent[] = []
-  const sessions = createSessions({ store: memoryStore(), onEvent: (event) => void heard.push(event) })
+  const sessions = createSessions({
+    store: memoryStore(),
+    onEvent: (event) => void heard.push(event),
+  })
   const [one, two] = [new Browser(sessions), new Browser(sessions)]
   await one.visit((session) => session.set('a', 1))
   await two.visit((session) => session.set('a', 2))
@@ -127,6 +168,8 @@ test('several ids: the one that exists counts; two that exist count for nothing'
 test('every rejection was one of the known reasons', () => {
   const known = ['malformed', 'forged', 'expired', 'unknown', 'invalid', 'ambiguous']
   expect(events.length).toBeGreaterThan(100_000)
-  const reasons = new Set(events.map((event) => (event.type === 'rejected' ? event.reason : event.type)))
+  const reasons = new Set(
+    events.map((event) => (event.type === 'rejected' ? event.reason : event.type)),
+  )
   for (const reason of reasons) expect(known).toContain(reason)
 })

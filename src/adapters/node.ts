@@ -1,0 +1,79 @@
+/**
+ * Sessions for `node:http`, and for `node:http2` through its compatibility API.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import process from 'node:process'
+import type { LifeCycle } from '../core/scope.ts'
+import type { NodeResponse } from './node-headers.ts'
+import { type NodeRequest, NodeScope } from './node-scope.ts'
+
+/** Answers a request whose handler threw, or whose session could not be stored. */
+export type ErrorListener<Request = NodeRequest, Response = NodeResponse> = (
+  error: unknown,
+  request: Request,
+  response: Response,
+) => void
+
+class ListenerScope extends NodeScope {
+  readonly #onError: ErrorListener
+
+  constructor(
+    sessions: LifeCycle,
+    request: NodeRequest,
+    response: NodeResponse,
+    onError: ErrorListener,
+  ) {
+    super(sessions, request, response)
+    this.#onError = onError
+  }
+
+  override fail(error: unknown): void {
+    this.#onError(error, this.request, this.response)
+  }
+}
+
+/**
+ * Gives handlers their session: `await sessions.of(request)`. The response leaves once the session is stored.
+ *
+ * @param options.onError Default: a process warning with the error, and the answer 500, or the end of the connection
+ * where headers have left.
+ */
+export function withSession<
+  Request extends NodeRequest = IncomingMessage,
+  Response extends NodeResponse = ServerResponse,
+>(
+  sessions: LifeCycle,
+  handler: (request: Request, response: Response) => void | Promise<void>,
+  options: { readonly onError?: ErrorListener<Request, Response> } = {},
+): (request: Request, response: Response) => Promise<void> {
+  const onError = (options.onError ?? answer) as ErrorListener
+  return async (request, response) => {
+    const scope = new ListenerScope(sessions, request, response, onError)
+    try {
+      await sessions.begin(request, scope, () => handler(request, response))
+    } catch (error) {
+      scope.fail(error)
+    }
+  }
+}
+
+function answer(error: unknown, _request: NodeRequest, response: NodeResponse): void {
+  process.emitWarning(`A request failed: ${String(error)}`, {
+    code: 'VIAL_REQUEST',
+    ...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
+  })
+  if (response.writableEnded) return
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  for (const name of response.getHeaderNames()) {
+    if (name.startsWith('content-')) response.removeHeader(name)
+  }
+  response.statusCode = 500
+  response.setHeader('content-type', 'text/plain; charset=utf-8')
+  response.end('Internal Server Error')
+}

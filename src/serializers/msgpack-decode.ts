@@ -1,0 +1,177 @@
+/**
+ * Bytes of MessagePack to values.
+ *
+ * @module
+ */
+
+import { SerializationError } from '../errors.ts'
+import { itemEnd, readLength } from './msgpack-items.ts'
+import { Ext, Timestamp } from './msgpack-values.ts'
+import { setOwn } from './own-property.ts'
+import { decodeUtf8 } from './utf8.ts'
+import { MAX_DEPTH } from './value-path.ts'
+
+const MAX_DATE_MS = 8.64e15
+const TWO_POW_32 = 0x1_0000_0000
+
+/** Decodes one item that fills `bytes`. Throws {@link SerializationError} when it is damaged or too deep. */
+export function decodeItem(bytes: Uint8Array): unknown {
+  // Checked once for all: every length below is known to lie within the bytes.
+  if (itemEnd(bytes, 0) !== bytes.length) throw damaged('it is cut off or is not MessagePack')
+  return new Decoder(bytes).item(0)
+}
+
+function damaged(how: string): SerializationError {
+  return new SerializationError(`The stored value is damaged (${how}): delete the key.`)
+}
+
+class Decoder {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  item(depth: number): unknown {
+    const head = this.bytes[this.at++] as number
+    if (head < 0x80) return head
+    if (head < 0x90) return this.map(head & 0x0f, depth)
+    if (head < 0xa0) return this.array(head & 0x0f, depth)
+    if (head < 0xc0) return this.string(head & 0x1f)
+    if (head >= 0xe0) return head - 0x100
+    switch (head) {
+      case 0xc0:
+        return null
+      case 0xc2:
+        return false
+      case 0xc3:
+        return true
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.copy(this.length(1 << (head - 0xc4)))
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.ext(this.length(1 << (head - 0xc7)))
+      case 0xca:
+        return this.view.getFloat32(this.skip(4))
+      case 0xcb:
+        return this.view.getFloat64(this.skip(8))
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.length(1 << (head - 0xcc))
+      case 0xcf:
+        return narrow(this.view.getBigUint64(this.skip(8)))
+      case 0xd0:
+        return this.view.getInt8(this.skip(1))
+      case 0xd1:
+        return this.view.getInt16(this.skip(2))
+      case 0xd2:
+        return this.view.getInt32(this.skip(4))
+      case 0xd3:
+        return narrow(this.view.getBigInt64(this.skip(8)))
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.string(this.length(1 << (head - 0xd9)))
+      case 0xdc:
+      case 0xdd:
+        return this.array(this.length(head === 0xdc ? 2 : 4), depth)
+      case 0xde:
+      case 0xdf:
+        return this.map(this.length(head === 0xde ? 2 : 4), depth)
+      default:
+        return this.ext(1 << (head - 0xd4))
+    }
+  }
+
+  /** Steps over `size` bytes and gives where they began. */
+  skip(size: number): number {
+    const start = this.at
+    this.at += size
+    return start
+  }
+
+  length(size: number): number {
+    return readLength(this.bytes, this.skip(size), size)
+  }
+
+  copy(size: number): Uint8Array {
+    const start = this.skip(size)
+    return new Uint8Array(this.bytes.subarray(start, this.at))
+  }
+
+  string(size: number): string {
+    const start = this.skip(size)
+    const text = decodeUtf8(this.bytes, start, this.at)
+    if (text === undefined) throw damaged('a string in it is not UTF-8')
+    return text
+  }
+
+  array(size: number, depth: number): unknown[] {
+    if (depth === MAX_DEPTH) throw damaged(`it nests deeper than ${MAX_DEPTH} levels`)
+    const items: unknown[] = []
+    for (let i = 0; i < size; i++) items.push(this.item(depth + 1))
+    return items
+  }
+
+  map(size: number, depth: number): Record<string, unknown> | Map<unknown, unknown> {
+    if (depth === MAX_DEPTH) throw damaged(`it nests deeper than ${MAX_DEPTH} levels`)
+    const object: Record<string, unknown> = {}
+    // In the order of the bytes: an object would put keys such as "1" first.
+    const keys: string[] = []
+    for (let i = 0; i < size; i++) {
+      const key = this.item(depth + 1)
+      if (typeof key !== 'string') {
+        const map = new Map<unknown, unknown>(keys.map((known) => [known, object[known]]))
+        return this.rest(map.set(key, this.item(depth + 1)), size - i - 1, depth)
+      }
+      setOwn(object, key, this.item(depth + 1))
+      keys.push(key)
+    }
+    return object
+  }
+
+  rest(map: Map<unknown, unknown>, size: number, depth: number): Map<unknown, unknown> {
+    for (let i = 0; i < size; i++) {
+      const key = this.item(depth + 1)
+      map.set(key, this.item(depth + 1))
+    }
+    return map
+  }
+
+  ext(size: number): Date | Ext {
+    const type = this.view.getInt8(this.skip(1))
+    const data = this.copy(size)
+    return (type === -1 ? timestamp(data) : undefined) ?? new Ext(type, data)
+  }
+}
+
+function narrow(value: bigint): number | bigint {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
+/** Undefined for what a Date cannot hold, or what is no timestamp although it says so. */
+function timestamp(data: Uint8Array): Date | undefined {
+  const view = new DataView(data.buffer)
+  let seconds: number
+  let nanoseconds = 0
+  if (data.length === 4) seconds = view.getUint32(0)
+  else if (data.length === 8) {
+    const high = view.getUint32(0)
+    nanoseconds = high >>> 2
+    seconds = (high & 3) * TWO_POW_32 + view.getUint32(4)
+  } else if (data.length === 12) {
+    nanoseconds = view.getUint32(0)
+    seconds = view.getInt32(4) * TWO_POW_32 + view.getUint32(8)
+  } else return undefined
+  const ms = seconds * 1000 + Math.floor(nanoseconds / 1e6)
+  if (nanoseconds > 999_999_999 || Math.abs(ms) > MAX_DATE_MS) return undefined
+  return nanoseconds % 1e6 === 0 ? new Date(ms) : new Timestamp(seconds, nanoseconds)
+}

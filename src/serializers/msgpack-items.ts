@@ -1,0 +1,89 @@
+/**
+ * The framing of MessagePack: where an item ends, without decoding it.
+ * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ *
+ * @module
+ */
+
+/** Reads a length prefix. Bytes beyond the end count as zero: the caller sees that its position is beyond the end. */
+export function readLength(bytes: Uint8Array, at: number, size: number): number {
+  let length = 0
+  for (let i = 0; i < size; i++) length = length * 256 + (bytes[at + i] ?? 0)
+  return length
+}
+
+/** Where the item at `start` ends; -1 when it is cut off or not MessagePack. Does not recurse and takes linear time. */
+export function itemEnd(bytes: Uint8Array, start: number): number {
+  let at = start
+  let pending = 1
+  while (pending > 0) {
+    // Each item takes a byte, so a count that the rest cannot hold is refused before it costs anything.
+    if (pending > bytes.length - at) return -1
+    const head = bytes[at++] as number
+    pending -= 1
+    if (head < 0x80 || head >= 0xe0) continue
+    if (head < 0x90) pending += 2 * (head & 0x0f)
+    else if (head < 0xa0) pending += head & 0x0f
+    else if (head < 0xc0) at += head & 0x1f
+    else if (head >= 0xdc) {
+      const size = head === 0xdc || head === 0xde ? 2 : 4
+      pending += readLength(bytes, at, size) * (head >= 0xde ? 2 : 1)
+      at += size
+    } else {
+      const size = payload(bytes, at, head)
+      if (size < 0) return -1
+      at += size
+    }
+  }
+  return at <= bytes.length ? at : -1
+}
+
+/** How many bytes follow the head of an item that holds no others; -1 for the head that is never used. */
+function payload(bytes: Uint8Array, at: number, head: number): number {
+  switch (head) {
+    case 0xc0:
+    case 0xc2:
+    case 0xc3:
+      return 0
+    case 0xcc:
+    case 0xd0:
+      return 1
+    case 0xcd:
+    case 0xd1:
+    case 0xd4:
+      return 2
+    case 0xd5:
+      return 3
+    case 0xca:
+    case 0xce:
+    case 0xd2:
+      return 4
+    case 0xd6:
+      return 5
+    case 0xcb:
+    case 0xcf:
+    case 0xd3:
+      return 8
+    case 0xd7:
+      return 9
+    case 0xd8:
+      return 17
+    case 0xc4:
+    case 0xd9:
+      return 1 + readLength(bytes, at, 1)
+    case 0xc5:
+    case 0xda:
+      return 2 + readLength(bytes, at, 2)
+    case 0xc6:
+    case 0xdb:
+      return 4 + readLength(bytes, at, 4)
+    case 0xc7:
+      return 2 + readLength(bytes, at, 1)
+    case 0xc8:
+      return 3 + readLength(bytes, at, 2)
+    case 0xc9:
+      return 5 + readLength(bytes, at, 4)
+    default:
+      return -1
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * MessagePack as Flask-Session 0.8 keeps it: records are maps, written with the same bytes as msgspec writes.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import type { Entries, Serializer } from '../core/serializer.ts'
+import { SerializationError } from '../errors.ts'
+import { decodeItem } from './msgpack-decode.ts'
+import { encodeItem } from './msgpack-encode.ts'
+import { itemEnd, readLength } from './msgpack-items.ts'
+import { Writer } from './msgpack-writer.ts'
+import { decodeUtf8 } from './utf8.ts'
+
+export { Ext, Timestamp } from './msgpack-values.ts'
+
+/**
+ * Keeps records as MessagePack. Values are null, booleans, numbers, strings, arrays, plain objects, Uint8Array, Date,
+ * {@link Ext}, and bigints for integers beyond 2^53, within 64 bits; a dictionary with a key that is not a string is a
+ * Map. Entries are views of the record's bytes; a session key that is not a string, or not UTF-8, rides under a symbol.
+ *
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and keys such as
+ * "1" of an object come before its others. A Date that Python gave keeps its nanoseconds: see {@link Timestamp}.
+ */
+export const msgpack: Serializer<Uint8Array> = {
+  name: 'msgpack',
+  split,
+  join,
+  encode: encodeItem,
+  decode: decodeItem,
+  equal: (a, b) => Buffer.compare(a, b) === 0,
+}
+
+function split(record: Uint8Array): Entries<Uint8Array> | undefined {
+  // Not a Buffer, whose slices and copies behave otherwise.
+  const bytes = new Uint8Array(record.buffer, record.byteOffset, record.byteLength)
+  const head = bytes[0] ?? 0
+  const size = head === 0xde ? 2 : head === 0xdf ? 4 : 0
+  if (size === 0 && (head & 0xf0) !== 0x80) return undefined
+  const count = size === 0 ? head & 0x0f : readLength(bytes, 1, size)
+  const entries: Entries<Uint8Array> = new Map()
+  let at = 1 + size
+  for (let i = 0; i < count; i++) {
+    const keyEnd = itemEnd(bytes, at)
+    const end = keyEnd < 0 ? -1 : itemEnd(bytes, keyEnd)
+    if (end < 0) return undefined
+    const key = stringKey(bytes, at, keyEnd)
+    if (key === undefined) entries.set(Symbol('key that is not a string'), bytes.subarray(at, end))
+    else entries.set(key, bytes.subarray(keyEnd, end))
+    at = end
+  }
+  return at === bytes.length ? entries : undefined
+}
+
+function stringKey(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const head = bytes[start] as number
+  if (head >= 0xa0 && head < 0xc0) return decodeUtf8(bytes, start + 1, end)
+  if (head < 0xd9 || head > 0xdb) return undefined
+  return decodeUtf8(bytes, start + 1 + (1 << (head - 0xd9)), end)
+}
+
+function join(entries: Entries<Uint8Array>): Uint8Array {
+  const writer = new Writer()
+  writer.counted(entries.size, 0x80, 15, 0xde)
+  for (const [key, entry] of entries) {
+    if (typeof key === 'string' && !writer.string(key)) {
+      const message = 'A session key holds half of a surrogate pair: use well-formed text.'
+      throw new SerializationError(message, { key })
+    }
+    writer.bytes(entry)
+  }
+  return writer.finish()
+}

@@ -1,0 +1,169 @@
+/**
+ * The cases of replacing, in the order of the sentences in `core/store.ts`. The first case of a number is the sentence
+ * itself; the others are what it means at the edges.
+ *
+ * @module
+ */
+
+import type { Version } from '../core/store.ts'
+import { check, checkBytes, checkSame } from './runner.ts'
+import {
+  atomic,
+  checkAbsent,
+  checkUnchanged,
+  create,
+  DAY,
+  HOUR,
+  increment,
+  later,
+  many,
+  newId,
+  notInTheFuture,
+  of,
+  readLive,
+  type StoreCase,
+  text,
+} from './store-case.ts'
+
+/** P1 to P6. */
+export const replaceCases: readonly StoreCase[] = [
+  of('P1', 'replaces what was read, data and deadline in one step', async (context) => {
+    const { store, clock } = context
+    const id = newId()
+    let version: Version = await create(store, id, 'turn 0', clock)
+    for (let turn = 1; turn <= 5; turn++) {
+      version ??= (await readLive(store, id)).version
+      const end = clock.now() + turn * HOUR
+      const result = await store.replace(id, text(`turn ${turn}`), end, version)
+      check(result.kind === 'replaced', `replace ${turn}: ${result.kind}`)
+      await checkUnchanged(store, id, `turn ${turn}`, end, context)
+      version = turn % 2 ? result.version : undefined
+    }
+  }),
+  of(
+    'P2',
+    'tells a conflict when another version is there, and changes nothing',
+    async (context) => {
+      const { store, other, clock } = context
+      const id = newId()
+      const end = clock.now() + 2 * HOUR
+      await create(store, id, 'first', clock)
+      const old = await readLive(store, id)
+      await other.replace(id, text('second'), end, (await readLive(other, id)).version)
+      for (const deadline of [later(clock), clock.now() - DAY]) {
+        const result = await store.replace(id, text('third'), deadline, old.version)
+        check(result.kind === 'conflict', `replace of an old version: ${result.kind}`)
+        await checkUnchanged(store, id, 'second', end, context)
+      }
+    },
+  ),
+  of('P2', 'tells the newer record in a conflict, if any', async ({ store, other, clock }) => {
+    const id = newId()
+    await create(store, id, 'first', clock)
+    const old = await readLive(store, id)
+    await other.replace(id, text('second'), later(clock), old.version)
+    const result = await store.replace(id, text('third'), later(clock), old.version)
+    check(result.kind === 'conflict', `replace of an old version: ${result.kind}`)
+    if (result.current === undefined) return
+    checkBytes(result.current.bytes, text('second'), 'current')
+    const next = await store.replace(id, text('third'), later(clock), result.current.version)
+    checkSame(next.kind, 'replaced', 'replace of the version of current')
+  }),
+  of(
+    'P2',
+    'tells a conflict for the version of a record that was ended and made again',
+    async ({ store, other, clock }) => {
+      const id = newId()
+      await create(store, id, 'first', clock)
+      const old = await readLive(store, id)
+      await other.delete(id)
+      await create(other, id, 'second', clock)
+      checkSame(
+        (await store.replace(id, text('third'), later(clock), old.version)).kind,
+        'conflict',
+        'replace',
+      )
+      checkBytes((await store.read(id))?.bytes, text('second'), 'the new record')
+    },
+  ),
+  of('P3', 'never creates by replacing', async ({ store, other, clock }) => {
+    const [deleted, expired, unknown] = [newId(), newId(), newId()]
+    const end = clock.soon()
+    await create(store, deleted, 'record', clock)
+    const { version } = await readLive(store, deleted)
+    await create(store, expired, 'record', clock, end)
+    await other.delete(deleted)
+    await clock.reach(end)
+    for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
+      const result = await store.replace(id, text('again'), later(clock), version)
+      checkSame(result.kind, 'gone', `replace of a record that is ${what}`)
+      checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
+    }
+  }),
+  of('P4', 'counts equal bytes as replaced', async (context) => {
+    const { store, clock } = context
+    const id = newId()
+    const end = clock.now() + 2 * HOUR
+    await create(store, id, 'same', clock, end)
+    for (const deadline of [end, end + HOUR]) {
+      const { version } = await readLive(store, id)
+      checkSame(
+        (await store.replace(id, text('same'), deadline, version)).kind,
+        'replaced',
+        'replace',
+      )
+      await checkUnchanged(store, id, 'same', deadline, context)
+    }
+  }),
+  of(
+    'P5',
+    'ends a record that is replaced with a deadline not in the future',
+    async ({ store, other, clock, resolution }) => {
+      for (const end of notInTheFuture(clock, resolution)) {
+        const id = newId()
+        await create(store, id, 'first', clock)
+        const result = await store.replace(
+          id,
+          text('last'),
+          end,
+          (await readLive(store, id)).version,
+        )
+        check(result.kind !== 'conflict', 'replace of the version that was read: conflict')
+        await checkAbsent(other, id, clock, 'a record that was ended')
+      }
+    },
+  ),
+  atomic(
+    'P6',
+    'lets exactly one of many replaces of one version succeed',
+    async ({ store, other, clock }) => {
+      for (let round = 0; round < 3; round++) {
+        const id = newId()
+        await create(store, id, 'first', clock)
+        const versions = [(await readLive(store, id)).version, (await readLive(other, id)).version]
+        const results = await many(20, (n) =>
+          (n % 2 ? other : store).replace(id, text(`${n}`), later(clock), versions[n % 2]),
+        )
+        const winners = results.flatMap(({ kind }, n) => (kind === 'replaced' ? [n] : []))
+        checkSame(winners.length, 1, 'number of replaces that succeeded')
+        check(
+          results.every(({ kind }) => kind !== 'gone'),
+          'a live record was called gone',
+        )
+        checkBytes(
+          (await store.read(id))?.bytes,
+          text(`${winners[0]}`),
+          'the record of the one that succeeded',
+        )
+      }
+    },
+  ),
+  atomic('P6', 'loses no increment of eight concurrent loops', async ({ store, other, clock }) => {
+    const id = newId()
+    await create(store, id, '0', clock)
+    await many(8, async (n) => {
+      for (let turn = 0; turn < 25; turn++) await increment(n % 2 ? store : other, id, clock)
+    })
+    checkBytes((await store.read(id))?.bytes, text('200'), 'the sum')
+  }),
+]

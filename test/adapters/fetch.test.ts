@@ -1,0 +1,66 @@
+import { withSession } from 'vial/adapters/fetch'
+import { expect, test } from 'vitest'
+import { start } from './fetch-app.ts'
+import { memorySessions, runSuite } from './suite.ts'
+
+runSuite({ name: 'fetch', start, errorsCommit: false })
+
+const request = (path = '/'): Request => new Request(`http://localhost${path}`)
+
+test('the handler gets what the platform hands over besides the request', async () => {
+  const { sessions } = memorySessions()
+  const handler = withSession(sessions, (_request, env: { name: string }, id: number) =>
+    Response.json([env.name, id]),
+  )
+  expect(await (await handler(request(), { name: 'env' }, 7)).json()).toEqual(['env', 7])
+})
+
+test('a response is left as it is when nobody asked, and copied when somebody did', async () => {
+  const { sessions } = memorySessions()
+  const constant = new Response(null, {
+    status: 204,
+    statusText: 'Nothing',
+    headers: { 'x-a': '1' },
+  })
+  const handler = withSession(sessions, async (given) => {
+    if (given.url.endsWith('/login')) (await sessions.of(given)).set('name', 'Ada')
+    return constant
+  })
+  expect(await handler(request())).toBe(constant)
+  const login = await handler(request('/login'))
+  expect([login.status, login.statusText, login.headers.get('x-a')]).toEqual([204, 'Nothing', '1'])
+  expect(login.headers.getSetCookie()).toHaveLength(1)
+  expect([...constant.headers.keys()]).toEqual(['x-a'])
+})
+
+test('an immutable response gets its cookie', async () => {
+  const { sessions } = memorySessions()
+  const handler = withSession(sessions, async (given) => {
+    ;(await sessions.of(given)).set('name', 'Ada')
+    return Response.redirect('http://localhost/home', 303)
+  })
+  const { status, headers } = await handler(request())
+  expect([status, headers.get('location')]).toEqual([303, 'http://localhost/home'])
+  expect(headers.getSetCookie()).toHaveLength(1)
+})
+
+test('a failure is thrown on: the handler’s discards its writes, the store’s cancels the body', async () => {
+  const { sessions, watch } = memorySessions()
+  let cancelled = false
+  const handler = withSession(sessions, async (given) => {
+    ;(await sessions.of(given)).set('name', 'Ada')
+    if (given.url.endsWith('/throw')) throw new Error('handler')
+    return new Response(
+      new ReadableStream({
+        cancel() {
+          cancelled = true
+        },
+      }),
+    )
+  })
+  await expect(handler(request('/throw'))).rejects.toThrow('handler')
+  expect(watch.calls).toEqual([])
+  watch.behaviour.failing = true
+  await expect(handler(request())).rejects.toMatchObject({ code: 'ERR_VIAL_STORE' })
+  expect(cancelled).toBe(true)
+})

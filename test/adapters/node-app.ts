@@ -1,0 +1,53 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { Readable } from 'node:stream'
+import { withSession } from 'vial/adapters/node'
+import type { AdapterSuiteOptions, Reply } from 'vial/testing'
+import { chosen, listening } from './suite.ts'
+
+/** A bare node:http server as the suite wants it. */
+export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+  let listener: RequestListener = async (request, response) => {
+    await handler({
+      method: request.method ?? '',
+      path: new URL(request.url ?? '', 'http://localhost').pathname,
+      async body() {
+        let text = ''
+        for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
+        return text
+      },
+      session: (given) => chosen(sessions, given).of(request),
+      reply: nodeReply(response),
+    })
+  }
+  for (const one of sessions) {
+    const inner = listener
+    listener = withSession(one, (request, response) => inner(request, response), { onError })
+  }
+  return listening(createServer(listener))
+}
+
+/** Answers with the methods of Node's response. */
+export function nodeReply(response: ServerResponse): Reply {
+  return {
+    header: (name, value) => {
+      if (name === 'set-cookie') response.appendHeader(name, value)
+      else response.setHeader(name, value)
+    },
+    json: (value) =>
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value)),
+    html: (text) => response.setHeader('content-type', 'text/html').end(text),
+    redirect: (location) => response.writeHead(302, ['Location', location]).end(),
+    empty: (status) => response.writeHead(status).end(),
+    stream: (chunks) => Readable.from(chunks).pipe(response),
+  }
+}
+
+function onError(_error: unknown, _request: IncomingMessage, response: ServerResponse): void {
+  if (response.headersSent) response.destroy()
+  else response.writeHead(500, { 'content-type': 'text/plain' }).end('failed')
+}

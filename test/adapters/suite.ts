@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createSessions, type StoredSessions } from 'vial'
+import { memoryStore } from 'vial/stores/memory'
+import { type AdapterSuiteOptions, adapterSuite, type RunningServer } from 'vial/testing'
+import { test } from 'vitest'
+import { Client } from '../../src/testing/adapter-client.ts'
+import { type Watch, watchedStore } from '../../src/testing/watched-store.ts'
+
+/** Runs the published suite over one adapter. */
+export function runSuite(
+  options: Pick<AdapterSuiteOptions, 'name' | 'start' | 'errorsCommit'>,
+): void {
+  adapterSuite({
+    ...options,
+    test,
+    createSessions: (given) => createSessions(given),
+    store: memoryStore,
+  })
+}
+
+/** The sessions that a handler means: the first, when it does not say. */
+export function chosen<T>(sessions: readonly T[], given?: T): T {
+  const one = given ?? sessions[0]
+  if (one === undefined) throw new Error('There are no sessions.')
+  return one
+}
+
+/** Listens on a free port. */
+export async function listening(server: Server): Promise<RunningServer> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** Serves one test, with a visitor. */
+export async function visiting(
+  server: Server | RunningServer,
+  check: (visitor: Client, origin: string) => Promise<void>,
+): Promise<void> {
+  const { origin, close } = 'origin' in server ? server : await listening(server)
+  try {
+    await check(new Client(origin), origin)
+  } finally {
+    await close()
+  }
+}
+
+/** Sessions in memory, and the watch on their store. */
+export function memorySessions(options: { readonly ambient?: boolean } = {}): {
+  readonly sessions: StoredSessions
+  readonly watch: Watch
+} {
+  const watch = watchedStore(memoryStore())
+  return { sessions: createSessions({ ...options, store: watch.store }), watch }
+}
