@@ -1,7 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { findChromium } from './scripts/chromium.ts'
+import { findPython } from './scripts/python-env.ts'
+import { SkipsReporter } from './scripts/skips-reporter.ts'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+const chromium = findChromium()
+const python = findPython()
 
 export default defineConfig({
   resolve: {
@@ -11,5 +16,22 @@ export default defineConfig({
       { find: /^vial\/(.+)$/, replacement: source('$1.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], testTimeout: 30_000 },
+  test: {
+    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    typecheck: {
+      enabled: true,
+      include: ['test/types/*.test-d.ts'],
+      tsconfig: 'test/types/tsconfig.json',
+      // Theirs are found by `npm run check`.
+      ignoreSourceErrors: true,
+    },
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    reporters: ['default', new SkipsReporter()],
+    // Absent: not there. The tests that need it are skipped by name.
+    env: {
+      ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+      ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
+    },
+  },
 })

@@ -157,7 +157,12 @@ test('an onEvent that throws fails no request', async () => {
 
 test('close ends what the store started', async () => {
   let closed = 0
-  const store = { ...countingStore(new Clock()), close: async () => void (closed += 1) }
+  const store = {
+    ...countingStore(new Clock()),
+    close: async () => {
+      closed += 1
+    },
+  }
   await createSessions({ store }).close()
   expect(closed).toBe(1)
   await createSessions({ store: countingStore(new Clock()) }).close()

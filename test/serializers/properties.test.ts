@@ -55,13 +55,13 @@ describe.each(formats)('$name', ({ serializer, value }) => {
   const records = fc.array(fc.tuple(sessionKey, value), { maxLength: 6 })
   const runs = { numRuns: 400 }
 
-  it('brings every value of its domain back as it was', () => {
+  it('brings every value of its domain back as it was', async () => {
     const test = (given: unknown) => {
       const entry = serializer.encode(given)
       expect(isDeepStrictEqual(serializer.decode(entry), given)).toBe(true)
       expect(serializer.equal(serializer.encode(serializer.decode(entry)), entry)).toBe(true)
     }
-    fc.assert(fc.property(value, test), runs)
+    await fc.assert(fc.property(value, test), runs)
   })
 
   it('gives a new value on each call', () => {
@@ -71,7 +71,7 @@ describe.each(formats)('$name', ({ serializer, value }) => {
     expect(serializer.decode(entry)).toEqual([{ a: [1] }])
   })
 
-  it('puts a record together again byte for byte', () => {
+  it('puts a record together again byte for byte', async () => {
     const test = (pairs: [string, unknown][]) => {
       const record = recordOf(serializer, pairs)
       const entries = serializer.split(record)
@@ -82,11 +82,11 @@ describe.each(formats)('$name', ({ serializer, value }) => {
       }
       expect(serializer.join(entries ?? new Map())).toEqual(record)
     }
-    fc.assert(fc.property(records, test), runs)
+    await fc.assert(fc.property(records, test), runs)
   })
 
-  it('splits or refuses any bytes, and decodes or refuses any entry', () => {
-    fc.assert(
+  it('splits or refuses any bytes, and decodes or refuses any entry', async () => {
+    await fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => read(serializer, bytes)),
       {
         numRuns: 3000,
@@ -94,13 +94,13 @@ describe.each(formats)('$name', ({ serializer, value }) => {
     )
   })
 
-  it('splits or refuses damaged records', () => {
+  it('splits or refuses damaged records', async () => {
     const edit = fc.tuple(fc.nat(3), fc.nat(), fc.nat(255))
     const edits = fc.array(edit, { minLength: 1, maxLength: 4 })
     const test = (pairs: [string, unknown][], changes: [number, number, number][]) => {
       read(serializer, mutated(recordOf(serializer, pairs), changes))
     }
-    fc.assert(fc.property(records, edits, test), { numRuns: 2000 })
+    await fc.assert(fc.property(records, edits, test), { numRuns: 2000 })
   })
 
   it('leaves the prototypes of objects alone', () => {
