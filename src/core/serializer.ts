@@ -21,7 +21,10 @@ export interface Serializer<E = unknown> {
    * time and does not recurse. A key that occurs twice keeps its first place and its last value, as in Python.
    */
   split(bytes: Uint8Array): Entries<E> | undefined
-  /** Puts a record together; untouched entries come out verbatim. Sees all entries, as a format may frame them by each other. */
+  /**
+   * Puts a record together; untouched entries come out verbatim. Sees all entries, as a format may frame them by each
+   * other. Throws {@link SerializationError} on a key that the format cannot hold.
+   */
   join(entries: Entries<E>): Uint8Array
   /** Throws {@link SerializationError} on what the format cannot hold. The result shares nothing with `value`. */
   encode(value: unknown): E

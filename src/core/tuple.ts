@@ -14,6 +14,11 @@ export type Tuple<Items extends readonly unknown[] = readonly unknown[]> = Items
 
 /** Makes a tuple of its arguments. */
 export function tuple<const Items extends readonly unknown[]>(...items: Items): Tuple<Items> {
+  return tupleFrom(items)
+}
+
+/** Makes a list of any length a tuple: the list itself, frozen. */
+export function tupleFrom<Items extends readonly unknown[]>(items: Items): Tuple<Items> {
   Object.defineProperty(items, TUPLE, { value: true, enumerable: true })
   return Object.freeze(items) as Tuple<Items>
 }

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { type Tuple, tuple } from '../core/tuple.ts'
+import { type Tuple, tupleFrom } from '../core/tuple.ts'
 import { SerializationError } from '../errors.ts'
 import { damaged, parseJson } from './json-parse.ts'
 import { setOwn } from './own-property.ts'
@@ -46,14 +46,8 @@ function fromTag(tag: string, value: unknown): unknown {
   return tag === ' m' ? new Markup(value) : toUuid(value)
 }
 
-const [TUPLE_MARK] = Object.getOwnPropertySymbols(tuple()) as [symbol]
-
 function toTuple(value: unknown): Tuple {
-  if (Array.isArray(value)) {
-    // Not `tuple(...value)`: a long list does not fit the stack as arguments.
-    Object.defineProperty(value, TUPLE_MARK, { value: true, enumerable: true })
-    return Object.freeze(value) as unknown as Tuple
-  }
+  if (Array.isArray(value)) return tupleFrom(value)
   if (typeof value === 'string') return toTuple(Array.from(value))
   if (typeof value === 'object' && value !== null && isPlainObject(value)) {
     return toTuple(Object.keys(value))

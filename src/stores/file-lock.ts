@@ -57,7 +57,7 @@ export interface FileLocks {
 
 /** The lock did not come free in time. Nothing was done. */
 export class LockBusyError extends FileError {
-  override readonly message = 'the time was up, or the wait aborted, before the lock came free'
+  override readonly message = 'no turn came before the time was up or the wait aborted'
   readonly retriable = true
 }
 
