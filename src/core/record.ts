@@ -11,7 +11,7 @@ export const PERMANENT = '_permanent'
 /** The flashed messages, a list of (category, message); Flask's name. */
 export const FLASHES = '_flashes'
 /** Ours: a map of plain types, so that Flask carries it along unharmed. */
-export const META = '_vial'
+const META = '_vial'
 
 const RESERVED: ReadonlySet<unknown> = new Set([PERMANENT, FLASHES, META])
 

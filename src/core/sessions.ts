@@ -63,7 +63,9 @@ export interface Eager<S> {
 }
 
 /** The data of a `Sessions`. */
-export type InferData<T> = T extends Sessions<infer Data, infer _S> ? Data : never
+export type InferData<T> = T extends { of(request: object): Promise<Session<infer Data>> }
+  ? Data
+  : never
 
 export interface LifeCycleConfig {
   readonly backing: Backing

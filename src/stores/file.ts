@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { clearInterval, setInterval } from 'node:timers'
+import { type Duration, milliseconds } from '../core/duration.ts'
 import type { ReplaceResult, Store, StoreOptions } from '../core/store.ts'
 import { ConfigError, type StoreOutcome } from '../errors.ts'
 import { fileLocks, type HeldLock, LockBusyError } from './file-lock.ts'
@@ -34,8 +35,8 @@ export interface FileStoreOptions {
   readonly now?: () => number
   /** Whether a write that was acknowledged outlives a loss of power; default true. False is for tests and caches. */
   readonly fsync?: boolean
-  /** How often expired records are removed in the background, in ms; default ten minutes. False: call `sweep`. */
-  readonly sweepInterval?: number | false
+  /** How often expired records are removed in the background. False: call `sweep`. @default '10m' */
+  readonly sweepInterval?: Duration | false
   /** Hears what fails where no caller waits: the background sweep and the removal of a lock. Absent: ignored. */
   readonly onError?: (error: unknown) => void
 }
@@ -67,8 +68,8 @@ const SWEEP_WAIT = 100
  * @throws {ConfigError} When the directory cannot be made, is not a directory, or others may write to it.
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
-  const { now = Date.now, fsync = true, sweepInterval = 600_000, onError } = options
-  checkInterval(sweepInterval)
+  const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
+  const interval = intervalOf(sweepInterval)
   const root = prepareDirectory(directory)
   const hear = (error: unknown) => {
     try {
@@ -136,8 +137,8 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
   }
 
   function startSweeping(): void {
-    if (sweepInterval === false || timer !== undefined) return
-    timer = setInterval(sweepInBackground, sweepInterval)
+    if (interval === undefined || timer !== undefined) return
+    timer = setInterval(sweepInBackground, interval)
     timer.unref()
   }
 
@@ -285,10 +286,12 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
   }
 }
 
-function checkInterval(interval: number | false): void {
+function intervalOf(interval: Duration | false): number | undefined {
+  if (interval === false) return undefined
+  const length = milliseconds(interval, 'fileStore: sweepInterval')
   // A longer one would make the timer fire at once.
-  if (interval === false || (interval > 0 && interval < 2 ** 31)) return
+  if (length < 2 ** 31) return length
   throw new ConfigError(
-    `fileStore: sweepInterval is ${String(interval)}. Give positive milliseconds below 2^31, or false.`,
+    "fileStore: sweepInterval is too long for a timer. Give at most '24d', or false.",
   )
 }

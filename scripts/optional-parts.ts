@@ -1,0 +1,17 @@
+/**
+ * Prevents: tests that are quietly not run. Says once, before the tests, which parts of the system are missing; the
+ * tests that need them are skipped by name. Never fails.
+ */
+
+import { findChromium } from './chromium.ts'
+import { makePythonEnv } from './python-env.ts'
+
+const LIMIT = 60_000
+
+const python = await makePythonEnv(LIMIT)
+if (python !== undefined) {
+  console.log(`No Python with Flask, so the tests that need it are skipped: ${python}`)
+}
+if (findChromium() === undefined) {
+  console.log('No Chromium or Chrome, so the tests that need a browser are skipped.')
+}

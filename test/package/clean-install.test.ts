@@ -1,0 +1,229 @@
+/** What ships, in an empty folder: packed, installed without a network, imported, required and compiled against. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, posix } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly files: readonly { readonly path: string }[]
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as {
+  readonly exports: Readonly<Record<string, unknown>>
+}
+const specifiers = Object.keys(manifest.exports)
+  .filter((specifier) => specifier !== './package.json')
+  .map((specifier) => posix.join('vial', specifier).replace(/\/$/, ''))
+
+let folder: string
+let packed: Packed
+
+/** Runs npm without what the npm around the tests tells its children, such as where the project is. */
+function npm(args: readonly string[], cwd: string): string {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV$)/i.test(name))
+  return execFileSync('npm', [...args], {
+    cwd,
+    encoding: 'utf8',
+    env: Object.fromEntries(inherited),
+    shell: process.platform === 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+function node(file: string, source: string): unknown {
+  writeFileSync(join(folder, file), source)
+  return JSON.parse(execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' }))
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vial-clean-install-'))
+  // Builds first: package.json's prepack.
+  const output = npm(['pack', '--json', '--pack-destination', folder], root)
+  const [first] = JSON.parse(output.slice(output.indexOf('[\n'))) as Packed[]
+  packed = first as Packed
+  writeFileSync(join(folder, 'package.json'), '{ "name": "empty", "private": true }')
+  const flags = ['--offline', '--ignore-scripts', '--no-audit', '--no-fund']
+  npm(['install', ...flags, `./${packed.filename}`], folder)
+}, 120_000)
+
+afterAll(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+})
+
+describe('the package in an empty folder', () => {
+  test('needs no other package', () => {
+    const installed = readdirSync(join(folder, 'node_modules')).filter(
+      (name) => !name.startsWith('.'),
+    )
+    expect(installed).toEqual(['vial'])
+  })
+
+  test('gives the same names to import and to require', () => {
+    const imported = node(
+      'import.mjs',
+      `const names = {}
+      for (const specifier of ${JSON.stringify(specifiers)}) {
+        names[specifier] = Object.keys(await import(specifier)).sort()
+      }
+      console.log(JSON.stringify(names))`,
+    )
+    const required = node(
+      'require.cjs',
+      `const names = {}
+      for (const specifier of ${JSON.stringify(specifiers)}) {
+        names[specifier] = Object.keys(require(specifier)).filter((name) => name !== '__esModule').sort()
+      }
+      console.log(JSON.stringify(names))`,
+    )
+    expect(imported).toMatchInlineSnapshot(`
+      {
+        "vial": [
+          "ConfigError",
+          "ConflictError",
+          "Scope",
+          "SerializationError",
+          "SessionError",
+          "StateError",
+          "StoreError",
+          "TooLargeError",
+          "createSessions",
+          "isSessionError",
+          "isTuple",
+          "mergeHeader",
+          "tuple",
+        ],
+        "vial/adapters/express": [
+          "sessionMiddleware",
+        ],
+        "vial/adapters/fastify": [
+          "sessionPlugin",
+        ],
+        "vial/adapters/fetch": [
+          "withSession",
+        ],
+        "vial/adapters/hono": [
+          "sessionMiddleware",
+        ],
+        "vial/adapters/koa": [
+          "sessionMiddleware",
+        ],
+        "vial/adapters/node": [
+          "withSession",
+        ],
+        "vial/seals/encrypted": [
+          "encrypted",
+        ],
+        "vial/seals/itsdangerous": [
+          "itsdangerous",
+        ],
+        "vial/seals/signed": [
+          "signed",
+        ],
+        "vial/serializers/json": [
+          "json",
+        ],
+        "vial/serializers/msgpack": [
+          "Ext",
+          "Timestamp",
+          "msgpack",
+        ],
+        "vial/serializers/python-values": [
+          "Markup",
+          "Uuid",
+        ],
+        "vial/serializers/tagged-json": [
+          "taggedJson",
+        ],
+        "vial/stores/file": [
+          "fileStore",
+        ],
+        "vial/stores/memory": [
+          "memoryStore",
+        ],
+        "vial/testing": [
+          "adapterSuite",
+          "storeSentences",
+          "storeSuite",
+        ],
+      }
+    `)
+    expect(required).toEqual(imported)
+  })
+
+  test("import 'vial' loads no adapter, no store and no suite", () => {
+    const loaded = loadedBy('dist/index.js')
+    expect(loaded).toContain('dist/core/sessions.js')
+    expect(loaded.filter((path) => /^dist\/(adapters|testing|stores)\//.test(path))).toEqual([])
+  })
+
+  test('gives types to a program that checks the types of its libraries too', () => {
+    // The types of these frameworks do not all pass such a check themselves.
+    const own = specifiers.filter((name) => !/adapters\/(express|fastify|hono|koa)/.test(name))
+    lend('@types/node', 'undici-types', '@types/express', '@types/koa', 'fastify', 'hono')
+    expect(compile(own, { skipLibCheck: false })).toBe('')
+    expect(compile(specifiers, { skipLibCheck: true })).toBe('')
+  })
+
+  test('holds what was built and nothing else, under 150 KB', () => {
+    const built = /^dist\/.*\.(js|d\.ts)$/
+    const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
+    expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
+      expect.arrayContaining(others),
+    )
+    expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
+    expect(packed.size).toBeLessThan(150_000)
+  })
+})
+
+/** The files that loading a file of the package loads, by the imports in what was built. */
+function loadedBy(start: string): string[] {
+  const found = new Set<string>()
+  const visit = (path: string): void => {
+    if (found.has(path)) return
+    found.add(path)
+    const code = readFileSync(join(folder, 'node_modules/vial', path), 'utf8')
+    const specifiers = code.matchAll(/(?:from\s*|import\s*\(?\s*)['"](\.[^'"]+)['"]/g)
+    for (const [, specifier] of specifiers) visit(posix.join(posix.dirname(path), specifier ?? ''))
+  }
+  visit(start)
+  return [...found].sort()
+}
+
+/** Lends the empty folder packages of this repository. */
+function lend(...names: readonly string[]): void {
+  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
+  for (const name of names) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+  }
+}
+
+/** What the compiler says about a program that imports all of these. */
+function compile(imports: readonly string[], options: Readonly<Record<string, unknown>>): string {
+  const lines = imports.map((specifier, index) => `export * as entry${index} from '${specifier}'`)
+  writeFileSync(join(folder, 'use.mts'), lines.join('\n'))
+  const strict = { strict: true, exactOptionalPropertyTypes: true, types: ['node'] }
+  const compilerOptions = { ...strict, noEmit: true, module: 'nodenext', target: 'es2023' }
+  const config = { compilerOptions: { ...compilerOptions, ...options }, include: ['use.mts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  const { stdout, stderr } = spawnSync(process.execPath, [compiler], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  return stdout + stderr
+}

@@ -1,0 +1,177 @@
+/** Stores with one defect each, to see that the suite finds it: reading and creating. */
+import type { Store, StoredRecord } from '../../src/core/store.ts'
+import { type Defect, HOUR, tick } from './defect.ts'
+
+export const readingDefects: readonly Defect[] = [
+  {
+    fails: 'R1',
+    what: 'reads what it once read',
+    broken: (sound) => {
+      const seen = new Map<string, StoredRecord>()
+      return {
+        async read(id) {
+          const record = seen.get(id) ?? (await sound.read(id))
+          if (record !== undefined) seen.set(id, record)
+          return record
+        },
+      }
+    },
+  },
+  {
+    fails: 'R2',
+    what: 'an unknown id is an empty record',
+    broken: (sound) => ({
+      read: async (id) => (await sound.read(id)) ?? { bytes: new Uint8Array(), version: 0 },
+    }),
+  },
+  {
+    fails: 'R3 has nothing',
+    what: 'a record lives one millisecond too long',
+    broken: () => ({}),
+    clock: (now) => () => now() - 1,
+  },
+  {
+    fails: 'R3 has nothing',
+    what: 'a record lives one millisecond too short',
+    broken: () => ({}),
+    clock: (now) => () => now() + 1,
+  },
+  {
+    fails: 'R3 tells',
+    what: 'touch wakes the expired',
+    broken: (sound, now) => {
+      const ends = new Map<string, [number, Uint8Array]>()
+      return {
+        create(id, bytes, expiresAt) {
+          ends.set(id, [expiresAt, bytes])
+          return sound.create(id, bytes, expiresAt)
+        },
+        async touch(id, expiresAt) {
+          const [end, bytes] = ends.get(id) ?? [Infinity]
+          if (bytes && end <= now()) await sound.create(id, bytes, expiresAt)
+          return sound.touch(id, expiresAt)
+        },
+      }
+    },
+  },
+  {
+    fails: 'R4 gives back',
+    what: 'bytes are truncated',
+    broken: (sound) => ({
+      create: (id, bytes, expiresAt) => sound.create(id, bytes.subarray(0, 65_535), expiresAt),
+    }),
+  },
+  {
+    fails: 'R4 gives back',
+    what: 'bytes pass through text',
+    broken: (sound) => ({
+      create: (id, bytes, expiresAt) =>
+        sound.create(id, new TextEncoder().encode(new TextDecoder().decode(bytes)), expiresAt),
+    }),
+  },
+  {
+    fails: 'R4 gives back',
+    what: 'the whole buffer behind a slice is kept',
+    broken: (sound) => ({
+      create: (id, bytes, expiresAt) => sound.create(id, new Uint8Array(bytes.buffer), expiresAt),
+    }),
+  },
+  {
+    fails: 'R4 keeps ids',
+    what: 'ids are folded by a collation',
+    broken: (sound) => withIds(sound, (id) => id.toLowerCase().trimEnd()),
+  },
+  {
+    fails: 'R4 keeps ids',
+    what: 'ids pass through UTF-8',
+    broken: (sound) => withIds(sound, (id) => Buffer.from(id).toString()),
+  },
+  {
+    fails: 'R4 keeps many',
+    what: 'ids are cut',
+    broken: (sound) => withIds(sound, (id) => id.slice(0, 1)),
+  },
+  {
+    fails: 'R5',
+    what: 'the deadline is not told',
+    broken: (sound) => ({
+      async read(id) {
+        const record = await sound.read(id)
+        return record && { bytes: record.bytes, version: record.version }
+      },
+    }),
+  },
+  {
+    fails: 'R5',
+    what: 'a deadline beyond 30 days is taken for another unit',
+    broken: (sound, now) => ({
+      create: (id, bytes, at) =>
+        sound.create(id, bytes, at - now() > 720 * HOUR ? now() + (at - now()) / 1_000 : at),
+    }),
+  },
+  {
+    fails: 'D1',
+    what: 'the deadline is rounded down',
+    broken: (sound) => ({
+      create: (id, bytes, at) => sound.create(id, bytes, Math.floor(at / 1_000) * 1_000),
+    }),
+  },
+  {
+    fails: 'D1',
+    what: 'another resolution than it says',
+    broken: () => ({ resolution: 1_000 }),
+  },
+  {
+    fails: 'C1',
+    what: 'an expired record is in the way of a new one',
+    broken: (sound) => {
+      const used = new Set<string>()
+      return {
+        async create(id, bytes, expiresAt) {
+          if (used.has(id)) return { kind: 'exists' }
+          used.add(id)
+          return sound.create(id, bytes, expiresAt)
+        },
+      }
+    },
+  },
+  {
+    fails: 'C2',
+    what: 'create overwrites',
+    broken: (sound) => ({
+      async create(id, bytes, expiresAt) {
+        await sound.delete(id)
+        return sound.create(id, bytes, expiresAt)
+      },
+    }),
+  },
+  {
+    fails: 'C3',
+    what: 'create looks, then writes',
+    broken: (sound) => ({
+      async create(id, bytes, expiresAt) {
+        if (await sound.read(id)) return { kind: 'exists' }
+        await tick()
+        await sound.delete(id)
+        return sound.create(id, bytes, expiresAt)
+      },
+    }),
+  },
+  {
+    fails: 'C4',
+    what: 'a deadline in the past is taken for none',
+    broken: (sound, now) => ({
+      create: (id, bytes, at) => sound.create(id, bytes, at <= now() ? now() + HOUR : at),
+    }),
+  },
+]
+
+function withIds(sound: Store, fold: (id: string) => string): Partial<Store> {
+  return {
+    read: (id) => sound.read(fold(id)),
+    create: (id, bytes, expiresAt) => sound.create(fold(id), bytes, expiresAt),
+    replace: (id, bytes, expiresAt, version) => sound.replace(fold(id), bytes, expiresAt, version),
+    touch: (id, expiresAt) => sound.touch(fold(id), expiresAt),
+    delete: (id, version) => sound.delete(fold(id), version),
+  }
+}

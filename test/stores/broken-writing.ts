@@ -1,0 +1,275 @@
+/** Stores with one defect each, to see that the suite finds it: replacing, ending and the rest. */
+import type { Store } from '../../src/core/store.ts'
+import { type Defect, HOUR, tick } from './defect.ts'
+
+export const writingDefects: readonly Defect[] = [
+  {
+    fails: 'P1',
+    what: 'replace leaves the deadline',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const end = (await sound.read(id))?.expiresAt ?? expiresAt
+        return sound.replace(id, bytes, end, version)
+      },
+    }),
+  },
+  {
+    fails: 'P1',
+    what: 'replace tells a version that is not the new one',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const result = await sound.replace(id, bytes, expiresAt, version)
+        return result.kind === 'replaced' ? { kind: 'replaced', version } : result
+      },
+    }),
+  },
+  {
+    fails: 'P2 tells a conflict when',
+    what: 'replace ignores the version',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt) {
+        return sound.replace(id, bytes, expiresAt, (await sound.read(id))?.version)
+      },
+    }),
+  },
+  {
+    fails: 'P2 tells a conflict when',
+    what: 'a conflict moves the deadline',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const result = await sound.replace(id, bytes, expiresAt, version)
+        if (result.kind === 'conflict') await sound.touch(id, expiresAt)
+        return result
+      },
+    }),
+  },
+  {
+    fails: 'P2 tells the newer',
+    what: 'a conflict tells its own bytes as the newer record',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const result = await sound.replace(id, bytes, expiresAt, version)
+        return result.kind === 'conflict'
+          ? { kind: 'conflict', current: { bytes, version: bytes } }
+          : result
+      },
+    }),
+  },
+  {
+    fails: 'P2 tells a conflict for',
+    what: 'versions count from one in each record',
+    broken: (sound) => withCountedVersions(sound),
+  },
+  {
+    fails: 'P3',
+    what: 'replace creates',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const result = await sound.replace(id, bytes, expiresAt, version)
+        if (result.kind !== 'gone') return result
+        await sound.create(id, bytes, expiresAt)
+        return { kind: 'replaced' }
+      },
+    }),
+  },
+  {
+    fails: 'P4',
+    what: 'equal bytes count as nothing replaced',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        const record = await sound.read(id)
+        const equal = record && Buffer.compare(record.bytes, bytes) === 0
+        return equal ? { kind: 'conflict' } : sound.replace(id, bytes, expiresAt, version)
+      },
+    }),
+  },
+  {
+    fails: 'P5',
+    what: 'replace takes a deadline in the past for none',
+    broken: (sound, now) => ({
+      replace: (id, bytes, at, version) =>
+        sound.replace(id, bytes, at <= now() ? now() + HOUR : at, version),
+    }),
+  },
+  {
+    fails: 'P6 lets exactly one',
+    what: 'replace looks, then writes',
+    broken: replaceInTwoSteps,
+  },
+  { fails: 'P6 loses', what: 'replace looks, then writes', broken: replaceInTwoSteps },
+  {
+    fails: 'T1',
+    what: 'touch moves later only',
+    broken: (sound) => ({
+      async touch(id, expiresAt) {
+        return sound.touch(id, Math.max(expiresAt, (await sound.read(id))?.expiresAt ?? 0))
+      },
+    }),
+  },
+  { fails: 'T1', what: 'touch moves nothing', broken: () => ({ touch: async () => true }) },
+  {
+    fails: 'T2',
+    what: 'touch changes the version',
+    broken: (sound) => ({
+      async touch(id, expiresAt) {
+        const record = await sound.read(id)
+        if (record) await sound.replace(id, record.bytes, expiresAt, record.version)
+        return record !== undefined
+      },
+    }),
+  },
+  {
+    fails: 'T3',
+    what: 'touch creates',
+    broken: (sound) => ({
+      async touch(id, expiresAt) {
+        await sound.create(id, new Uint8Array(), expiresAt)
+        return sound.touch(id, expiresAt)
+      },
+    }),
+  },
+  {
+    fails: 'T4',
+    what: 'touch takes a deadline in the past for none',
+    broken: (sound, now) => ({
+      touch: (id, at) => sound.touch(id, at <= now() ? now() + HOUR : at),
+    }),
+  },
+  {
+    fails: 'X1 has removed the record once',
+    what: 'delete leaves the record',
+    broken: (sound) => ({
+      delete: async (id) => ((await sound.read(id)) ? 'deleted' : 'gone'),
+    }),
+  },
+  {
+    fails: 'X1 has removed the record whatever',
+    what: 'a replace that began before the delete brings the record back',
+    broken: replaceInTwoSteps,
+  },
+  {
+    fails: 'X1 deletes from many',
+    what: 'delete without a version compares what it read before',
+    broken: (sound) => ({
+      async delete(id, version) {
+        const record = await sound.read(id)
+        await tick()
+        const result = await sound.delete(id, version ?? record?.version)
+        return record !== undefined && result === 'gone' ? 'conflict' : result
+      },
+    }),
+  },
+  {
+    fails: 'X2',
+    what: 'delete ignores the version',
+    broken: (sound) => ({ delete: (id) => sound.delete(id) }),
+  },
+  {
+    fails: 'X3',
+    what: 'delete of an unknown id is an error',
+    broken: (sound) => ({
+      async delete(id, version) {
+        if (!(await sound.read(id))) throw new Error('not found')
+        return sound.delete(id, version)
+      },
+    }),
+  },
+  {
+    fails: 'S1',
+    what: 'sweep knows no limit',
+    broken: (sound) => ({ sweep: async () => (await sound.sweep?.()) ?? 0 }),
+  },
+  { fails: 'S1', what: 'sweep removes nothing', broken: () => ({ sweep: async () => 0 }) },
+  {
+    fails: 'S2',
+    what: 'sweep looks, then deletes',
+    broken: (sound, now) => {
+      const ends = new Map<string, number>()
+      return {
+        create(id, bytes, expiresAt) {
+          if (!ends.has(id)) ends.set(id, expiresAt)
+          return sound.create(id, bytes, expiresAt)
+        },
+        async sweep() {
+          const expired = [...ends].filter(([, end]) => end <= now())
+          await tick()
+          for (const [id] of expired) await sound.delete(id)
+          return expired.length
+        },
+      }
+    },
+  },
+  {
+    fails: 'L1',
+    what: 'list tells what has ended',
+    broken: (sound) => {
+      const all = new Set<string>()
+      return {
+        create(id, bytes, expiresAt) {
+          all.add(id)
+          return sound.create(id, bytes, expiresAt)
+        },
+        async *list() {
+          yield* all
+        },
+      }
+    },
+  },
+  {
+    fails: 'L1',
+    what: 'list tells an id twice',
+    broken: (sound) => ({
+      async *list() {
+        for await (const id of sound.list?.() ?? []) yield* [id, id]
+      },
+    }),
+  },
+  { fails: 'F1 says', what: 'it has no name', broken: () => ({ name: '' }) },
+  { fails: 'F1 says', what: 'it calls itself not atomic', broken: () => ({ atomic: false }) },
+  {
+    fails: 'F1 takes',
+    what: 'an aborted signal is an error of another kind',
+    broken: (sound) => ({
+      async read(id, options) {
+        options?.signal?.throwIfAborted()
+        return sound.read(id)
+      },
+    }),
+  },
+]
+
+function replaceInTwoSteps(sound: Store): Partial<Store> {
+  return {
+    async replace(id, bytes, expiresAt, version) {
+      const record = await sound.read(id)
+      if (record === undefined) return { kind: 'gone' }
+      if (record.version !== version) return { kind: 'conflict' }
+      await tick()
+      await sound.delete(id)
+      await sound.create(id, bytes, expiresAt)
+      return { kind: 'replaced' }
+    },
+  }
+}
+
+function withCountedVersions(sound: Store): Partial<Store> {
+  const counts = new Map<string, number>()
+  return {
+    async read(id) {
+      const record = await sound.read(id)
+      return record && { ...record, version: counts.get(id) }
+    },
+    async create(id, bytes, expiresAt) {
+      const result = await sound.create(id, bytes, expiresAt)
+      if (result.kind === 'created') counts.set(id, 1)
+      return { kind: result.kind }
+    },
+    async replace(id, bytes, expiresAt, version) {
+      const record = await sound.read(id)
+      if (record === undefined) return { kind: 'gone' }
+      if (counts.get(id) !== version) return { kind: 'conflict' }
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+      return { kind: (await sound.replace(id, bytes, expiresAt, record.version)).kind }
+    },
+  }
+}

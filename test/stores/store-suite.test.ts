@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { memoryStore } from 'vial/stores/memory'
+import { type StoreSuiteOptions, storeSentences, storeSuite } from 'vial/testing'
+import { describe, expect, test } from 'vitest'
+import { readingDefects } from './broken-reading.ts'
+import { writingDefects } from './broken-writing.ts'
+import { breakStore } from './defect.ts'
+
+const defects = [...readingDefects, ...writingDefects]
+
+type Registered = Map<string, () => Promise<void>>
+
+function collect(options: Omit<StoreSuiteOptions, 'test'>): Registered {
+  const registered: Registered = new Map()
+  storeSuite({ ids: 20, ...options, test: (name, body) => registered.set(name, body) })
+  return registered
+}
+
+async function failing(registered: Registered): Promise<string[]> {
+  const results = [...registered].map(([name, body]) =>
+    body().then(
+      () => [],
+      () => [name],
+    ),
+  )
+  return (await Promise.all(results)).flat()
+}
+
+const sound: StoreSuiteOptions['make'] = ({ now }) => ({ store: memoryStore({ now }) })
+
+describe('the list of sentences', () => {
+  const contract = readFileSync(
+    fileURLToPath(new URL('../../src/core/store.ts', import.meta.url)),
+    'utf8',
+  )
+
+  test('has exactly the numbers of the contract', () => {
+    const numbers = [...contract.matchAll(/\[([A-Z]\d)\]/g)].map((match) => match[1])
+    expect(numbers.length).toBeGreaterThan(20)
+    expect(
+      storeSentences()
+        .map((sentence) => sentence.number)
+        .toSorted(),
+    ).toEqual([...new Set(numbers)].toSorted())
+  })
+
+  test('has a title and a case for each, and no name twice', () => {
+    const cases = storeSentences().flatMap((sentence) => sentence.cases)
+    expect(new Set(cases).size).toBe(cases.length)
+    for (const { number, title, cases } of storeSentences()) {
+      expect(title).not.toBe('')
+      expect(cases[0]).toBe(`${number} ${title}`)
+    }
+  })
+
+  test('is what the suite registers', () => {
+    const names = [...collect({ make: sound, maxBytes: 1_000 }).keys()]
+    expect(names.map((name) => name.replace(/ \(skipped: .*/, ''))).toEqual(
+      storeSentences().flatMap((sentence) => sentence.cases),
+    )
+  })
+})
+
+describe('the suite', () => {
+  test('finds nothing in a sound store', async () => {
+    expect(await failing(collect({ make: sound }))).toEqual([])
+  })
+
+  test.for(defects.map((defect) => [defect.fails, defect.what, defect] as const))(
+    '"%s" fails when %s',
+    async ([, , defect]) => {
+      const make: StoreSuiteOptions['make'] = ({ now }) => {
+        const client = breakStore(defect, now)
+        return { store: client(), another: client }
+      }
+      const own = [...collect({ make })].filter(([name]) => name.startsWith(`${defect.fails} `))
+      expect(await failing(new Map(own))).toEqual([own[0]?.[0]])
+    },
+  )
+
+  test('has a defect for every sentence', () => {
+    const found = new Set(defects.map(({ fails }) => fails.slice(0, 2)))
+    expect([...found].toSorted()).toEqual(
+      storeSentences()
+        .map((sentence) => sentence.number)
+        .toSorted(),
+    )
+  })
+
+  test.for([
+    ['swallows the failure', () => Promise.resolve(undefined)],
+    ['lets an error of the client through', () => Promise.reject(new Error('ECONNREFUSED'))],
+  ] as const)('finds a store that %s', async ([, read]) => {
+    const makeBroken: StoreSuiteOptions['make'] = () => ({ store: { ...memoryStore(), read } })
+    expect(await failing(collect({ make: sound, makeBroken }))).toEqual([
+      'F1 rejects with a StoreError when the backend cannot be reached',
+    ])
+  })
+
+  test('finds a store that takes more than its limit', async () => {
+    expect(await failing(collect({ make: sound, maxBytes: 100_000 }))).toEqual([
+      'F1 rejects a record that does not fit with a TooLargeError',
+    ])
+  })
+})
+
+describe('what is left out', () => {
+  test('is named with its reason, and not run', async () => {
+    const { list, ...store } = memoryStore()
+    const skipped: string[] = []
+    const ran = collect({
+      make: () => ({ store }),
+      name: 'no list',
+      deviations: {
+        L1: 'names are digests',
+        'P6 loses no increment of eight concurrent loops': 'slow',
+      },
+      skip: (name) => skipped.push(name),
+    })
+    expect(list).toBeDefined()
+    expect(skipped).toEqual([
+      'P6 loses no increment of eight concurrent loops [no list] (skipped: slow)',
+      'L1 lists each live id once [no list] (skipped: names are digests)',
+      'F1 rejects with a StoreError when the backend cannot be reached [no list] (skipped: no makeBroken was given)',
+    ])
+    expect([...ran.keys()].some((name) => name.startsWith('L1'))).toBe(false)
+    expect(ran.has('P6 lets exactly one of many replaces of one version succeed [no list]')).toBe(
+      true,
+    )
+  })
+
+  test('is what needs compare-and-set, for a store that cannot', () => {
+    const names = [...collect({ make: sound, atomic: false }).keys()]
+    const reason = '(skipped: the store cannot compare and set)'
+    expect(names.filter((name) => name.endsWith(reason)).map((name) => name.slice(0, 2))).toEqual([
+      'C3',
+      'P6',
+      'P6',
+      'X1',
+    ])
+  })
+
+  test('is a failure without a reason', async () => {
+    const make: StoreSuiteOptions['make'] = ({ now }) => {
+      const { list: _, sweep: __, ...store } = memoryStore({ now })
+      return { store }
+    }
+    const failed = await failing(collect({ make }))
+    expect(failed.map((name) => name.slice(0, 2))).toEqual(['S1', 'S2', 'L1'])
+  })
+
+  test('must be a case', () => {
+    expect(() => collect({ make: sound, deviations: { Q7: 'no such sentence' } })).toThrow(
+      'deviations: no case starts with "Q7"',
+    )
+  })
+})
+
+describe('a backend that keeps time itself', () => {
+  test('is waited for', async () => {
+    const make: StoreSuiteOptions['make'] = () => ({ store: memoryStore() })
+    const registered = collect({ make, serverTime: { shortest: 300, slack: 100 } })
+    expect(await failing(registered)).toEqual([])
+  })
+
+  test('may round deadlines up', async () => {
+    const up = (at: number) => Math.ceil(at / 100) * 100
+    const make: StoreSuiteOptions['make'] = () => {
+      const store = memoryStore()
+      return {
+        store: {
+          ...store,
+          resolution: 100,
+          create: (id, bytes, at) => store.create(id, bytes, up(at)),
+          replace: (id, bytes, at, version) => store.replace(id, bytes, up(at), version),
+          touch: (id, at) => store.touch(id, up(at)),
+        },
+      }
+    }
+    const options = { make, resolution: 100, serverTime: { shortest: 300, slack: 100 } }
+    expect(await failing(collect(options))).toEqual([])
+  })
+})
