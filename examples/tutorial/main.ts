@@ -13,6 +13,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { isSessionError } from 'vial'
 import { createApp } from './app.ts'
 import { stopperOf } from './graceful.ts'
+import { endWithNpm } from './parent.ts'
 import { keptSecret } from './secret.ts'
 import { tutorialSessions } from './sessions.ts'
 import { readSettings, type Settings, SettingsError } from './settings.ts'
@@ -37,13 +38,13 @@ async function start(): Promise<void> {
     await sessions.close()
     process.exit(0)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (ending) return
-      ending = true
-      end().catch(fail)
-    })
+  const endOnce = () => {
+    if (ending) return
+    ending = true
+    end().catch(fail)
   }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, endOnce)
+  endWithNpm(endOnce)
 
   console.log(`The tutorial is at ${urlOf(server)}
   sessions  ${directory}

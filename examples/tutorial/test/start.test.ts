@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keptSecret } from '../secret.ts'
 import { readSettings, SettingsError } from '../settings.ts'
@@ -39,6 +42,26 @@ describe('stopping', () => {
       expect(await readdir(join(data, 'sessions', 'owners'))).toEqual([])
     },
   )
+
+  test('npm start ends with npm, whose shell passes no SIGTERM on', async () => {
+    const npm = spawn('npm', ['start'], {
+      cwd: fileURLToPath(new URL('../../../', import.meta.url)),
+      env: { ...process.env, PORT: '0', VIAL_DATA: data },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let output = ''
+    for await (const text of npm.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      output += String(text)
+      if (output.includes('Ctrl+C')) break
+    }
+    const url = /http:\/\/[\d.]+:\d+/.exec(output)?.[0] as string
+    await visitorOf(url).post('/value', { name: 'Ada' })
+    npm.kill('SIGTERM')
+    // The server's own output ends when the server does.
+    for await (const text of npm.stdout) output += String(text)
+    expect(output).toContain('Stopping')
+    expect(await readdir(join(data, 'sessions', 'owners'))).toEqual([])
+  })
 
   test('a request that has begun is answered first; an idle connection holds nothing up', async () => {
     const server = await start()
