@@ -14,7 +14,6 @@ export default {
   entry: [
     ...faces,
     'examples/**/*.ts',
-    'bench/**/*.ts',
     'test/types/*.ts',
     'test/**/*-child.ts',
     'scripts/*.{ts,mjs}',

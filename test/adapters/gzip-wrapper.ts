@@ -1,4 +1,4 @@
-import type { RequestListener, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { createGzip, type Gzip } from 'node:zlib'
 
 type Method = (...args: unknown[]) => unknown
@@ -60,12 +60,4 @@ export function gzipped(response: ServerResponse): void {
     },
   }
   Object.assign(response, patches)
-}
-
-/** The wrapper in front of a listener. */
-export function gzipping(listener: RequestListener): RequestListener {
-  return (request, response) => {
-    gzipped(response)
-    listener(request, response)
-  }
 }

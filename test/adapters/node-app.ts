@@ -32,7 +32,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
 }
 
 /** Answers with the methods of Node's response. */
-export function nodeReply(response: ServerResponse): Reply {
+function nodeReply(response: ServerResponse): Reply {
   return {
     header: (name, value) => {
       if (name === 'set-cookie') response.appendHeader(name, value)

@@ -202,7 +202,7 @@ describe('a cookie that browsers would refuse', () => {
     'example.com/',
     '*.example.com',
     `${'a'.repeat(64)}.example`,
-    'a.'.repeat(127) + 'aa',
+    `${'a.'.repeat(127)}aa`,
   ])('has the domain %j', (domain) =>
     refused({ domain }, /cookie\.domain is not a host name\. Give one such as/),
   )

@@ -113,11 +113,11 @@ export function blank(): State {
   return { data: new Map(), flashes: [], user: undefined }
 }
 
-export function copy(state: State): State {
+function copy(state: State): State {
   return { ...state, data: new Map(state.data), flashes: [...state.flashes] }
 }
 
-export function emptied(state: State): boolean {
+function emptied(state: State): boolean {
   return state.data.size === 0 && state.flashes.length === 0 && state.user === undefined
 }
 

@@ -10,7 +10,7 @@ import { Markup, Uuid } from '../../src/serializers/python-values.ts'
 const MAX_MS = 8.64e15
 
 /** Text with every code point, quotes, escapes and control characters; no half of a surrogate pair. */
-export const wellFormed: fc.Arbitrary<string> = fc.oneof(
+const wellFormed: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ maxLength: 40 }),
   fc.string({
@@ -53,7 +53,7 @@ const ext = fc
   .map(([type, data]) => new Ext(type, data))
 
 /** A plain object, `__proto__` an own property like any other. */
-export function objectOf(pairs: readonly (readonly [string, unknown])[]): Record<string, unknown> {
+function objectOf(pairs: readonly (readonly [string, unknown])[]): Record<string, unknown> {
   return Object.fromEntries(pairs) as Record<string, unknown>
 }
 
