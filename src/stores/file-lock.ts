@@ -159,7 +159,7 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   }
 
   /**
-   * Breakers of one dead holder take turns, by a lock of their own that is as breakable as any: between the second
+   * Breakers of one dead holder take turns, by a lock that others can break as well: between the second
    * look and the removal, nobody else can have removed the dead lock and taken a new one.
    */
   async function breakLock(path: string, holder: string, patience: LockPatience): Promise<void> {
