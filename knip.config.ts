@@ -20,6 +20,6 @@ export default {
   ],
   project: ['{src,test,examples,bench,scripts}/**/*.{ts,mjs}'],
   // Programs of the system, which its tests look for.
-  ignoreBinaries: ['mount', 'umount'],
+  ignoreBinaries: ['mount', 'umount', 'openssl'],
   ignoreExportsUsedInFile: { interface: true, type: true },
 } satisfies KnipConfig

@@ -8,7 +8,14 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.m
 const chromium = findChromium()
 const python = findPython()
 
-export default defineConfig({
+/** Tests that kill, freeze and fill servers of their own: `npm run test:faults`, one file at a time. */
+const FAULTS = [
+  'test/stores/{dynamodb,memcached,redis,sql}-faults.test.ts',
+  'test/stores/redis-failover.test.ts',
+  'test/stores/sql-network-faults.test.ts',
+]
+
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       { find: /^vial$/, replacement: source('index.ts') },
@@ -17,7 +24,9 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    include: mode === 'faults' ? FAULTS : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: mode === 'faults' ? [] : FAULTS,
+    fileParallelism: mode !== 'faults',
     typecheck: {
       enabled: true,
       include: ['test/types/*.test-d.ts'],
@@ -34,4 +43,4 @@ export default defineConfig({
       ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
     },
   },
-})
+}))

@@ -43,7 +43,10 @@ export type ReplaceResult =
 
 export type DeleteResult = 'deleted' | 'conflict' | 'gone'
 
-/** Rejects only with a `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. */
+/**
+ * Rejects only with a `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. A write that
+ * may have happened although its reply was lost is told as `unknown` [F2].
+ */
 export interface Store {
   /** For logs and tables, such as `redis`. */
   readonly name: string

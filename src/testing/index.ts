@@ -16,7 +16,7 @@ export {
   type SuiteSession,
   type SuiteSessions,
 } from './adapter-suite.ts'
-export type { SuiteClock, SuiteTest } from './runner.ts'
+export type { SuiteBody, SuiteClock, SuiteTest, SuiteTestContext } from './runner.ts'
 export {
   type StoreFixture,
   type StoreSentence,

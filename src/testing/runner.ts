@@ -7,7 +7,16 @@
 import { ConfigError, isSessionError } from '../errors.ts'
 
 /** The runner's function, such as `test` of vitest or of `node:test`. */
-export type SuiteTest = (name: string, body: () => Promise<void>) => unknown
+export type SuiteTest = (name: string, body: SuiteBody) => unknown
+
+/** What a suite gives to the runner. */
+export type SuiteBody = (...context: [SuiteTestContext?]) => Promise<void>
+
+/** What a runner gives to a test, as far as a suite uses it. */
+export interface SuiteTestContext {
+  /** Marks the test as skipped for a reason; may throw. */
+  readonly skip?: (reason: string) => unknown
+}
 
 /** One case of a suite. Its name is the number of the sentence it checks, then the title. */
 export interface SuiteCase<Context> {
@@ -36,7 +45,7 @@ export interface SuiteRun<Case> {
 export function registerCases<Case extends SuiteCase<never>>(
   cases: readonly Case[],
   { test, skip = test, label, deviations, unfit }: SuiteRun<Case>,
-  run: (one: Case) => Promise<void>,
+  run: (one: Case, context: SuiteTestContext | undefined) => Promise<void>,
 ): void {
   const names = cases.map(nameOf)
   for (const start of Object.keys(deviations)) {
@@ -50,7 +59,8 @@ export function registerCases<Case extends SuiteCase<never>>(
     const full = label === undefined ? name : `${name} [${label}]`
     const deviation = Object.keys(deviations).find((start) => startsWith(name, start))
     const reason = deviation === undefined ? unfit(one) : deviations[deviation]
-    if (reason === undefined) test(full, () => run(one))
+    // Some runners give a callback to a function that has parameters, and wait for it.
+    if (reason === undefined) test(full, (...[context]) => run(one, context))
     else skip(`${full} (skipped: ${reason})`, async () => undefined)
   }
 }

@@ -18,11 +18,15 @@ export interface StoreContext {
   readonly maxBytes: number
   /** How many records the large case keeps. */
   readonly ids: number
+  /** Given to the cases that need it: see the fixture. */
+  readonly loseNextReply: () => Promise<void>
+  /** Given to the cases that need it: see the fixture. */
+  readonly foreignWrite: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
 }
 
 export interface StoreCase extends SuiteCase<StoreContext> {
   /** A case that makes sense for some stores only. */
-  readonly needs?: 'atomic' | 'broken' | 'limit'
+  readonly needs?: 'atomic' | 'broken' | 'limit' | 'loseNextReply' | 'foreignWrite'
 }
 
 export const HOUR = 3_600_000

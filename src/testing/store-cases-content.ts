@@ -28,6 +28,12 @@ import {
   text,
 } from './store-case.ts'
 
+/** From nothing to a mebibyte, around where lengths change their form and buffers their size. */
+const SIZES: readonly number[] = [
+  ...[0, 1, 2, 127, 128, 255, 256, 257, 1_023, 1_024, 4_096, 16_384],
+  ...[65_535, 65_536, 65_537, 262_144, 1_048_576],
+]
+
 /** R1 to C4. */
 export const contentCases: readonly StoreCase[] = [
   of('R1', 'reads the newest state, whoever wrote it', async ({ store, other, clock }) => {
@@ -72,7 +78,7 @@ export const contentCases: readonly StoreCase[] = [
     'gives back exactly the bytes that were written',
     async ({ store, other, clock, maxBytes }) => {
       const every = Uint8Array.from({ length: 256 }, (_, value) => value)
-      const sizes = [0, 1, 65_536, Math.min(1_048_576, maxBytes)].filter((size) => size <= maxBytes)
+      const sizes = [...SIZES, maxBytes].filter((size) => size <= maxBytes && size < Infinity)
       const inTheMiddle = Uint8Array.from([1, 2, ...every, 3]).subarray(2, 258)
       for (const bytes of [every, every.toReversed(), inTheMiddle, ...sizes.map(noise)]) {
         const id = newId()

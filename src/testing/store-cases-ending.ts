@@ -275,6 +275,15 @@ export const endingCases: readonly StoreCase[] = [
           'create',
         )
         checkSame(await store.read(id), undefined, 'read after the failed create')
+
+        await create(store, id, 'first', clock)
+        const { version } = await readLive(store, id)
+        await checkRejects(
+          store.replace(id, noise(maxBytes + 1), later(clock), version),
+          'ERR_VIAL_TOO_LARGE',
+          'replace',
+        )
+        checkBytes((await store.read(id))?.bytes, text('first'), 'read after the failed replace')
       },
     ),
     needs: 'limit',

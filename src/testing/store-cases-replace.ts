@@ -86,6 +86,29 @@ export const replaceCases: readonly StoreCase[] = [
       checkBytes((await store.read(id))?.bytes, text('second'), 'the new record')
     },
   ),
+  {
+    ...of(
+      'P2',
+      'tells a conflict after another program wrote, also as many bytes',
+      async ({ store, other, clock, foreignWrite }) => {
+        for (const content of ['other', 'of another length']) {
+          const id = newId()
+          await create(store, id, 'first', clock)
+          const old = await readLive(store, id)
+          await foreignWrite(id, text(content), later(clock))
+          const result = await store.replace(id, text('third'), later(clock), old.version)
+          checkSame(result.kind, 'conflict', 'replace of the version before the foreign write')
+          checkSame(await store.delete(id, old.version), 'conflict', 'delete of that version')
+
+          const now = await readLive(other, id)
+          checkBytes(now.bytes, text(content), 'the record of the other program')
+          const next = await store.replace(id, text('third'), later(clock), now.version)
+          checkSame(next.kind, 'replaced', 'replace of the version of the other program')
+        }
+      },
+    ),
+    needs: 'foreignWrite',
+  },
   of('P3', 'never creates by replacing', async ({ store, other, clock }) => {
     const [deleted, expired, unknown] = [newId(), newId(), newId()]
     const end = clock.soon()

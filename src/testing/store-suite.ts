@@ -8,6 +8,7 @@
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import {
+  check,
   heldTime,
   passingTime,
   registerCases,
@@ -18,15 +19,31 @@ import {
 import type { StoreCase } from './store-case.ts'
 import { contentCases } from './store-cases-content.ts'
 import { endingCases } from './store-cases-ending.ts'
+import { lostReplyCases } from './store-cases-lost-reply.ts'
 import { replaceCases } from './store-cases-replace.ts'
 
-const storeCases: readonly StoreCase[] = [...contentCases, ...replaceCases, ...endingCases]
+const storeCases: readonly StoreCase[] = [
+  ...contentCases,
+  ...replaceCases,
+  ...endingCases,
+  ...lostReplyCases,
+]
 
 /** A store with its backend, for one case. Nobody else uses the backend, and it holds no record yet. */
 export interface StoreFixture {
   readonly store: Store
   /** Makes a second client on the same data. Absent: the one store is used twice. */
   readonly another?: () => Store | Promise<Store>
+  /**
+   * Makes the backend do what the store asks for next, and the connection break before the reply is back; a TCP proxy
+   * in between can. Absent: those cases are skipped, unless a deviation gives the reason.
+   */
+  readonly loseNextReply?: () => Promise<void> | void
+  /**
+   * Writes a record as another program does that uses the same backend without this store. Absent: that case is
+   * skipped, unless a deviation gives the reason.
+   */
+  readonly foreignWrite?: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
   /** Called at the end, after `close` of the stores themselves. */
   readonly close?: () => Promise<void> | void
 }
@@ -106,15 +123,32 @@ export function storeSuite(options: StoreSuiteOptions): void {
         return undefined
       },
     },
-    async (one) => {
+    async (one, context) => {
       const clock = timeline(resolution, serverTime)
       const open = one.needs === 'broken' && makeBroken !== undefined ? makeBroken : make
       const fixture = await open({ now: clock.now })
       const stores = [fixture.store]
+      const { loseNextReply, foreignWrite } = fixture
       try {
+        if (
+          (one.needs === 'loseNextReply' || one.needs === 'foreignWrite') &&
+          fixture[one.needs] === undefined
+        ) {
+          return void context?.skip?.(`the fixture has no ${one.needs}`)
+        }
         if (fixture.another !== undefined) stores.push(await fixture.another())
         const [store, other = store] = stores as [Store, Store?]
-        await one.run({ store, other, clock, atomic, resolution, maxBytes, ids })
+        await one.run({
+          ...{ store, other, clock, atomic, resolution, maxBytes, ids },
+          async loseNextReply() {
+            check(loseNextReply !== undefined, 'the fixture has no loseNextReply')
+            await loseNextReply()
+          },
+          async foreignWrite(id, bytes, expiresAt) {
+            check(foreignWrite !== undefined, 'the fixture has no foreignWrite')
+            await foreignWrite(id, bytes, expiresAt)
+          },
+        })
       } finally {
         for (const store of stores) await store.close?.()
         await fixture.close?.()

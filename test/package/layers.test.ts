@@ -12,6 +12,8 @@ interface Layer {
   readonly types: readonly string[]
   /** Packages of which only types may be imported. */
   readonly packages?: readonly string[]
+  /** Packages that may be imported for their values: optional peers. */
+  readonly libraries?: readonly string[]
 }
 
 const LAYERS: Readonly<Record<string, Layer>> = {
@@ -23,7 +25,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: ['core/'],
   },
   serializers: { values: ['serializers/', 'errors.ts', 'core/tuple.ts'], types: ['core/'] },
-  stores: { values: ['stores/', 'errors.ts', 'core/duration.ts'], types: ['core/'] },
+  stores: {
+    values: ['stores/', 'errors.ts', 'core/duration.ts'],
+    types: ['core/'],
+    libraries: ['kysely'],
+  },
   adapters: {
     values: ['adapters/', 'core/', 'errors.ts'],
     types: [],
@@ -77,6 +83,7 @@ function objection(file: string, layer: Layer, { specifier, type }: Import): str
   if (specifier.startsWith('node:')) return undefined
   if (!specifier.startsWith('.')) {
     if (type && layer.packages?.includes(specifier)) return undefined
+    if (layer.libraries?.includes(specifier)) return undefined
     return `imports the package ${specifier}`
   }
   const target = posix.join(dirname(file), specifier)

@@ -1,5 +1,6 @@
 /** Stores with one defect each, to see that the suite finds it: replacing, ending and the rest. */
 import type { Store } from '../../src/core/store.ts'
+import { StoreError } from '../../src/errors.ts'
 import { type Defect, HOUR, tick } from './defect.ts'
 
 export const writingDefects: readonly Defect[] = [
@@ -59,6 +60,26 @@ export const writingDefects: readonly Defect[] = [
     fails: 'P2 tells a conflict for',
     what: 'versions count from one in each record',
     broken: (sound) => withCountedVersions(sound),
+  },
+  {
+    fails: 'P2 tells a conflict after another program',
+    what: 'versions are counted by the clients themselves',
+    broken: (sound) => withCountedVersions(sound),
+  },
+  {
+    fails: 'P2 tells a conflict after another program',
+    what: 'the version is the number of bytes',
+    broken: (sound) => ({
+      async read(id) {
+        const record = await sound.read(id)
+        return record && { ...record, version: record.bytes.length }
+      },
+      async replace(id, bytes, expiresAt, version) {
+        const record = await sound.read(id)
+        if (record !== undefined && record.bytes.length !== version) return { kind: 'conflict' }
+        return sound.replace(id, bytes, expiresAt, record?.version)
+      },
+    }),
   },
   {
     fails: 'P3',
@@ -227,6 +248,39 @@ export const writingDefects: readonly Defect[] = [
   { fails: 'F1 says', what: 'it has no name', broken: () => ({ name: '' }) },
   { fails: 'F1 says', what: 'it calls itself not atomic', broken: () => ({ atomic: false }) },
   {
+    fails: 'F2 tells',
+    what: 'the client sends again by itself',
+    broken: (sound) => ({
+      async replace(...call) {
+        try {
+          return await sound.replace(...call)
+        } catch {
+          return sound.replace(...call)
+        }
+      },
+    }),
+  },
+  {
+    fails: 'F2 tells',
+    what: 'a lost reply to a delete is told as not done',
+    broken: (sound) => ({ delete: (...call) => asNotDone(sound.delete(...call)) }),
+  },
+  {
+    fails: 'F2 counts',
+    what: 'a lost reply is told as not done',
+    broken: (sound) => ({ replace: (...call) => asNotDone(sound.replace(...call)) }),
+  },
+  {
+    fails: 'F2 counts',
+    what: 'a lost reply is told as success, whatever became of it',
+    broken: (sound) => ({
+      async replace(id, bytes, expiresAt, version) {
+        await sound.replace(id, bytes, expiresAt, version).catch(() => undefined)
+        return { kind: 'replaced' }
+      },
+    }),
+  },
+  {
     fails: 'F1 takes',
     what: 'an aborted signal is an error of another kind',
     broken: (sound) => ({
@@ -237,6 +291,15 @@ export const writingDefects: readonly Defect[] = [
     }),
   },
 ]
+
+async function asNotDone<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply
+  } catch (cause) {
+    const error = { operation: 'replace', outcome: 'not-done', retriable: true } as const
+    throw new StoreError('It failed', { ...error, cause })
+  }
+}
 
 function replaceInTwoSteps(sound: Store): Partial<Store> {
   return {

@@ -1,5 +1,6 @@
 /** A way to break a store, to see that the suite finds it. */
 import type { Store } from '../../src/core/store.ts'
+import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export interface Defect {
@@ -14,12 +15,52 @@ export interface Defect {
 
 export const HOUR = 3_600_000
 
+/** A sound store that can be made to do a write and not to tell. */
+export interface Lossy extends Store {
+  loseNextReply(): void
+}
+
+export function lossyStore(options: { readonly now?: () => number } = {}): Lossy {
+  const sound = memoryStore(options)
+  let losing = false
+  const told = async <T>(operation: string, reply: Promise<T>): Promise<T> => {
+    const result = await reply
+    if (!losing) return result
+    losing = false
+    throw new StoreError('The connection broke', { operation, outcome: 'unknown', retriable: true })
+  }
+  return {
+    ...sound,
+    loseNextReply() {
+      losing = true
+    },
+    create: (...call) => told('create', sound.create(...call)),
+    replace: (...call) => told('replace', sound.replace(...call)),
+    touch: (...call) => told('touch', sound.touch(...call)),
+    delete: (...call) => told('delete', sound.delete(...call)),
+  }
+}
+
+/** Writes past everything that a store in front of it may remember. */
+export async function foreignWrite(
+  store: Store,
+  id: string,
+  bytes: Uint8Array,
+  expiresAt: number,
+): Promise<void> {
+  await store.delete(id)
+  await store.create(id, bytes, expiresAt)
+}
+
 export function tick(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve))
 }
 
-/** A sound store behind one defect. */
-export function breakStore({ broken, clock }: Defect, now: () => number): () => Store {
-  const sound = memoryStore({ now: clock?.(now) ?? now })
-  return () => ({ ...sound, ...broken(sound, now) })
+/** A sound store, and clients of it that have one defect. */
+export function breakStore(
+  { broken, clock }: Defect,
+  now: () => number,
+): { readonly sound: Lossy; readonly client: () => Store } {
+  const sound = lossyStore({ now: clock?.(now) ?? now })
+  return { sound, client: () => ({ ...sound, ...broken(sound, now) }) }
 }

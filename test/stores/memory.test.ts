@@ -13,6 +13,9 @@ describe('the contract', () => {
     ids: 10_000,
     deviations: {
       'F1 rejects with a StoreError when the backend cannot be reached': 'there is no backend',
+      F2: 'there is no connection',
+      'P2 tells a conflict after another program wrote, also as many bytes':
+        'no other program reaches it',
     },
   })
 })

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { memoryStore } from 'vial/stores/memory'
-import { type StoreSuiteOptions, storeSentences, storeSuite } from 'vial/testing'
+import { type StoreSuiteOptions, type SuiteBody, storeSentences, storeSuite } from 'vial/testing'
 import { describe, expect, test } from 'vitest'
 import { readingDefects } from './broken-reading.ts'
 import { writingDefects } from './broken-writing.ts'
-import { breakStore } from './defect.ts'
+import { breakStore, foreignWrite, lossyStore } from './defect.ts'
 
 const defects = [...readingDefects, ...writingDefects]
 
@@ -27,7 +27,14 @@ async function failing(registered: Registered): Promise<string[]> {
   return (await Promise.all(results)).flat()
 }
 
-const sound: StoreSuiteOptions['make'] = ({ now }) => ({ store: memoryStore({ now }) })
+const sound: StoreSuiteOptions['make'] = ({ now }) => {
+  const store = lossyStore({ now })
+  return {
+    store,
+    loseNextReply: () => store.loseNextReply(),
+    foreignWrite: (...record) => foreignWrite(store, ...record),
+  }
+}
 
 describe('the list of sentences', () => {
   const contract = readFileSync(
@@ -71,8 +78,13 @@ describe('the suite', () => {
     '"%s" fails when %s',
     async ([, , defect]) => {
       const make: StoreSuiteOptions['make'] = ({ now }) => {
-        const client = breakStore(defect, now)
-        return { store: client(), another: client }
+        const { sound, client } = breakStore(defect, now)
+        return {
+          store: client(),
+          another: client,
+          loseNextReply: () => sound.loseNextReply(),
+          foreignWrite: (...record) => foreignWrite(sound, ...record),
+        }
       }
       const own = [...collect({ make })].filter(([name]) => name.startsWith(`${defect.fails} `))
       expect(await failing(new Map(own))).toEqual([own[0]?.[0]])
@@ -129,6 +141,28 @@ describe('what is left out', () => {
       true,
     )
   })
+
+  test.each(['loseNextReply', 'foreignWrite'] as const)(
+    'is what needs %s, where the runner can skip a test that has begun',
+    async (ability) => {
+      const make: StoreSuiteOptions['make'] = async (clock) => {
+        const { [ability]: _, ...fixture } = await sound(clock)
+        return fixture
+      }
+      const skipped: string[] = []
+      const bodies: [string, SuiteBody][] = []
+      storeSuite({ make, ids: 20, test: (name, body) => bodies.push([name, body]) })
+      for (const [name, body] of bodies) {
+        expect(body).toHaveLength(0)
+        if (!/^F2|^P2 .*program/.test(name)) continue
+        await body({ skip: (reason) => skipped.push(`${name.slice(0, 2)}: ${reason}`) })
+      }
+      const reason = `the fixture has no ${ability}`
+      expect(skipped).toEqual(
+        ability === 'foreignWrite' ? [`P2: ${reason}`] : [`F2: ${reason}`, `F2: ${reason}`],
+      )
+    },
+  )
 
   test('is what needs compare-and-set, for a store that cannot', () => {
     const names = [...collect({ make: sound, atomic: false }).keys()]

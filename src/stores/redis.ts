@@ -1,0 +1,217 @@
+/**
+ * Sessions in Redis or Valkey: a single server, Sentinel or Cluster, over node-redis, ioredis or iovalkey. One round trip
+ * a verb; the server ends sessions by itself, to the millisecond. A server that is full, or fails over, forgets what it
+ * acknowledged: see `docs/stores/redis.md`.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
+import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
+import { commandsOf, type RedisClient } from './redis-client.ts'
+import type { Lifetime, Script } from './redis-commands.ts'
+import { isNoScript, isSyntaxError, stopped, toStoreError } from './redis-errors.ts'
+import { idOf, isBroken, keyOf, patternOf, type RedisKey } from './redis-keys.ts'
+
+export type { RedisClient } from './redis-client.ts'
+
+export interface RedisStoreOptions {
+  /** Stands before each id; default `vial:`. Flask-Session's is `session:`. */
+  readonly prefix?: string
+  /**
+   * What happens to a command whose reply was lost. `never`: it is not sent again, for a Sentinel client of node-redis,
+   * whose setting cannot be seen. `accept`: it may be, and a change may count twice. Absent: the client is looked at.
+   */
+  readonly resends?: 'never' | 'accept'
+  /** The clock, ms since the epoch. Only the time left is sent, so the server's clock may differ. */
+  readonly now?: () => number
+}
+
+/** The largest string of Redis, in bytes. */
+const MOST_BYTES = 512 * 1024 * 1024
+/** In ms. Beyond it the server's own numbers overflow. */
+const LONGEST = Number.MAX_SAFE_INTEGER
+
+/** Puts ARGV[2] for ARGV[3] ms in the place of ARGV[1], or nothing when ARGV[3] is `ended`: 1, or what is there. */
+const SWAP: Script = script(`local value = redis.call('GET', KEYS[1])
+if not value then return false end
+if value ~= ARGV[1] then return value end
+if ARGV[3] == 'ended' then redis.call('DEL', KEYS[1])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1`)
+
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/**
+ * Keeps sessions under `prefix` and the id. The client is the program's: connect it before, close it after.
+ *
+ * ```ts
+ * import { createClient } from 'redis'
+ * import { createSessions } from 'vial'
+ * import { redisStore } from 'vial/stores/redis'
+ *
+ * const client = createClient({ url: process.env['REDIS_URL'], disableOfflineQueue: true })
+ * client.on('error', (error) => console.error(error))
+ * await client.connect()
+ * export const sessions = createSessions({ secret: process.env['SECRET_KEY'], store: redisStore(client) })
+ * ```
+ *
+ * @throws {ConfigError} When the client is none that it takes, sends a command again after a lost reply, or reads from
+ * replicas. The message names the option to change.
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
+  const { prefix = 'vial:', resends, now = Date.now } = options
+  if (isBroken(prefix)) throw new ConfigError('redisStore: the prefix holds half a character.')
+  const commands = commandsOf(client, resends)
+  let { setIfEqual } = commands
+
+  async function attempt<T>(
+    operation: string,
+    id: string,
+    { signal }: StoreOptions,
+    run: (key: RedisKey) => Promise<T>,
+  ): Promise<T> {
+    if (signal?.aborted) throw stopped(operation)
+    try {
+      return await run(keyOf(prefix, id))
+    } catch (error) {
+      throw toStoreError(error, operation, id, commands.resends)
+    }
+  }
+
+  function lifetimeOf(expiresAt: number): Lifetime {
+    const left = Math.ceil(expiresAt - now())
+    return left > 0 ? Math.min(left, LONGEST) : 'ended'
+  }
+
+  /** Puts a value in the place of an equal one, and of no other. Resolves to one that was not equal; undefined: none. */
+  async function swap(
+    key: RedisKey,
+    value: Buffer,
+    equal: Buffer,
+    lifetime: Lifetime,
+  ): Promise<'swapped' | Uint8Array | undefined> {
+    // Not to end a record: a server out of memory refuses any SET.
+    if (setIfEqual !== undefined && lifetime !== 'ended') {
+      try {
+        const before = await setIfEqual(key, value, equal, lifetime)
+        if (before !== null) return equal.equals(before) ? 'swapped' : before
+        // None, or one that is not equal on a server that only resembles Redis. The script tells.
+      } catch (error) {
+        if (!isSyntaxError(error)) throw error
+        // The server does not know IFEQ, and has done nothing.
+        setIfEqual = undefined
+      }
+    }
+    const args = [equal, value, String(lifetime)]
+    const reply = await commands.evalSha(SWAP, key, args).catch((error: unknown) => {
+      if (isNoScript(error)) return commands.eval(SWAP, key, args)
+      throw error
+    })
+    if (reply === null) return undefined
+    return reply instanceof Uint8Array ? reply : 'swapped'
+  }
+
+  return {
+    name: 'redis',
+    atomic: true,
+
+    read(id, options = {}) {
+      return attempt('read', id, options, async (key) => {
+        const [bytes, left] = await Promise.all([
+          commands.get(key),
+          options.deadline ? commands.pttl(key) : undefined,
+        ])
+        if (bytes === null) return undefined
+        // A record that another program gave no end has none to tell.
+        if (left === undefined || left === -1) return recordOf(bytes)
+        return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
+      })
+    },
+
+    async create(id, bytes, expiresAt, options = {}) {
+      const value = fitting(bytes)
+      return attempt('create', id, options, async (key) =>
+        (await commands.setNew(key, value, lifetimeOf(expiresAt)))
+          ? { kind: 'created', version: bytes }
+          : { kind: 'exists' },
+      )
+    },
+
+    async replace(id, bytes, expiresAt, version, options = {}) {
+      const value = fitting(bytes)
+      return attempt('replace', id, options, async (key): Promise<ReplaceResult> => {
+        const result = await swap(key, value, versionOf(version), lifetimeOf(expiresAt))
+        if (result === undefined) return { kind: 'gone' }
+        if (result === 'swapped') return { kind: 'replaced', version: bytes }
+        return { kind: 'conflict', current: recordOf(result) }
+      })
+    },
+
+    touch(id, expiresAt, options = {}) {
+      const lifetime = lifetimeOf(expiresAt)
+      return attempt('touch', id, options, (key) =>
+        commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
+      )
+    },
+
+    delete(id, version, options = {}) {
+      return attempt('delete', id, options, async (key) => {
+        if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
+        const result = await swap(key, NOTHING, versionOf(version), 'ended')
+        if (result === undefined) return 'gone'
+        return result === 'swapped' ? 'deleted' : 'conflict'
+      })
+    },
+
+    async *list({ signal } = {}) {
+      const start = commands.keyPrefix + prefix
+      const seen = new Set<string>()
+      try {
+        for await (const keys of commands.scan(patternOf(start))) {
+          for (const key of keys) {
+            if (signal?.aborted) throw stopped('list')
+            const id = idOf(start, key)
+            if (id === undefined || seen.has(id)) continue
+            seen.add(id)
+            yield id
+          }
+        }
+      } catch (error) {
+        throw error instanceof StoreError
+          ? error
+          : toStoreError(error, 'list', '', commands.resends)
+      }
+    },
+  }
+}
+
+/** @throws {TooLargeError} When Redis has no string that long. */
+function fitting(bytes: Uint8Array): Buffer {
+  if (bytes.length > MOST_BYTES) {
+    throw new TooLargeError(
+      `redisStore: the session takes ${bytes.length} bytes, Redis holds at most ${MOST_BYTES}.`,
+      { size: bytes.length, limit: MOST_BYTES },
+    )
+  }
+  return bufferOf(bytes)
+}
+
+function versionOf(version: unknown): Buffer {
+  return bufferOf(version as Uint8Array)
+}
+
+/** The same bytes: the clients take no other kind of array. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function recordOf(bytes: Uint8Array): StoredRecord {
+  return { bytes, version: bytes }
+}
+
+function script(text: string): Script {
+  return { text, sha1: createHash('sha1').update(text).digest('hex') }
+}

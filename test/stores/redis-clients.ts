@@ -1,0 +1,222 @@
+/** The clients that the tests of the Redis store run on, and what they have in common. */
+
+import { randomUUID } from 'node:crypto'
+import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis'
+import { Redis as IoValkey, Cluster as ValkeyCluster } from 'iovalkey'
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import { onTestFinished } from 'vitest'
+import { StoreError } from '../../src/errors.ts'
+import { type RedisClient, type RedisStoreOptions, redisStore } from '../../src/stores/redis.ts'
+
+export type Kind = 'single' | 'cluster' | 'sentinel'
+
+/** A client, and how to end it. */
+export interface Opened {
+  readonly client: RedisClient
+  readonly options: Pick<RedisStoreOptions, 'resends'>
+  /** Resolves when it is connected; rejects or waits for ever when it cannot be. */
+  readonly connected: Promise<unknown>
+  readonly close: () => unknown
+}
+
+export interface More {
+  /** Where another address stands for one that the servers tell, such as a proxy's, by port on 127.0.0.1. */
+  readonly detours?: ReadonlyMap<number, number>
+  /** Whether it goes on looking for a Cluster or Sentinels that are not there; default true. */
+  readonly patient?: boolean
+}
+
+const patience = { connectTimeout: 2_000, reconnectStrategy: 50 }
+const nothing = () => undefined
+
+interface NodeRedis {
+  on(event: 'error', listener: () => void): unknown
+  connect(): Promise<unknown>
+  destroy(): unknown
+}
+
+function nodeRedis(client: NodeRedis & RedisClient, options: Opened['options'] = {}): Opened {
+  client.on('error', nothing)
+  const connected = client.connect()
+  connected.catch(nothing)
+  const close = async () => {
+    try {
+      await client.destroy()
+    } catch {
+      // It was never open.
+    }
+  }
+  return { client, options, connected, close }
+}
+
+interface IoRedisLike {
+  on(event: 'error', listener: () => void): unknown
+  connect(): Promise<void>
+  disconnect(): void
+}
+
+function ioRedis(client: IoRedisLike & RedisClient): Opened {
+  client.on('error', nothing)
+  const connected = client.connect()
+  connected.catch(nothing)
+  return { client, options: {}, connected, close: () => client.disconnect() }
+}
+
+/** Rejects what is on its way when the connection closes, and does not wait for a server that is away. */
+const quick = {
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => 50,
+  connectTimeout: 2_000,
+  lazyConnect: true,
+}
+const quickCluster = {
+  retryDelayOnFailover: 0,
+  slotsRefreshTimeout: 2_000,
+  lazyConnect: true,
+}
+const clusterRetry = (patient = true) => ({ clusterRetryStrategy: () => (patient ? 50 : null) })
+
+function addressOf(url: string): { readonly host: string; readonly port: number } {
+  return { host: '127.0.0.1', port: Number(new URL(url).port) }
+}
+
+function sentinelOf(url: string) {
+  return { sentinels: [addressOf(url)], name: new URL(url).searchParams.get('sentinel') ?? 'vial' }
+}
+
+function mapOf(detours: More['detours'] = new Map()) {
+  const entries = [...detours].map(([from, port]) => [
+    `127.0.0.1:${from}`,
+    { host: '127.0.0.1', port },
+  ])
+  return Object.fromEntries(entries) as Record<string, { host: string; port: number }>
+}
+
+/** All of them, by name. */
+export const CLIENTS: Readonly<
+  Record<string, { readonly kind: Kind; readonly open: (url: string, more?: More) => Opened }>
+> = {
+  'node-redis': {
+    kind: 'single',
+    open: (url) => nodeRedis(createClient({ url, disableOfflineQueue: true, socket: patience })),
+  },
+  'node-redis pool': {
+    kind: 'single',
+    // One connection may be away while others are not, so commands wait.
+    open: (url, { patient = true } = {}) =>
+      nodeRedis(
+        createClientPool(
+          { url, disableOfflineQueue: !patient, socket: patience },
+          { maximum: 3, acquireTimeout: patient ? 3_000 : 500 },
+        ),
+      ),
+  },
+  'node-redis Cluster': {
+    kind: 'cluster',
+    open: (url, { detours } = {}) =>
+      nodeRedis(
+        createCluster({
+          rootNodes: [{ url }],
+          nodeAddressMap: mapOf(detours),
+          defaults: { disableOfflineQueue: true, socket: patience },
+        }),
+      ),
+  },
+  'node-redis Sentinel': {
+    kind: 'sentinel',
+    open: (url, { detours } = {}) => {
+      const { sentinels, name } = sentinelOf(url)
+      return nodeRedis(
+        createSentinel({
+          name,
+          sentinelRootNodes: sentinels,
+          nodeAddressMap: mapOf(detours),
+          maxCommandRediscovers: 0,
+          nodeClientOptions: { disableOfflineQueue: true, socket: patience },
+        }),
+        { resends: 'never' },
+      )
+    },
+  },
+  ioredis: {
+    kind: 'single',
+    open: (url) => ioRedis(new IoRedis(url, quick)),
+  },
+  'ioredis Cluster': {
+    kind: 'cluster',
+    open: (url, { detours, patient } = {}) =>
+      ioRedis(
+        new IoCluster([url], { ...quickCluster, ...clusterRetry(patient), natMap: mapOf(detours) }),
+      ),
+  },
+  'ioredis Sentinel': {
+    kind: 'sentinel',
+    open: (url, { detours, patient = true } = {}) =>
+      ioRedis(
+        new IoRedis({
+          ...quick,
+          ...sentinelOf(url),
+          natMap: mapOf(detours),
+          sentinelRetryStrategy: () => (patient ? 50 : null),
+        }),
+      ),
+  },
+  iovalkey: {
+    kind: 'single',
+    open: (url) => ioRedis(new IoValkey(url, quick)),
+  },
+  'iovalkey Cluster': {
+    kind: 'cluster',
+    open: (url, { detours, patient } = {}) =>
+      ioRedis(
+        new ValkeyCluster([url], {
+          ...quickCluster,
+          // Without it, or a retry on failover, iovalkey never looks for the new primary.
+          slotsRefreshInterval: 500,
+          ...clusterRetry(patient),
+          natMap: mapOf(detours),
+        }),
+      ),
+  },
+}
+
+/** The names of those for a kind of server. */
+export function clientsFor(kind: Kind): string[] {
+  return Object.keys(CLIENTS).filter((name) => CLIENTS[name]?.kind === kind)
+}
+
+/** A prefix that no other test uses. */
+export function newPrefix(): string {
+  return `vial-test-${randomUUID()}:`
+}
+
+/** A store of its own over a client that goes with its test. */
+export async function openStore(
+  name: string,
+  url: string,
+  options: RedisStoreOptions & { readonly detours?: More['detours'] } = {},
+): Promise<ReturnType<typeof redisStore>> {
+  const { detours, ...rest } = options
+  const opened = CLIENTS[name]?.open(url, detours && { detours })
+  if (opened === undefined) throw new Error(`There is no client ${name}`)
+  onTestFinished(async () => void (await opened.close()))
+  await opened.connected
+  return redisStore(opened.client, { prefix: newPrefix(), ...opened.options, ...rest })
+}
+
+export const LATER: number = Date.now() + 3_600_000
+
+export function bytes(content: string): Uint8Array {
+  return new TextEncoder().encode(content)
+}
+
+export function content(record: { readonly bytes: Uint8Array } | undefined): string | undefined {
+  return record && new TextDecoder().decode(record.bytes)
+}
+
+/** What a call rejects with, which must be a StoreError. */
+export async function failureOf(call: () => Promise<unknown>): Promise<StoreError> {
+  const result = await call().catch((error: unknown) => error)
+  if (result instanceof StoreError) return result
+  throw new Error(`expected a StoreError, got ${JSON.stringify(result)}`, { cause: result })
+}

@@ -1,0 +1,141 @@
+/** What the Redis store says of a client before anything is sent. No server is needed. */
+
+import {
+  type ClusterOptions,
+  Cluster as IoCluster,
+  Redis as IoRedis,
+  type RedisOptions,
+} from 'ioredis'
+import { Redis as IoValkey } from 'iovalkey'
+import { createClient, createCluster, createSentinel } from 'redis'
+import { type RedisClient, redisStore } from 'vial/stores/redis'
+import { describe, expect, test } from 'vitest'
+import { ConfigError, TooLargeError } from '../../src/errors.ts'
+
+const ioRedis = (options: RedisOptions = {}) => new IoRedis({ lazyConnect: true, ...options })
+const ioCluster = (options: ClusterOptions = {}) =>
+  new IoCluster(['redis://127.0.0.1:1'], { lazyConnect: true, ...options })
+const sentinel = (maxCommandRediscovers = 16) =>
+  createSentinel({ name: 'vial', sentinelRootNodes: [], maxCommandRediscovers })
+
+describe('a client that sends again what may have been done', () => {
+  test.each([
+    ['ioredis', () => ioRedis(), 'maxRetriesPerRequest: 0'],
+    [
+      'ioredis that never gives up',
+      () => ioRedis({ maxRetriesPerRequest: null }),
+      'maxRetriesPerRequest: 0',
+    ],
+    ['iovalkey', () => new IoValkey({ lazyConnect: true }), 'maxRetriesPerRequest: 0'],
+    [
+      'an ioredis Cluster',
+      () => ioCluster(),
+      '{ retryDelayOnFailover: 0, slotsRefreshInterval: 1000 }',
+    ],
+    [
+      'an ioredis Cluster whose connections reconnect',
+      () =>
+        ioCluster({
+          retryDelayOnFailover: 0,
+          clusterNodeRetryStrategy: () => 50,
+        } as ClusterOptions),
+      '{ redisOptions: { maxRetriesPerRequest: 0 } }',
+    ],
+    ['a node-redis Sentinel', () => sentinel(), 'maxCommandRediscovers: 0'],
+  ])('is refused with the option to change: %s', (_name, make, fix) => {
+    const client = make()
+    expect(() => redisStore(client)).toThrow(ConfigError)
+    expect(() => redisStore(client)).toThrow(fix)
+    expect(redisStore(client, { resends: 'accept' }).name).toBe('redis')
+  })
+
+  test('is not taken at its word where the client shows otherwise', () => {
+    expect(() => redisStore(ioRedis(), { resends: 'never' })).toThrow(ConfigError)
+    expect(redisStore(sentinel(0), { resends: 'never' }).atomic).toBe(true)
+  })
+
+  test.each([
+    ['an ioredis without retries', () => ioRedis({ maxRetriesPerRequest: 0 })],
+    ['an ioredis that does not resend', () => ioRedis({ autoResendUnfulfilledCommands: false })],
+    ['an ioredis Cluster without delay', () => ioCluster({ retryDelayOnFailover: 0 })],
+    ['a node-redis client', () => createClient()],
+    ['a node-redis Cluster', () => createCluster({ rootNodes: [] })],
+  ] as const)('is not %s', (_name, make) => {
+    expect(redisStore(make() as RedisClient).name).toBe('redis')
+  })
+})
+
+test.each([
+  [
+    'an ioredis Cluster',
+    () => ioCluster({ retryDelayOnFailover: 0, scaleReads: 'slave' }),
+    'scaleReads',
+  ],
+  [
+    'an ioredis of Sentinels',
+    () =>
+      ioRedis({
+        maxRetriesPerRequest: 0,
+        sentinels: [{ host: '127.0.0.1' }],
+        name: 'vial',
+        role: 'slave',
+      }),
+    'role',
+  ],
+  [
+    'a node-redis Cluster',
+    () => createCluster({ rootNodes: [], useReplicas: true }),
+    'useReplicas',
+  ],
+] as const)('a client that reads from replicas is refused: %s', (_name, make, option) => {
+  expect(() => redisStore(make() as RedisClient)).toThrow(`Leave out ${option}.`)
+})
+
+test.each([
+  ['null', null],
+  ['a URL', 'redis://127.0.0.1'],
+  ['an object', {}],
+  ['a client of node-redis 4', { get() {}, set() {}, sendCommand() {}, commandOptions() {} }],
+  ['a Map', new Map()],
+])('something else is refused: %s', (_name, client) => {
+  expect(() => redisStore(client as unknown as RedisClient)).toThrow(ConfigError)
+  expect(() => redisStore(client as unknown as RedisClient)).toThrow(
+    'redis (5 or later), ioredis (5 or 6) or iovalkey',
+  )
+})
+
+test('a client that nobody awaited is refused with the fix', () => {
+  const client = Promise.resolve(createClient())
+  expect(() => redisStore(client as unknown as RedisClient)).toThrow('Await it first')
+})
+
+test('a prefix that keys cannot hold is refused', () => {
+  expect(() => redisStore(createClient(), { prefix: '\ud800' })).toThrow(ConfigError)
+})
+
+test('a record over the limit of Redis is a TooLargeError, and nothing is sent', async () => {
+  const store = redisStore(createClient())
+  const limit = 512 * 1024 * 1024
+  const big = new Uint8Array(limit + 1)
+  for (const call of [
+    () => store.create('id', big, Date.now() + 1_000),
+    () => store.replace('id', big, Date.now() + 1_000, big),
+  ]) {
+    const error = await call().catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(TooLargeError)
+    expect(error).toMatchObject({ size: limit + 1, limit })
+  }
+})
+
+test.each([
+  ['a client', () => createClient(), undefined],
+  ['a Cluster', () => createCluster({ rootNodes: [] }), undefined],
+  ['a Sentinel', () => sentinel(0), 'never'],
+] as const)('%s of node-redis that is not open is told at once', async (_name, make, resends) => {
+  const store = redisStore(make() as RedisClient, { ...(resends && { resends }) })
+  await expect(store.delete('id')).rejects.toMatchObject({
+    message: 'redisStore: delete failed: The client is closed.',
+    outcome: 'not-done',
+    retriable: false,
+  })
+})
