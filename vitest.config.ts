@@ -8,11 +8,10 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.m
 const chromium = findChromium()
 const python = findPython()
 
-/** Tests that kill, freeze and fill servers of their own: `npm run test:faults`, one file at a time. */
-const FAULTS = [
-  'test/stores/{dynamodb,memcached,redis,sql}-faults.test.ts',
-  'test/stores/redis-failover.test.ts',
-  'test/stores/sql-network-faults.test.ts',
+/** Tests that need servers or end them: `npm run services -- up`, then `npm run test:servers`, one file at a time. */
+const SERVERS = [
+  'test/services.test.ts',
+  'test/stores/{cache,dynamodb,memcached,redis,sql}*.test.ts',
 ]
 
 export default defineConfig(({ mode }) => ({
@@ -24,9 +23,9 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    include: mode === 'faults' ? FAULTS : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: mode === 'faults' ? [] : FAULTS,
-    fileParallelism: mode !== 'faults',
+    include: mode === 'servers' ? SERVERS : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: mode === 'servers' ? [] : SERVERS,
+    fileParallelism: mode !== 'servers',
     typecheck: {
       enabled: true,
       include: ['test/types/*.test-d.ts'],
