@@ -174,6 +174,17 @@ describe('a private server', () => {
     expect(existsSync(directory)).toBe(false)
   })
 
+  test('has let go of its port once it is killed', async () => {
+    const server = await startRedis()
+    endings.push(() => server.stop())
+    const port = Number(new URL(server.url).port)
+    for (let round = 0; round < 10; round++) {
+      await server.kill()
+      await expect(redisCommand(port, 'PING')).rejects.toThrow('ECONNREFUSED')
+      await server.restart()
+    }
+  })
+
   test('that cannot start tells what it said', async () => {
     await expect(startRedis({ arguments: ['--no-such-option', '1'] })).rejects.toThrow(
       /ended by itself.*no-such-option/s,

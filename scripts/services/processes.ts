@@ -85,7 +85,13 @@ function stat(pid: number): string[] | undefined {
 
 function linuxStart(pid: number): string | undefined {
   const fields = stat(pid)
-  return fields === undefined || fields[0] === 'Z' ? undefined : fields[19]
+  return fields === undefined || hasEnded(fields) ? undefined : fields[19]
+}
+
+/** A process whose first thread has ended keeps its sockets until the last one has. */
+function hasEnded([state, ...rest]: readonly string[]): boolean {
+  const threads = Number(rest[16])
+  return state === 'Z' && threads <= 1
 }
 
 function otherStart(pid: number): string | undefined {

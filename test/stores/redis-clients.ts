@@ -2,8 +2,14 @@
 
 import { randomUUID } from 'node:crypto'
 import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis'
+import { Cluster as IoCluster6, Redis as IoRedis6 } from 'ioredis6'
 import { Redis as IoValkey, Cluster as ValkeyCluster } from 'iovalkey'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import {
+  createClient as createClient5,
+  createCluster as createCluster5,
+  createSentinel as createSentinel5,
+} from 'redis5'
 import { onTestFinished } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../src/stores/redis.ts'
@@ -92,14 +98,97 @@ function mapOf(detours: More['detours'] = new Map()) {
   return Object.fromEntries(entries) as Record<string, { host: string; port: number }>
 }
 
+interface Entry {
+  readonly kind: Kind
+  readonly open: (url: string, more?: More) => Opened
+}
+
+/** What the versions of node-redis share. */
+interface NodeRedisLibrary {
+  readonly createClient: typeof createClient | typeof createClient5
+  readonly createCluster: typeof createCluster | typeof createCluster5
+  readonly createSentinel: typeof createSentinel | typeof createSentinel5
+}
+
+function nodeRedisClients(name: string, library: NodeRedisLibrary): Record<string, Entry> {
+  // Their types differ, what is asked of them here does not.
+  const { createClient, createCluster, createSentinel } = library as typeof import('redis')
+  return {
+    [name]: {
+      kind: 'single',
+      open: (url) => nodeRedis(createClient({ url, disableOfflineQueue: true, socket: patience })),
+    },
+    [`${name} Cluster`]: {
+      kind: 'cluster',
+      open: (url, { detours } = {}) =>
+        nodeRedis(
+          createCluster({
+            rootNodes: [{ url }],
+            nodeAddressMap: mapOf(detours),
+            defaults: { disableOfflineQueue: true, socket: patience },
+          }),
+        ),
+    },
+    [`${name} Sentinel`]: {
+      kind: 'sentinel',
+      open: (url, { detours } = {}) => {
+        const { sentinels, name } = sentinelOf(url)
+        return nodeRedis(
+          createSentinel({
+            name,
+            sentinelRootNodes: sentinels,
+            nodeAddressMap: mapOf(detours),
+            maxCommandRediscovers: 0,
+            nodeClientOptions: { disableOfflineQueue: true, socket: patience },
+          }),
+          { resends: 'never' },
+        )
+      },
+    },
+  }
+}
+
+/** What ioredis, its versions and iovalkey share. */
+interface IoRedisLibrary {
+  readonly Redis: typeof IoRedis | typeof IoRedis6 | typeof IoValkey
+  readonly Cluster: typeof IoCluster | typeof IoCluster6 | typeof ValkeyCluster
+}
+
+function ioRedisClients(name: string, library: IoRedisLibrary): Record<string, Entry> {
+  const { Redis, Cluster } = library as typeof import('ioredis')
+  return {
+    [name]: { kind: 'single', open: (url) => ioRedis(new Redis(url, quick)) },
+    [`${name} Cluster`]: {
+      kind: 'cluster',
+      open: (url, { detours, patient } = {}) =>
+        ioRedis(
+          new Cluster([url], {
+            ...quickCluster,
+            // Without it, or a retry on failover, iovalkey never looks for the new primary.
+            ...(name === 'iovalkey' ? { slotsRefreshInterval: 500 } : {}),
+            ...clusterRetry(patient),
+            natMap: mapOf(detours),
+          }),
+        ),
+    },
+    [`${name} Sentinel`]: {
+      kind: 'sentinel',
+      open: (url, { detours, patient = true } = {}) =>
+        ioRedis(
+          new Redis({
+            ...quick,
+            ...sentinelOf(url),
+            natMap: mapOf(detours),
+            sentinelRetryStrategy: () => (patient ? 50 : null),
+          }),
+        ),
+    },
+  }
+}
+
 /** All of them, by name. */
-export const CLIENTS: Readonly<
-  Record<string, { readonly kind: Kind; readonly open: (url: string, more?: More) => Opened }>
-> = {
-  'node-redis': {
-    kind: 'single',
-    open: (url) => nodeRedis(createClient({ url, disableOfflineQueue: true, socket: patience })),
-  },
+export const CLIENTS: Readonly<Record<string, Entry>> = {
+  ...nodeRedisClients('node-redis', { createClient, createCluster, createSentinel }),
   'node-redis pool': {
     kind: 'single',
     // One connection may be away while others are not, so commands wait.
@@ -111,73 +200,14 @@ export const CLIENTS: Readonly<
         ),
       ),
   },
-  'node-redis Cluster': {
-    kind: 'cluster',
-    open: (url, { detours } = {}) =>
-      nodeRedis(
-        createCluster({
-          rootNodes: [{ url }],
-          nodeAddressMap: mapOf(detours),
-          defaults: { disableOfflineQueue: true, socket: patience },
-        }),
-      ),
-  },
-  'node-redis Sentinel': {
-    kind: 'sentinel',
-    open: (url, { detours } = {}) => {
-      const { sentinels, name } = sentinelOf(url)
-      return nodeRedis(
-        createSentinel({
-          name,
-          sentinelRootNodes: sentinels,
-          nodeAddressMap: mapOf(detours),
-          maxCommandRediscovers: 0,
-          nodeClientOptions: { disableOfflineQueue: true, socket: patience },
-        }),
-        { resends: 'never' },
-      )
-    },
-  },
-  ioredis: {
-    kind: 'single',
-    open: (url) => ioRedis(new IoRedis(url, quick)),
-  },
-  'ioredis Cluster': {
-    kind: 'cluster',
-    open: (url, { detours, patient } = {}) =>
-      ioRedis(
-        new IoCluster([url], { ...quickCluster, ...clusterRetry(patient), natMap: mapOf(detours) }),
-      ),
-  },
-  'ioredis Sentinel': {
-    kind: 'sentinel',
-    open: (url, { detours, patient = true } = {}) =>
-      ioRedis(
-        new IoRedis({
-          ...quick,
-          ...sentinelOf(url),
-          natMap: mapOf(detours),
-          sentinelRetryStrategy: () => (patient ? 50 : null),
-        }),
-      ),
-  },
-  iovalkey: {
-    kind: 'single',
-    open: (url) => ioRedis(new IoValkey(url, quick)),
-  },
-  'iovalkey Cluster': {
-    kind: 'cluster',
-    open: (url, { detours, patient } = {}) =>
-      ioRedis(
-        new ValkeyCluster([url], {
-          ...quickCluster,
-          // Without it, or a retry on failover, iovalkey never looks for the new primary.
-          slotsRefreshInterval: 500,
-          ...clusterRetry(patient),
-          natMap: mapOf(detours),
-        }),
-      ),
-  },
+  ...nodeRedisClients('node-redis 5', {
+    createClient: createClient5,
+    createCluster: createCluster5,
+    createSentinel: createSentinel5,
+  }),
+  ...ioRedisClients('ioredis', { Redis: IoRedis, Cluster: IoCluster }),
+  ...ioRedisClients('ioredis 6', { Redis: IoRedis6, Cluster: IoCluster6 }),
+  ...ioRedisClients('iovalkey', { Redis: IoValkey, Cluster: ValkeyCluster }),
 }
 
 /** The names of those for a kind of server. */
