@@ -24,6 +24,8 @@ import {
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 const because = missing ? ` (skipped: ${missing})` : ''
 const MINUTE = 60_000
+/** It asks for the new primary only when a node tells it to, which a dead one does not. Mended in node-redis 6. */
+const STAYS = 'node-redis 5 Cluster'
 
 type Fate = 'done' | 'not-done' | 'unknown'
 
@@ -49,6 +51,11 @@ async function load(store: Awaited<ReturnType<typeof openStore>>): Promise<Load>
     try {
       const session = await sessions.load(cookie)
       if (session.isNew) return 'not-done'
+      if (number % 3 === 0) {
+        // A reader, whose number is never in the log.
+        expect(session.get('count') ?? 0).toBeGreaterThanOrEqual(0)
+        return 'not-done'
+      }
       session.increment('count')
       session.append('log', number)
       return (await sessions.commit(session)).outcome === 'saved' ? 'done' : 'not-done'
@@ -68,7 +75,7 @@ async function load(store: Awaited<ReturnType<typeof openStore>>): Promise<Load>
       // The deadline is a second over each of load and commit; the machine may be busy.
       expect(performance.now() - start).toBeLessThan(10_000)
       fates.set(number, { fate, at: performance.now() })
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
   })
   return {
@@ -84,32 +91,44 @@ async function load(store: Awaited<ReturnType<typeof openStore>>): Promise<Load>
 
 const done = ({ fates }: Load) => [...fates.values()].filter(({ fate }) => fate === 'done').length
 
-/** Loads a session while `fail` runs, and checks what each request was told against what is there. */
-async function survives(
-  store: Awaited<ReturnType<typeof openStore>>,
+/**
+ * Loads a session over each store for that many ms, of which the last two thirds come after `fail`, and checks what each
+ * request was told against what is there.
+ */
+async function survive(
+  stores: readonly Awaited<ReturnType<typeof openStore>>[],
   fail: () => Promise<unknown>,
+  duration = 30_000,
 ): Promise<void> {
-  const running = await load(store)
-  const counted = (more: number) => {
+  const end = performance.now() + duration
+  const all = await Promise.all(stores.map(load))
+  const counted = (running: Load, more: number) => {
     const from = done(running)
     return vi.waitFor(() => expect(done(running)).toBeGreaterThan(from + more), MINUTE / 2)
   }
-  await counted(50)
+  await Promise.all([after(duration / 3), ...all.map((running) => counted(running, 50))])
   const killed = performance.now()
   await fail()
   const over = performance.now()
-  await counted(50)
-  const { count, log } = await running.stop()
-  const there = new Set(log)
-  expect(there.size, 'nothing counted twice').toBe(log.length)
-  expect(count).toBe(log.length)
-  for (const [number, { fate, at }] of running.fates) {
-    if (fate === 'not-done') expect(there.has(number), 'told not-done').toBe(false)
-    // Replication is asynchronous: what was acknowledged just before the kill may be gone.
-    if (fate === 'done' && (at < killed - 1_000 || at > over + 2_000)) {
-      expect(there.has(number), 'told done').toBe(true)
+  await Promise.all([after(end - over), ...all.map((running) => counted(running, 50))])
+  for (const running of all) {
+    const { count, log } = await running.stop()
+    const there = new Set(log)
+    expect(there.size, 'nothing counted twice').toBe(log.length)
+    expect(count).toBe(log.length)
+    for (const [number, { fate, at }] of running.fates) {
+      if (fate === 'not-done') expect(there.has(number), 'told not-done').toBe(false)
+      // Replication is asynchronous: what was acknowledged just before the kill may be gone.
+      if (fate === 'done' && (at < killed - 1_000 || at > over + 2_000)) {
+        expect(there.has(number), 'told done').toBe(true)
+      }
     }
   }
+}
+
+/** The load is meant to last. */
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
 }
 
 /** A store whose every server is behind a proxy. */
@@ -157,17 +176,18 @@ describe.skipIf(missing)(`Sentinel${because}`, () => {
     MINUTE,
   )
 
-  test.each(clientsFor('sentinel'))(
-    'a failover under load, over %s',
-    async (name) => {
+  test(
+    'a failover within 30 s of load over every client',
+    async () => {
       let old: RunningServer | undefined
-      await survives(await openStore(name, group.url), async () => {
+      const stores = clientsFor('sentinel').map((name) => openStore(name, group.url))
+      await survive(await Promise.all(stores), async () => {
         old = await group.failover()
       })
       await old?.restart()
       await vi.waitFor(async () => expect((await group.primary()) !== old).toBe(true))
     },
-    2 * MINUTE,
+    3 * MINUTE,
   )
 })
 
@@ -185,20 +205,39 @@ describe.skipIf(missing)(`a Cluster${because}`, () => {
     MINUTE,
   )
 
-  test.each(clientsFor('cluster'))(
-    'a failover under load, over %s',
-    async (name) => {
-      const prefix = `{${newPrefix()}}`
-      const store = await openStore(name, group.url, { prefix })
-      const alive = Number(new URL(group.url).port)
-      const slot = Number(await redisCommand(alive, 'CLUSTER', 'KEYSLOT', `${prefix}x`))
-      let old: RunningServer | undefined
-      await survives(store, async () => {
-        old = await group.failover(slot)
-      })
-      await old?.restart()
-      await group.restart()
-    },
-    2 * MINUTE,
+  /** Loads sessions of one slot over clients while its node is killed; resolves to what has been killed. */
+  async function failover(
+    names: readonly string[],
+    then: (old: RunningServer) => unknown,
+    duration?: number,
+  ): Promise<void> {
+    const tag = `{${newPrefix()}}`
+    const stores = names.map((name) => openStore(name, group.url, { prefix: tag + name }))
+    const alive = Number(new URL(group.url).port)
+    const slot = Number(await redisCommand(alive, 'CLUSTER', 'KEYSLOT', tag))
+    let old: RunningServer | undefined
+    const fail = async () => {
+      old = await group.failover(slot)
+      await then(old)
+    }
+    await survive(await Promise.all(stores), fail, duration)
+    await old?.restart()
+    await group.restart()
+  }
+
+  test(
+    'a failover within 30 s of load over every client',
+    () =>
+      failover(
+        clientsFor('cluster').filter((name) => name !== STAYS),
+        () => undefined,
+      ),
+    3 * MINUTE,
+  )
+
+  test(
+    `a failover under load, over ${STAYS}, which goes on once the killed node is back`,
+    () => failover([STAYS], (old) => old.restart(), 6_000),
+    3 * MINUTE,
   )
 })
