@@ -10,6 +10,7 @@ import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
 import { contentOf, keyOf, toText } from '../../src/stores/cache-record.ts'
+import { PROFILES } from './profiles.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (record: { readonly bytes: Uint8Array } | undefined) =>
@@ -28,16 +29,11 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-const NO_LIST = {
-  L1: 'the key of a record is a digest of the id',
-  F2: 'the cache is in this process, where no reply is lost',
-}
 /** Another program that writes to a cache. */
 const writes =
   (set: (key: string, text: string) => unknown) =>
   async (id: string, content: Uint8Array, expiresAt: number) =>
     void (await set(keyOf('vial:', id), toText(contentOf(content), expiresAt)))
-const NO_SWEEP = { S1: 'the cache removes by itself', S2: 'the cache removes by itself' }
 
 /** A backend of Keyv that does nothing but fail. */
 class BrokenMap extends Map<string, string> {
@@ -58,7 +54,6 @@ describe('the contract on Keyv', () => {
   storeSuite({
     test,
     name: 'Keyv',
-    atomic: false,
     ids: 10_000,
     make({ now }) {
       const map = new Map<string, string>()
@@ -67,7 +62,7 @@ describe('the contract on Keyv', () => {
       return { store: open(), another: open, foreignWrite }
     },
     makeBroken: ({ now }) => ({ store: cacheStore(newKeyv(new BrokenMap()), { now }) }),
-    deviations: { ...NO_LIST, ...NO_SWEEP },
+    ...PROFILES.cache.suite,
   })
 })
 
@@ -75,14 +70,13 @@ describe('the contract on a plain Map', () => {
   storeSuite({
     test,
     name: 'Map',
-    atomic: false,
     make({ now }) {
       const map = new Map<string, string>()
       const foreignWrite = writes((key, text) => map.set(key, text))
       return { store: cacheStore(map, { now }), foreignWrite }
     },
     makeBroken: ({ now }) => ({ store: cacheStore(new BrokenMap(), { now }) }),
-    deviations: { ...NO_LIST, ...NO_SWEEP },
+    ...PROFILES.cache.suite,
   })
 })
 
@@ -90,7 +84,6 @@ describe('the contract on unstorage in memory', () => {
   storeSuite({
     test,
     name: 'unstorage',
-    atomic: false,
     ids: 10_000,
     make({ now }) {
       const storage = createStorage()
@@ -98,7 +91,7 @@ describe('the contract on unstorage in memory', () => {
       const foreignWrite = writes((key, text) => storage.setItem(key, text))
       return { store: open(), another: open, foreignWrite }
     },
-    deviations: { ...NO_LIST, S1: 'an expired record is swept a minute later' },
+    ...PROFILES.unstorage.suite,
   })
 })
 
@@ -106,7 +99,6 @@ describe('the contract on unstorage in files', () => {
   storeSuite({
     test,
     name: 'unstorage fs',
-    atomic: false,
     make({ now }) {
       const base = mkdtempSync(join(directory, 'base-'))
       const storage = () => createStorage({ driver: fsDriver({ base }) })
@@ -119,7 +111,7 @@ describe('the contract on unstorage in files', () => {
       writeFileSync(base, 'in the place of the directory')
       return { store: cacheStore(createStorage({ driver: fsDriver({ base }) }), { now }) }
     },
-    deviations: { ...NO_LIST, S1: 'an expired record is swept a minute later' },
+    ...PROFILES.unstorage.suite,
   })
 })
 

@@ -18,6 +18,7 @@ import {
   type Table,
   text,
 } from './dynamodb-table.ts'
+import { PROFILES } from './profiles.ts'
 
 const found = service('dynamodb')
 const url = 'url' in found ? found.url : ''
@@ -50,8 +51,7 @@ describe(`the contract on ${where}`, () => {
       const client = newClient('http://127.0.0.1:1')
       return { store: dynamodbStore(client, { now }), close: () => client.destroy() }
     },
-    resolution: 1_000,
-    maxBytes: 400_000,
+    ...PROFILES.dynamodb.suite,
     ids: 10_000,
   })
 })

@@ -7,6 +7,7 @@ import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
 import { bytes, content, LATER, namesBelow, newDirectory, openStore } from './file-directory.ts'
+import { PROFILES } from './profiles.ts'
 
 describe('the contract', () => {
   storeSuite({
@@ -24,12 +25,7 @@ describe('the contract', () => {
       writeFileSync(root, 'in the place of the directory')
       return { store, close: () => rmSync(root) }
     },
-    deviations: {
-      L1: 'the name of a file is a digest of the id',
-      F2: 'there is no connection',
-      'P2 tells a conflict after another program wrote, also as many bytes':
-        'no other program writes this format',
-    },
+    ...PROFILES.file.suite,
   })
 })
 

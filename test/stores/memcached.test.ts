@@ -21,6 +21,7 @@ import {
   start,
   stats,
 } from './memcached-server.ts'
+import { PROFILES } from './profiles.ts'
 
 const shared = service('memcached')
 const noServer = 'missing' in shared ? missing && shared.missing : undefined
@@ -45,7 +46,7 @@ const open = (options: Partial<MemcachedStoreOptions> = {}): Store =>
   memcachedStore({ servers: one, prefix: `${randomUUID()}:`, ...options })
 
 /** The default -I of 1 MiB without what an item takes, this prefix of 37 characters and the id of 36. */
-const LARGEST = 1_048_576 - 59 - 37 - 36
+const LARGEST = PROFILES.memcached.suite.maxBytes
 
 /** Servers for one case, and how to lose a reply of theirs. */
 interface Backend {
@@ -75,10 +76,9 @@ function contract(
     // Most of the time is waiting for the server's clock.
     test: (title, body) => run(title, { concurrent: true, timeout: 60_000 }, body),
     name,
-    resolution: 4_000,
+    ...PROFILES.memcached.suite,
     // What it tells is whole seconds.
     serverTime: { slack: 1_000 },
-    maxBytes: LARGEST,
     ids: 10_000,
     async make({ now }) {
       const prefix = `${randomUUID()}:`
@@ -94,12 +94,7 @@ function contract(
       }
     },
     makeBroken: ({ now }) => ({ store: memcachedStore({ servers: '127.0.0.1:1', now }) }),
-    deviations: {
-      S1: 'the server removes by itself',
-      S2: 'the server removes by itself',
-      L1: 'the server cannot tell its keys',
-      ...deviations,
-    },
+    deviations: { ...PROFILES.memcached.suite.deviations, ...deviations },
   })
 }
 

@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { memoryStore } from 'vial/stores/memory'
 import { storeSuite } from 'vial/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { PROFILES } from './profiles.ts'
 
 describe('the contract', () => {
   storeSuite({
@@ -11,12 +12,7 @@ describe('the contract', () => {
     name: 'memory',
     make: ({ now }) => ({ store: memoryStore({ now }) }),
     ids: 10_000,
-    deviations: {
-      'F1 rejects with a StoreError when the backend cannot be reached': 'there is no backend',
-      F2: 'there is no connection',
-      'P2 tells a conflict after another program wrote, also as many bytes':
-        'no other program reaches it',
-    },
+    ...PROFILES.memory.suite,
   })
 })
 

@@ -5,6 +5,7 @@ import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import { freePort } from '../../scripts/services/servers/running-server.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
+import { PROFILES } from './profiles.ts'
 import { CLIENTS, type Kind, newPrefix, type Opened } from './redis-clients.ts'
 
 const SERVICES = { single: 'redis', cluster: 'redis-cluster', sentinel: 'redis-sentinel' } as const
@@ -106,6 +107,6 @@ describe.each(Object.entries(CLIENTS))('the contract over %s', (name, { kind, op
     },
     ids: name === 'node-redis' ? 10_000 : 1_000,
     serverTime: { shortest: 300, slack: 200 },
-    deviations: { S1: 'the server expires by itself', S2: 'the server expires by itself' },
+    ...PROFILES.redis.suite,
   })
 })

@@ -19,6 +19,7 @@ import { createSessions } from '../../src/index.ts'
 import { nodeSqlite } from '../../src/stores/node-sqlite.ts'
 import { type SqlStore, type SqlStoreOptions, sqlStore } from '../../src/stores/sql.ts'
 import { storeSuite } from '../../src/testing/index.ts'
+import { PROFILES } from './profiles.ts'
 import {
   DatabaseSync,
   type Db,
@@ -84,7 +85,7 @@ function testsWith(name: string, openFile: Open): void {
   storeSuite({
     test,
     name,
-    deviations: { F2: 'there is no connection that could break' },
+    ...PROFILES.sqlite.suite,
     ids: name === 'node:sqlite' ? 10_000 : 500,
     async make({ now }) {
       const root = mkdtempSync(join(tmpdir(), 'vial-sqlite-'))

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
 import { sqlStore } from '../../src/stores/sql.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
+import { PROFILES } from './profiles.ts'
 import {
   type Db,
   FLASK_TABLES,
@@ -91,7 +92,7 @@ function isWrite(request: Buffer): boolean {
 }
 
 suites('postgres', 'postgres://postgres@127.0.0.1:1/nowhere', [
-  ['pg', (url) => openPostgres(url), { ids: 10_000, proxied: true }],
+  ['pg', (url) => openPostgres(url), { ids: 10_000, ...PROFILES.postgres.suite, proxied: true }],
   ['Flask-Session’s table', (url) => openPostgres(url), { layout: FLASK_TABLES.postgres }],
   ...['repeatable read', 'serializable'].map(
     (level) =>
@@ -112,8 +113,7 @@ suites('postgres', 'postgres://postgres@127.0.0.1:1/nowhere', [
 ])
 
 suites('mariadb', 'mysql://root@127.0.0.1:1/nowhere', [
-  // A quarter of its default max_allowed_packet.
-  ['mysql2', (url) => openMariadb(url), { ids: 10_000, maxBytes: 4_193_280, proxied: true }],
+  ['mysql2', (url) => openMariadb(url), { ids: 10_000, ...PROFILES.mariadb.suite, proxied: true }],
   [
     'Flask-Session’s table',
     (url) => openMariadb(url),

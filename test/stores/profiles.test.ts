@@ -1,0 +1,25 @@
+/** Prevents: a table of stores that tells something else than their suites. */
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { withTable } from '../../scripts/docs/page.ts'
+import { storeTable } from '../../scripts/docs/store-table.ts'
+import { PROFILES } from './profiles.ts'
+
+test('docs/stores.md is what npm run docs:stores writes', () => {
+  const page = fileURLToPath(new URL('../../docs/stores.md', import.meta.url))
+  const text = readFileSync(page, 'utf8')
+  expect(text).toBe(withTable(text, storeTable(Object.values(PROFILES))))
+})
+
+test('each store that the package has is in the table', () => {
+  const { exports } = JSON.parse(
+    readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8'),
+  ) as { exports: Record<string, unknown> }
+  const entries = Object.keys(exports).flatMap((name) => /^\.\/stores\/(.+)/.exec(name)?.[1] ?? [])
+  const told = new Set<string>(Object.values(PROFILES).map(({ entry }) => entry))
+  // Parts of stores, and what opens them.
+  const parts = ['memcached-transport', 'node-sqlite', 'open']
+  expect(entries.filter((name) => !told.has(name) && !parts.includes(name))).toEqual([])
+})
