@@ -5,13 +5,15 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import process from 'node:process'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
 import type { Backing } from './core/backing.ts'
+import { backoff } from './core/backoff.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
-import type { OnEvent, SessionEvent } from './core/events.ts'
+import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
+import { HABITS } from './core/habits.ts'
 import { nativeIds } from './core/ids.ts'
+import { safely } from './core/safely.ts'
 import type { Schema } from './core/schema.ts'
 import { schemaCheck } from './core/schema-check.ts'
 import type { Seal } from './core/seal.ts'
@@ -110,7 +112,7 @@ export function createSessions(options: StoredOptions | SealedOptions): unknown 
     backing: backingOf(options, cookie, serializer, emit),
     cookieName: cookie.name,
     serializer,
-    metadata: true,
+    habits: HABITS,
     sessionClass: options.store === undefined ? Session : StoredSession,
     admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
     onStoreFailure: (options.store && options.onStoreFailure) ?? 'reject',
@@ -134,7 +136,7 @@ function backingOf(
   const random = options.randomBytes ?? randomBytes
   if (options.store === undefined) {
     const seal = options.seal ?? encrypted({ secret: options.secret, randomBytes: random })
-    return new SealedBacking({ seal, serializer, cookie, expiry, now })
+    return new SealedBacking({ seal, serializer, cookie, expiry, now, habits: HABITS })
   }
   const { store, secret } = options
   return new StoredBacking({
@@ -148,13 +150,8 @@ function backingOf(
     now,
     backoff,
     emit,
+    habits: HABITS,
   })
-}
-
-/** Full jitter up to 20 ms: many writers of one session spread out, and one loser loses little time. */
-function backoff(attempt: number): Promise<void> {
-  const longest = Math.min(20, 2 ** attempt)
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * longest))
 }
 
 const NAMES: ReadonlySet<string> = new Set<keyof StoredOptions | keyof SealedOptions>([
@@ -200,19 +197,5 @@ function checkNames(options: StoredOptions | SealedOptions): void {
     throw new ConfigError(
       `Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`,
     )
-  }
-}
-
-/** An `onEvent` that throws must not turn what a stranger sent into a failed request. */
-function safely(onEvent: OnEvent | undefined): OnEvent {
-  if (onEvent === undefined) return () => {}
-  return (event: SessionEvent) => {
-    try {
-      onEvent(event)
-    } catch (error) {
-      process.emitWarning(`onEvent threw on '${event.type}': ${String(error)}`, {
-        code: 'VIAL_ON_EVENT',
-      })
-    }
   }
 }

@@ -24,19 +24,28 @@ export interface CookieOptions {
   readonly partitioned?: boolean
 }
 
-/** How long the browser keeps the cookie. Neither: until it closes. */
+/** What another library's cookie may have besides. */
+export interface ForeignCookieOptions extends Omit<CookieOptions, 'sameSite'> {
+  /** Undefined: no such attribute. */
+  readonly sameSite: CookieOptions['sameSite']
+  /** @default true */
+  readonly httpOnly?: boolean
+  /** How a lasting cookie says when it ends: `Max-Age`, or `Expires` as in Flask. @default 'max-age' */
+  readonly life?: 'max-age' | 'expires'
+}
+
+/** When the browser drops the cookie. Both in ms since the epoch. */
 export interface CookieLife {
-  /** In ms; becomes whole seconds, rounded down, at least 1 s and at most 400 days. */
-  readonly maxAge?: number
-  /** In ms since the epoch, for the `Expires` attribute that Flask sends instead. */
-  readonly expiresAt?: number
+  /** Becomes a `Max-Age` of whole seconds, rounded down, at least 1 s and at most 400 days. */
+  readonly expiresAt: number
+  readonly now: number
 }
 
 /** Makes `Set-Cookie` values for one cookie. */
 export interface CookieWriter {
   readonly name: string
   /**
-   * Gives the value that sets the cookie.
+   * Gives the value that sets the cookie. Without `life` the browser keeps it until it closes.
    *
    * @throws {TooLargeError} When name and value pass 4096 bytes: browsers drop such a cookie without a word.
    * @throws {StateError} When the text is not what a seal gives; it could break the header.
@@ -63,13 +72,16 @@ const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' }
  *
  * @throws {ConfigError} When browsers would refuse such a cookie; the message names the fix.
  */
-export function cookieWriter(options: CookieOptions = {}): CookieWriter {
-  const { path = '/', sameSite = 'lax', partitioned = false } = options
+export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {}): CookieWriter {
+  const { path = '/', partitioned = false } = options
+  const { httpOnly = true, life: form = 'max-age' } = options as Partial<ForeignCookieOptions>
+  // Named and undefined is another library's cookie without it.
+  const sameSite = 'sameSite' in options ? options.sameSite : 'lax'
   const secure = isSecure(options.secure)
   const domain = options.domain?.replace(/^\./, '')
   checkPath(path)
   checkDomain(domain)
-  if (!Object.hasOwn(SAME_SITE, sameSite)) {
+  if (sameSite !== undefined && !Object.hasOwn(SAME_SITE, sameSite)) {
     throw new ConfigError("cookie.sameSite is not known. Give 'lax', 'strict' or 'none'.")
   }
   const hostOnly = domain === undefined && path === '/'
@@ -84,14 +96,14 @@ export function cookieWriter(options: CookieOptions = {}): CookieWriter {
 
   const head = domain === undefined ? '' : `; Domain=${domain}`
   const tail =
-    `${secure ? '; Secure' : ''}; HttpOnly; Path=${path}` +
-    `; SameSite=${SAME_SITE[sameSite]}${partitioned ? '; Partitioned' : ''}`
+    `${secure ? '; Secure' : ''}${httpOnly ? '; HttpOnly' : ''}; Path=${path}` +
+    `${sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`}${partitioned ? '; Partitioned' : ''}`
   const removal = `${name}=${head}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${tail}`
 
   return {
     name,
 
-    set(value, life = {}) {
+    set(value, life) {
       const size = name.length + value.length
       if (size > LIMIT) {
         throw new TooLargeError(
@@ -104,17 +116,19 @@ export function cookieWriter(options: CookieOptions = {}): CookieWriter {
           'The seal gave text that a cookie cannot hold. Use only A-Z a-z 0-9 - _ and dots.',
         )
       }
-      const { maxAge, expiresAt } = life
-      const expires =
-        expiresAt === undefined ? '' : `; Expires=${new Date(expiresAt).toUTCString()}`
-      const age = maxAge === undefined ? '' : `; Max-Age=${seconds(maxAge)}`
-      return `${name}=${value}${head}${expires}${age}${tail}`
+      return `${name}=${value}${head}${life === undefined ? '' : lasting(life, form)}${tail}`
     },
 
     remove() {
       return removal
     },
   }
+}
+
+function lasting({ expiresAt, now }: CookieLife, form: 'max-age' | 'expires'): string {
+  return form === 'expires'
+    ? `; Expires=${new Date(expiresAt).toUTCString()}`
+    : `; Max-Age=${seconds(expiresAt - now)}`
 }
 
 function seconds(length: number): number {

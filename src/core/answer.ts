@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CookieWriter } from '../cookies/serialize.ts'
+import type { CookieLife, CookieWriter } from '../cookies/serialize.ts'
 import type { HeaderPatch } from './headers.ts'
 import type { Commit, CommitOutcome } from './scope.ts'
 
@@ -25,11 +25,10 @@ export function withCookie(
   outcome: CommitOutcome,
   cookie: CookieWriter,
   value: string,
-  /** How long the browser keeps it, in ms; undefined: until it is closed. */
-  maxAge: number | undefined,
+  /** Undefined: the browser keeps it until it is closed. */
+  life: CookieLife | undefined,
 ): Commit {
-  const line = cookie.set(value, maxAge === undefined ? {} : { maxAge })
-  return { outcome, headers: [['set-cookie', line], VARY, PRIVATE] }
+  return { outcome, headers: [['set-cookie', cookie.set(value, life)], VARY, PRIVATE] }
 }
 
 /** A commit that takes the cookie away from the browser. */

@@ -18,11 +18,15 @@ export class Expiry {
    */
   readonly #window: number
 
-  constructor(lifetime: number, idle: number | undefined) {
+  /**
+   * @param window In place of that one: 0 moves the deadline on each request, Infinity on none that changes nothing.
+   */
+  constructor(lifetime: number, idle: number | undefined, window?: number) {
     this.lifetime = lifetime
     this.idle = idle
     this.#window =
-      idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4)
+      window ??
+      (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
   }
 
   /** The deadline of a session that was last active at `activeAt`. An unknown beginning counts as then. */
@@ -38,7 +42,7 @@ export class Expiry {
 
   /** Whether the deadline on record is worth moving; an unknown one is. */
   due(expiresAt: number | undefined, createdAt: number | undefined, now: number): boolean {
-    if (this.idle === undefined) return false
+    if (this.idle === undefined || this.#window === Number.POSITIVE_INFINITY) return false
     if (expiresAt === undefined) return true
     // Also when it is too late: a record from before `idle` was configured.
     return Math.abs(this.deadline(createdAt, now) - expiresAt) >= this.#window

@@ -55,10 +55,16 @@ export function writeMeta(entries: Entries, serializer: Serializer, meta: Meta):
   }
 }
 
-/** A record is empty when it says nothing about its visitor: no key, no message, nobody logged in. */
-export function isEmpty(entries: Entries, meta: Meta): boolean {
+/**
+ * A record is empty when it says nothing about its visitor: no key, no message, nobody logged in.
+ *
+ * @param keepsPermanent Whether {@link PERMANENT} alone says something.
+ */
+export function isEmpty(entries: Entries, meta: Meta, keepsPermanent: boolean): boolean {
   if (meta.user !== undefined) return false
-  for (const key of entries.keys()) if (key !== PERMANENT && key !== META) return false
+  for (const key of entries.keys()) {
+    if (key !== META && (keepsPermanent || key !== PERMANENT)) return false
+  }
   return true
 }
 

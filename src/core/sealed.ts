@@ -9,7 +9,8 @@ import type { CookieWriter } from '../cookies/serialize.ts'
 import { UNTOUCHED, withCookie, withRemoval } from './answer.ts'
 import type { Backing, Found } from './backing.ts'
 import type { Expiry } from './expiry.ts'
-import { isPermanent, readMeta } from './record.ts'
+import type { Habits } from './habits.ts'
+import { isPermanent, PERMANENT, readMeta } from './record.ts'
 import type { Commit } from './scope.ts'
 import type { Rejection, Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
@@ -21,6 +22,7 @@ export interface SealedConfig {
   readonly cookie: CookieWriter
   readonly expiry: Expiry
   readonly now: () => number
+  readonly habits: Habits
 }
 
 export class SealedBacking implements Backing {
@@ -46,11 +48,11 @@ export class SealedBacking implements Backing {
   }
 
   commit(work: Work): Commit {
-    const { cookie, expiry, now: clock } = this.#config
+    const { cookie, now: clock } = this.#config
     const now = clock()
-    const { origin, meta } = work
+    const { origin } = work
     if (!work.modified) {
-      return origin !== undefined && expiry.due(origin.expiresAt, meta.createdAt, now)
+      return origin !== undefined && this.#due(work, origin, now)
         ? this.#seal(work, work.draft(origin.entries, now), now, 'touched')
         : UNTOUCHED
     }
@@ -58,6 +60,12 @@ export class SealedBacking implements Backing {
     if (!draft.empty) return this.#seal(work, draft, now, 'saved')
     const had = origin !== undefined || work.ended.length > 0
     return had ? withRemoval('deleted', cookie) : UNTOUCHED
+  }
+
+  #due(work: Work, origin: Origin, now: number): boolean {
+    const { expiry, habits } = this.#config
+    const refreshes = habits.refreshes === 'all' || work.changes.peek(PERMANENT) === true
+    return refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
   }
 
   #open(text: string): Origin | Rejection {
@@ -77,7 +85,7 @@ export class SealedBacking implements Backing {
     const bytes = serializer.join(draft.entries)
     const value = seal.seal(bytes, now, cookie.name)
     const permanent = isPermanent(draft.entries, work.serializer)
-    const life = expiry.deadline(draft.meta.createdAt, now) - now
-    return withCookie(outcome, cookie, value, permanent ? life : undefined)
+    const expiresAt = expiry.deadline(draft.meta.createdAt, now)
+    return withCookie(outcome, cookie, value, permanent ? { expiresAt, now } : undefined)
   }
 }

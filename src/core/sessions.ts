@@ -13,6 +13,7 @@ import { type AnySession, workOf } from './any-session.ts'
 import type { Backing } from './backing.ts'
 import type { OnEvent } from './events.ts'
 import { forward } from './forward.ts'
+import type { Habits } from './habits.ts'
 import type { Commit, LifeCycle, Scope } from './scope.ts'
 import type { Rejection } from './seal.ts'
 import type { Serializer } from './serializer.ts'
@@ -71,8 +72,7 @@ export interface LifeCycleConfig {
   readonly backing: Backing
   readonly cookieName: string
   readonly serializer: Serializer
-  /** Whether every record gets our metadata, or only one that needs it. */
-  readonly metadata: boolean
+  readonly habits: Habits
   readonly sessionClass: new (work: Work) => AnySession
   /** Whether a record is what the `data` schema describes. */
   readonly admits: (session: AnySession) => boolean
@@ -162,7 +162,7 @@ export class SessionLifeCycle implements LifeCycle {
 
   /** The session behind the cookies; undefined: none, or one that is not honoured. */
   async #find(cookieHeader: string | null | undefined): Promise<AnySession | undefined> {
-    const { backing, cookieName, serializer, metadata, sessionClass, admits } = this.#config
+    const { backing, cookieName, serializer, habits, sessionClass, admits } = this.#config
     const values = cookieValues(cookieHeader, cookieName)
     if (values.length === 0) return undefined
     let found: Awaited<ReturnType<Backing['find']>>
@@ -172,13 +172,13 @@ export class SessionLifeCycle implements LifeCycle {
       return this.#withoutStore(error)
     }
     if (found.kind === 'rejected') return this.#rejected(found.reason)
-    const session = new sessionClass(new Work(serializer, metadata, found.origin))
+    const session = new sessionClass(new Work(serializer, habits, found.origin))
     return admits(session) ? session : this.#rejected('invalid')
   }
 
   #fresh(): AnySession {
-    const { serializer, metadata, sessionClass } = this.#config
-    return new sessionClass(new Work(serializer, metadata))
+    const { serializer, habits, sessionClass } = this.#config
+    return new sessionClass(new Work(serializer, habits))
   }
 
   #rejected(reason: Rejection): undefined {

@@ -12,9 +12,10 @@ import { named } from './changes.ts'
 import { Deadline } from './deadline.ts'
 import type { OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
+import type { Habits } from './habits.ts'
 import { fingerprint, type IdScheme } from './ids.ts'
 import { Turns } from './queue.ts'
-import { isEmpty, isPermanent, PERMANENT, readMeta } from './record.ts'
+import { isPermanent, PERMANENT, readMeta } from './record.ts'
 import type { Commit } from './scope.ts'
 import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
@@ -39,6 +40,7 @@ export interface StoredConfig {
   /** Waits before another attempt. */
   readonly backoff: (attempt: number) => Promise<void>
   readonly emit: OnEvent
+  readonly habits: Habits
 }
 
 export class StoredBacking implements Backing {
@@ -91,7 +93,7 @@ export class StoredBacking implements Backing {
         const entries = new Map(onto)
         entries.delete(key)
         const meta = readMeta(onto, serializer)
-        left = isEmpty(entries, meta)
+        left = work.isEmpty(entries, meta)
         // Emptied or not, the record stays for this request's own writes; its commit removes an empty one.
         return { entries, reports: [], meta, empty: false, permanent: false }
       })
@@ -158,14 +160,14 @@ export class StoredBacking implements Backing {
 
   /** Brings the changes of a session that has a record to the store. */
   async #change(work: Work, origin: Origin, deadline: Deadline): Promise<Commit> {
-    const { ids, now, emit, expiry } = this.#config
+    const { ids, now, emit, expiry, habits } = this.#config
     const written = await this.#turns.take(ids.key(origin.id), deadline, async (known) => {
       const writing = new Writing(this.#config, origin.id, deadline, known ?? origin)
       const draft = (onto: Origin['entries']) => work.draft(onto, now())
       const result: Written =
         work.renewal === 'none'
           ? await writing.run(draft)
-          : await writing.renew(draft, work.renewal === 'login')
+          : await writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined)
       return { result, known: result.known }
     })
     if (written.kind === 'gone') return this.#gone(work, origin)
@@ -178,7 +180,7 @@ export class StoredBacking implements Backing {
     const fresh = written.id !== origin.id
     const moved = expiry.idle !== undefined && written.permanent
     const changed = written.permanent !== isPermanent(origin.entries, work.serializer)
-    return fresh || moved || changed
+    return fresh || moved || changed || habits.cookieOnSave
       ? this.#give('saved', written.id, written.permanent ? written.expiresAt : undefined)
       : withoutCookie('saved')
   }
@@ -200,7 +202,7 @@ export class StoredBacking implements Backing {
       outcome,
       cookie,
       text,
-      expiresAt === undefined ? undefined : expiresAt - now(),
+      expiresAt === undefined ? undefined : { expiresAt, now: now() },
     )
   }
 }

@@ -7,8 +7,9 @@
 
 import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
+import type { Habits } from './habits.ts'
 import { type Rebased, rebase } from './rebase.ts'
-import { isEmpty, isPermanent, type Meta, readMeta, writeMeta } from './record.ts'
+import { isEmpty, isPermanent, type Meta, PERMANENT, readMeta, writeMeta } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Version } from './store.ts'
 
@@ -36,8 +37,7 @@ export type Phase = 'open' | 'committed' | 'read-only'
 
 export class Work {
   readonly serializer: Serializer
-  /** Whether every record gets our metadata, or only one that needs it. */
-  readonly #metadata: boolean
+  readonly #habits: Habits
   /** Undefined: a session that nothing is stored of yet. */
   origin: Origin | undefined
   changes: Changes
@@ -51,11 +51,11 @@ export class Work {
   /** Sessions that this request ended; their records have to go, whatever else happens. */
   readonly ended: Origin[] = []
 
-  constructor(serializer: Serializer, metadata: boolean, origin?: Origin) {
+  constructor(serializer: Serializer, habits: Habits, origin?: Origin) {
     this.serializer = serializer
-    this.#metadata = metadata
+    this.#habits = habits
     this.origin = origin
-    this.changes = new Changes(serializer, origin?.entries ?? new Map())
+    this.changes = new Changes(serializer, origin?.entries ?? this.blank())
     this.meta = origin === undefined ? {} : readMeta(origin.entries, serializer)
   }
 
@@ -78,8 +78,22 @@ export class Work {
     }
   }
 
+  /** What a session begins with. */
+  blank(): Entries {
+    const { permanent } = this.#habits
+    return new Map(permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
+  }
+
+  /** Whether a record with these entries says nothing about its visitor. */
+  isEmpty(entries: Entries, meta: Meta): boolean {
+    return isEmpty(entries, meta, this.#habits.keepsPermanent)
+  }
+
   clear(): void {
+    const { clearsTo } = this.#habits
+    const permanent = clearsTo === 'permanent' && this.changes.peek(PERMANENT) === true
     this.changes.clear()
+    if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
     this.meta = { ...(this.meta.createdAt !== undefined && { createdAt: this.meta.createdAt }) }
     if (this.renewal === 'login') this.renewal = 'regenerate'
   }
@@ -92,7 +106,7 @@ export class Work {
   destroy(): void {
     if (this.origin !== undefined) this.ended.push(this.origin)
     this.origin = undefined
-    this.changes = new Changes(this.serializer, new Map())
+    this.changes = new Changes(this.serializer, this.blank())
     this.meta = {}
     this.renewal = 'none'
     this.emptied = false
@@ -116,7 +130,7 @@ export class Work {
       entries,
       reports,
       meta,
-      empty: isEmpty(entries, meta),
+      empty: this.isEmpty(entries, meta),
       permanent: isPermanent(entries, this.serializer),
     }
   }
@@ -134,6 +148,6 @@ export class Work {
 
   /** When a record without metadata began, as far as it is to be noted. */
   #beginning(now: number): number | undefined {
-    return this.#metadata && this.origin === undefined ? now : undefined
+    return this.#habits.metadata && this.origin === undefined ? now : undefined
   }
 }

@@ -114,14 +114,15 @@ export class Writing {
    * Moves the record to a new id: creates the new one, then deletes the old one at exactly the version it rests on, so
    * that no write to the old id is lost and none comes after.
    *
-   * @param anew When the old one was ended meanwhile, start with this request's writes only, in place of giving up.
+   * @param anew When the old one was ended meanwhile, start on these entries with this request's writes only. Absent:
+   * give up.
    */
-  async renew(drafting: Drafting, anew: boolean): Promise<Written> {
+  async renew(drafting: Drafting, anew: Entries | undefined): Promise<Written> {
     try {
       const step = (draft: Draft, known: Known): Promise<Step> => this.#move(draft, known)
       const written = await this.#until(drafting, step)
       if (written.kind !== 'gone') return written
-      if (anew) return await this.#anew(drafting)
+      if (anew !== undefined) return await this.#anew(drafting, anew)
       await this.#forget()
       return written
     } catch (error) {
@@ -182,8 +183,8 @@ export class Writing {
   }
 
   /** A login outlives the end of the session that it began in. */
-  async #anew(drafting: Drafting): Promise<Written> {
-    const draft = drafting(new Map())
+  async #anew(drafting: Drafting, blank: Entries): Promise<Written> {
+    const draft = drafting(blank)
     if (draft === undefined) return { kind: 'untouched', ...this.#outcome(undefined) }
     return this.#written(draft, await this.#keepFresh(draft)).written
   }

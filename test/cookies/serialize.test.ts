@@ -41,9 +41,8 @@ describe('cookieWriter', () => {
       partitioned: true,
     })
     const rest = 'Secure; HttpOnly; Path=/a%20b; SameSite=None; Partitioned'
-    const life = { maxAge: 1_000, expiresAt: 1_702_678_400_000 }
-    expect(cookie.set('v', life)).toBe(
-      `__Secure-session=v; Domain=shop.example.com; Expires=Fri, 15 Dec 2023 22:13:20 GMT; Max-Age=1; ${rest}`,
+    expect(cookie.set('v', { expiresAt: 2_000, now: 1_000 })).toBe(
+      `__Secure-session=v; Domain=shop.example.com; Max-Age=1; ${rest}`,
     )
     expect(cookie.remove()).toBe(`__Secure-session=; Domain=shop.example.com; ${EPOCH}; ${rest}`)
   })
@@ -58,6 +57,21 @@ describe('cookieWriter', () => {
     )
   })
 
+  it('writes another library’s cookie: Expires in its place, without HttpOnly, without SameSite', () => {
+    const cookie = cookieWriter({
+      name: 'session',
+      secure: false,
+      httpOnly: false,
+      sameSite: undefined,
+      life: 'expires',
+    })
+    expect(cookie.set('v', { expiresAt: 1_702_678_400_999, now: 0 })).toBe(
+      'session=v; Expires=Fri, 15 Dec 2023 22:13:20 GMT; Path=/',
+    )
+    expect(cookie.set('v')).toBe('session=v; Path=/')
+    expect(cookie.remove()).toBe(`session=; ${EPOCH}; Path=/`)
+  })
+
   it.each([
     [1_000, 1],
     [1_999, 1],
@@ -70,7 +84,9 @@ describe('cookieWriter', () => {
     [400 * 86_400_000 + 1_000, 34_560_000],
     [Number.POSITIVE_INFINITY, 34_560_000],
   ])('turns %d ms into Max-Age=%d: whole seconds, 400 days at most', (maxAge, seconds) => {
-    expect(cookieWriter().set('v', { maxAge })).toContain(`; Max-Age=${seconds}; `)
+    expect(cookieWriter().set('v', { expiresAt: maxAge, now: 0 })).toContain(
+      `; Max-Age=${seconds}; `,
+    )
   })
 
   it('holds 4096 bytes of name and value, not one more', () => {
@@ -108,7 +124,7 @@ describe('cookieWriter', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[A-Za-z0-9_.-]{1,200}$/), (value) => {
         const cookie = cookieWriter()
-        const pair = cookie.set(value, { maxAge: 1 }).split(';')[0] as string
+        const pair = cookie.set(value, { expiresAt: 1, now: 0 }).split(';')[0] as string
         expect(cookieValues(`a=b; ${pair}`, cookie.name)).toEqual([value])
       }),
     )

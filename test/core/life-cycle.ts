@@ -5,6 +5,7 @@ import { cookieWriter } from '../../src/cookies/serialize.ts'
 import type { AnySession } from '../../src/core/any-session.ts'
 import type { SessionEvent } from '../../src/core/events.ts'
 import { Expiry } from '../../src/core/expiry.ts'
+import { HABITS } from '../../src/core/habits.ts'
 import { nativeIds } from '../../src/core/ids.ts'
 import type { Commit } from '../../src/core/scope.ts'
 import type { Serializer } from '../../src/core/serializer.ts'
@@ -43,12 +44,13 @@ export function lifeCycle(setup: Setup): SessionLifeCycle {
     now,
     backoff: setup.backoff ?? (() => Promise.resolve()),
     emit,
+    habits: HABITS,
   })
   return new SessionLifeCycle({
     backing,
     cookieName: cookie.name,
     serializer,
-    metadata: true,
+    habits: HABITS,
     sessionClass: StoredSession,
     admits: () => true,
     onStoreFailure: 'reject',
