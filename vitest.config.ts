@@ -8,13 +8,13 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.m
 const chromium = findChromium()
 const python = findPython()
 
-/** Tests that need servers or end them: `npm run services -- up`, then `npm run test:servers`, one file at a time. */
+/** Tests that need servers or end them: one file at a time, after all others. */
 const SERVERS = [
   'test/services.test.ts',
-  'test/stores/{cache,dynamodb,memcached,redis,sql}*.test.ts',
+  'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
 ]
 
-export default defineConfig(({ mode }) => ({
+export default defineConfig({
   resolve: {
     alias: [
       { find: /^vial$/, replacement: source('index.ts') },
@@ -23,16 +23,33 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    include: mode === 'servers' ? SERVERS : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: mode === 'servers' ? [] : SERVERS,
-    fileParallelism: mode !== 'servers',
-    typecheck: {
-      enabled: true,
-      include: ['test/types/*.test-d.ts'],
-      tsconfig: 'test/types/tsconfig.json',
-      // Theirs are found by `npm run check`.
-      ignoreSourceErrors: true,
-    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: SERVERS,
+          sequence: { groupOrder: 0 },
+          typecheck: {
+            enabled: true,
+            include: ['test/types/*.test-d.ts'],
+            tsconfig: 'test/types/tsconfig.json',
+            // Theirs are found by `npm run check`.
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: SERVERS,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', new SkipsReporter()],
@@ -42,4 +59,4 @@ export default defineConfig(({ mode }) => ({
       ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
     },
   },
-}))
+})

@@ -4,6 +4,7 @@
  */
 
 import { findChromium } from './chromium.ts'
+import { makeSqlite } from './node24.ts'
 import { makePythonEnv } from './python-env.ts'
 
 const LIMIT = 60_000
@@ -11,6 +12,10 @@ const LIMIT = 60_000
 const python = await makePythonEnv(LIMIT)
 if (python !== undefined) {
   console.log(`No Python with Flask, so the tests that need it are skipped: ${python}`)
+}
+const sqlite = await makeSqlite(LIMIT)
+if (sqlite !== undefined) {
+  console.log(`No Node with SQLite, so the tests that need it are skipped: ${sqlite}`)
 }
 if (findChromium() === undefined) {
   console.log('No Chromium or Chrome, so the tests that need a browser are skipped.')

@@ -1,42 +1,39 @@
-/** Many commits on one session, each of a key of its own and one shared counter. */
+/** Many commits on one session: each writes a key of its own and counts in one counter. */
 
-import { createSessions, type Store, type StoredSessions } from 'vial'
+import { logIn, look, retriesOf, send } from './browser.ts'
+import type { FailureCount } from './failures.ts'
 
-export interface Tally {
+export interface CommitResult {
+  /** Keys that are there in the end. */
+  readonly kept: number
+  readonly counter: number
   readonly retries: number
+  readonly perSecond: number
 }
 
-/** Sessions for the race: plain names, and time enough for a slow machine. */
-export function raceSessions(
-  store: Store,
-  onRetry: (attempts: number) => void = () => {},
-): StoredSessions {
-  return createSessions({
-    store,
-    timeout: '30s',
-    cookie: { secure: false },
-    onEvent: (event) => {
-      if (event.type === 'retried') onRetry(event.attempts - 1)
-    },
-  })
-}
-
-/** Commits `count` times, one request after the other. */
-export async function commits(
-  store: Store,
-  cookie: string,
-  writer: number,
+/** Sends `count` writes to each port, one after the other, and to all ports at once. */
+export async function runCommits(
+  ports: readonly number[],
   count: number,
-): Promise<Tally> {
-  let retries = 0
-  const sessions = raceSessions(store, (more) => {
-    retries += more
-  })
-  for (let i = 0; i < count; i += 1) {
-    const session = await sessions.load(cookie)
-    session.set(`writer ${writer} key ${i}`, i)
-    session.increment('counter')
-    await sessions.commit(session)
-  }
-  return { retries }
+  failures: FailureCount,
+  progress: (done: number) => void,
+): Promise<CommitResult> {
+  const [first = 0] = ports
+  const cookie = await logIn(first)
+  let done = 0
+  const begin = performance.now()
+  await Promise.all(
+    ports.map(async (port, writer) => {
+      for (let i = 0; i < count; i += 1) {
+        const target = `/write?key=writer-${writer}-key-${i}`
+        await failures.watch(() => send(port, 'POST', target, cookie))
+        done += 1
+        progress(done)
+      }
+    }),
+  )
+  const seconds = (performance.now() - begin) / 1000
+  const { kept, counter } = await look(first, cookie)
+  const retries = (await Promise.all(ports.map(retriesOf))).reduce((sum, some) => sum + some, 0)
+  return { kept, counter, retries, perSecond: Math.round((ports.length * count) / seconds) }
 }

@@ -1,139 +1,91 @@
 /**
  * The race: many processes write one session at once, and requests are in flight at a logout. Prints what every store
- * kept, next to the same store used without compare-and-set.
+ * kept, next to what express-session keeps with the package for that server, or to the same store used without
+ * compare-and-set.
  *
- * Usage: npm run race -- [--store NAME] [--schedules N] [--commits N]
+ * Usage: npm run race -- [--only NAME,…] [--commits N] [--schedules N] [--seed TEXT] [--markdown | --json]
  */
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import type { Store } from 'vial'
-import { commits, raceSessions, type Tally } from './commits.ts'
-import { logouts } from './logout.ts'
-import { naive } from './naive.ts'
-import { type Target, target, targets } from './targets.ts'
+import { availableParallelism } from 'node:os'
+import process from 'node:process'
+import { service } from '../../test/services.ts'
+import type { Backend } from './backend.ts'
+import { peerOf } from './contender.ts'
+import { type Options, readOptions, USAGE, UsageError } from './options.ts'
+import { clear, say } from './progress.ts'
+import { race } from './race.ts'
+import { losers, type NotRun, type Report, type Row, toMarkdown, toText } from './report.ts'
+import { backendOf } from './targets.ts'
 
-const WRITERS = 8
-const { values } = parseArgs({
-  options: {
-    store: { type: 'string' },
-    schedules: { type: 'string', default: '200' },
-    commits: { type: 'string', default: '200' },
-  },
-})
-const perWriter = Number(values.commits)
-const schedules = Number(values.schedules)
-const expected = WRITERS * perWriter
-
-interface Row {
-  readonly store: string
-  readonly kept: number
-  readonly counter: number
-  readonly alive: number
-  readonly retries: number
-  readonly seconds: number
+const FORMATS = {
+  text: toText,
+  markdown: toMarkdown,
+  json: (report: Report) => JSON.stringify(report, undefined, 2),
 }
 
-const rows: Row[] = []
-for (const entry of values.store === undefined ? targets : [target(values.store)]) {
-  for (const kind of ['vial', 'naive'] as const) rows.push(await race(entry, kind))
+try {
+  await run(readOptions(process.argv.slice(2)))
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  say(`${error.message}\n${USAGE}`)
+  process.exitCode = 2
 }
-print(rows)
-const failed = rows.filter(
-  (row) =>
-    !row.store.startsWith('naive') &&
-    (row.kept < expected || row.counter !== expected || row.alive > 0),
-)
-if (failed.length > 0) {
-  console.error(`Lost something: ${failed.map((row) => row.store).join(', ')}.`)
+
+async function run(options: Options): Promise<void> {
+  const rows: Row[] = []
+  const notRun: NotRun[] = []
+  const skip = (store: string, reason: string) => {
+    notRun.push({ store, reason })
+    say(`${store}: not run, ${reason}`)
+  }
+  let broken = false
+  const attempt = async <T>(label: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work()
+    } catch (error) {
+      broken = true
+      skip(label, `it broke: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
+  for (const name of options.names) {
+    const backend = await attempt(name, () => backendOf(name))
+    if (backend === undefined) continue
+    const server = serverOf(backend)
+    if ('missing' in server) {
+      skip(name, server.missing)
+      continue
+    }
+    const { url } = server
+    const vial = await attempt(name, () => race(name, backend, 'vial', name, url, options))
+    if (vial === undefined) continue
+    const peer = peerOf(backend)
+    const label = `${name}, ${peer}`
+    const other =
+      peer && (await attempt(label, () => race(name, backend, 'peer', label, url, options)))
+    const atomic = backend.notAtomic !== true
+    rows.push({ store: name, atomic, vial, ...(other && { peer: { name: peer, ...other } }) })
+  }
+  print(options, rows, notRun)
+  if (broken || rows.length === 0) process.exitCode = 1
+}
+
+function print(options: Options, rows: readonly Row[], notRun: readonly NotRun[]): void {
+  const { processes, commits, schedules, seed, format } = options
+  const date = new Date().toISOString().slice(0, 10)
+  const machine = { date, node: process.versions.node, cores: availableParallelism() }
+  const report: Report = { ...machine, processes, commits, schedules, seed, rows, notRun }
+  clear()
+  console.log(FORMATS[format](report))
+  const lost = losers(report)
+  if (lost.length === 0) return
+  say(`Lost something, or failed: ${lost.join(', ')}.`)
   process.exitCode = 1
 }
 
-async function race(entry: Target, kind: 'vial' | 'naive'): Promise<Row> {
-  const place = await mkdtemp(join(tmpdir(), 'vial-race-'))
-  const label = kind === 'naive' ? `naive ${entry.name}` : entry.name
-  const store = kind === 'naive' ? naive(entry.open(place)) : entry.open(place)
-  try {
-    const sessions = raceSessions(store)
-    const session = await sessions.load(undefined)
-    session.set('counter', 0)
-    const cookie = (await sessions.commit(session)).headers[0]?.[1].split(';')[0] as string
-    say(`${label}: ${WRITERS} writers × ${perWriter} commits on one session …`)
-    const begin = performance.now()
-    const tallies = entry.shared
-      ? await inProcesses(entry.name, place, cookie, kind)
-      : await inOneProcess(store, cookie)
-    const seconds = (performance.now() - begin) / 1000
-    const after = await sessions.load(cookie)
-    const alive = await logouts(store, schedules, (done) => {
-      if (done % 50 === 0) say(`${label}: ${done} of ${schedules} logouts …`)
-    })
-    const retries = tallies.reduce((sum, tally) => sum + tally.retries, 0)
-    return {
-      store: label,
-      kept: [...after.keys()].filter((key) => key.startsWith('writer')).length,
-      counter: Number(after.get('counter')),
-      alive,
-      retries,
-      seconds,
-    }
-  } finally {
-    await store.close?.()
-    await rm(place, { recursive: true, force: true })
-  }
-}
-
-/** A life cycle for each writer, so that their commits race in the store and not in one queue. */
-function inOneProcess(store: Store, cookie: string): Promise<Tally[]> {
-  return Promise.all(
-    Array.from({ length: WRITERS }, (_, writer) => commits(store, cookie, writer, perWriter)),
-  )
-}
-
-async function inProcesses(
-  name: string,
-  place: string,
-  cookie: string,
-  kind: string,
-): Promise<Tally[]> {
-  const script = fileURLToPath(new URL('./writer.ts', import.meta.url))
-  const children = Array.from({ length: WRITERS }, (_, writer) =>
-    fork(script, [name, place, cookie, String(writer), String(perWriter), kind], {
-      execArgv: ['--import', 'tsx'],
-    }),
-  )
-  await Promise.all(children.map((child) => said(child)))
-  const tallies = Promise.all(children.map((child) => said(child) as Promise<Tally>))
-  for (const child of children) child.send('go')
-  return tallies
-}
-
-function said(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => {
-      if (code !== 0) reject(new Error(`A writer ended with code ${code}.`))
-    })
-  })
-}
-
-function print(all: readonly Row[]): void {
-  say('')
-  console.log(
-    `| store | kept of ${expected} | counter | alive after logout, of ${schedules} | retries per commit | commits/s |`,
-  )
-  console.log('|---|---|---|---|---|---|')
-  for (const { store, kept, counter, alive, retries, seconds } of all) {
-    const perCommit = (retries / expected).toFixed(2)
-    const rate = Math.round(expected / seconds)
-    console.log(`| ${store} | ${kept} | ${counter} | ${alive} | ${perCommit} | ${rate} |`)
-  }
-}
-
-function say(line: string): void {
-  console.error(line)
+/** The URL of the server that it needs, or why there is none. */
+function serverOf(backend: Backend): { readonly url: string } | { readonly missing: string } {
+  const missing = backend.missing?.()
+  if (missing !== undefined) return { missing }
+  return backend.service === undefined ? { url: '' } : service(backend.service)
 }

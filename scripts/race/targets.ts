@@ -1,29 +1,28 @@
-/** The stores that take part in the race, and how several processes come to share one. */
+/** The stores that take part in the race. Their clients are loaded only by those who run them. */
 
-import type { Store } from 'vial'
-import { fileStore } from 'vial/stores/file'
-import { memoryStore } from 'vial/stores/memory'
+import type { Backend } from './backend.ts'
 
-export interface Target {
-  readonly name: string
-  /** Whether other processes reach the same data. */
-  readonly shared: boolean
-  /** @param place A directory of this run's own. */
-  open(place: string): Store
+const TARGETS: Readonly<Record<string, () => Promise<{ readonly backend: Backend }>>> = {
+  memory: () => import('./backends/memory.ts'),
+  file: () => import('./backends/file.ts'),
+  redis: () => import('./backends/redis.ts'),
+  'redis-cluster': () => import('./backends/redis-cluster.ts'),
+  'redis-sentinel': () => import('./backends/redis-sentinel.ts'),
+  memcached: () => import('./backends/memcached.ts'),
+  postgres: () => import('./backends/postgres.ts'),
+  mariadb: () => import('./backends/mariadb.ts'),
+  sqlite: () => import('./backends/sqlite.ts'),
+  mongodb: () => import('./backends/mongodb.ts'),
+  dynamodb: () => import('./backends/dynamodb.ts'),
+  cache: () => import('./backends/cache.ts'),
 }
 
-export const targets: readonly Target[] = [
-  { name: 'memory', shared: false, open: () => memoryStore() },
-  { name: 'file', shared: true, open: (place) => fileStore(place) },
-]
+/** In the order of the table. */
+export const NAMES: readonly string[] = Object.keys(TARGETS)
 
-/** The target of that name. */
-export function target(name: string): Target {
-  const found = targets.find((candidate) => candidate.name === name)
-  if (found === undefined) {
-    throw new Error(
-      `There is no store '${name}' in the race. Known: ${targets.map((t) => t.name).join(', ')}.`,
-    )
-  }
-  return found
+/** What keeps the sessions of the target of that name. */
+export async function backendOf(name: string): Promise<Backend> {
+  const load = TARGETS[name]
+  if (load === undefined) throw new Error(`There is no store '${name}' in the race.`)
+  return (await load()).backend
 }

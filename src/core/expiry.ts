@@ -29,6 +29,11 @@ export class Expiry {
       (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
   }
 
+  /** Whether the deadline on record matters to {@link due}. */
+  get compares(): boolean {
+    return this.#window > 0 && this.#window < Number.POSITIVE_INFINITY
+  }
+
   /** The deadline of a session that was last active at `activeAt`. An unknown beginning counts as then. */
   deadline(createdAt: number | undefined, activeAt: number): number {
     const absolute = (createdAt ?? activeAt) + this.lifetime
@@ -43,7 +48,7 @@ export class Expiry {
   /** Whether the deadline on record is worth moving; an unknown one is. */
   due(expiresAt: number | undefined, createdAt: number | undefined, now: number): boolean {
     if (this.idle === undefined || this.#window === Number.POSITIVE_INFINITY) return false
-    if (expiresAt === undefined) return true
+    if (expiresAt === undefined || this.#window === 0) return true
     // Also when it is too late: a record from before `idle` was configured.
     return Math.abs(this.deadline(createdAt, now) - expiresAt) >= this.#window
   }

@@ -52,6 +52,8 @@ export interface Store {
   readonly name: string
   /** False: cannot compare and set, so concurrent writes may be lost and a logout undone. */
   readonly atomic: boolean
+  /** What it puts before each id in the backend. Absent: nothing, or not as text. */
+  readonly prefix?: string
   /** The grain of deadlines in ms. A store rounds them up, never down [D1]. Absent: 1. */
   readonly resolution?: number
 

@@ -112,7 +112,7 @@ export class StoredBacking implements Backing {
       const record = await deadline.run(
         'read',
         (options) => store.read(this.#config.ids.key(id), options),
-        expiry.idle !== undefined,
+        expiry.compares,
       )
       if (record === undefined) continue
       const entries = serializer.split(record.bytes)

@@ -125,6 +125,7 @@ export function cacheStore(
 
   return {
     name: 'cache',
+    prefix,
     atomic: false,
 
     read(id, options = {}) {

@@ -18,7 +18,7 @@ import {
 } from './memcached-transport.ts'
 
 export interface MemcachedStoreOptions extends MemcachedTransportOptions {
-  /** Stands before each key. @default 'session:', as in Flask-Session */
+  /** Stands before each key. @default 'vial:' */
   readonly prefix?: string
   /** The `-I` that the servers were started with, in bytes. A record takes its own bytes, its key's and 59. @default 1_048_576 */
   readonly maxItemSize?: number
@@ -39,7 +39,7 @@ const EMPTY = new Uint8Array(0)
  * @throws {ConfigError} When an option cannot be.
  */
 export function memcachedStore(options: MemcachedStoreOptions): Store {
-  const { prefix = 'session:', maxItemSize = 1_048_576, now = Date.now } = options
+  const { prefix = 'vial:', maxItemSize = 1_048_576, now = Date.now } = options
   if (prefix !== '' && (!isKey(prefix) || prefix.length > LONGEST_PREFIX)) {
     throw new ConfigError(
       `memcachedStore: the prefix is at most ${LONGEST_PREFIX} visible ASCII characters.`,
@@ -69,6 +69,7 @@ export function memcachedStore(options: MemcachedStoreOptions): Store {
 
   return {
     name: 'memcached',
+    prefix,
     atomic: true,
     resolution: RESOLUTION,
 

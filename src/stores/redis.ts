@@ -116,6 +116,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   return {
     name: 'redis',
+    prefix,
     atomic: true,
 
     read(id, options = {}) {

@@ -1,0 +1,72 @@
+/**
+ * What msgspec makes of Python's types on their way into MessagePack or JSON: a list of a tuple, text of a UUID.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { Float } from './python-collections.ts'
+import { PlainDate, PlainDateTime, PlainTime, Timedelta } from './python-dates.ts'
+import { Decimal, Markup, Uuid } from './python-values.ts'
+import { isPlainObject } from './value-path.ts'
+
+/** What the format holds by itself; the rest becomes text. */
+export interface PlainTarget {
+  /** Bytes, dates in UTC, and maps with any key. */
+  readonly binary: boolean
+  /** Integers of any size. */
+  readonly bigints: boolean
+}
+
+const MIN_INT = -(2n ** 63n)
+const MAX_INT = 2n ** 64n - 1n
+
+/** A value without the types that neither format has. Shares with `value` what needs no change. */
+export function plainOf(value: unknown, target: PlainTarget): unknown {
+  if (typeof value === 'bigint') {
+    return target.bigints || (value >= MIN_INT && value <= MAX_INT) ? value : String(value)
+  }
+  if (typeof value === 'number') return Number.isFinite(value) || target.binary ? value : null
+  if (typeof value !== 'object' || value === null || value instanceof Float) return value
+  if (Array.isArray(value)) return value.map((item) => plainOf(item, target))
+  if (value instanceof Set) return [...value].map((item) => plainOf(item, target))
+  if (value instanceof Map) return plainMap(value, target)
+  if (value instanceof Uint8Array) return plainBytes(value, target)
+  if (value instanceof Date) return target.binary ? value : value.toISOString()
+  if (value instanceof Markup) return value.html
+  if (value instanceof Timedelta) return durationText(value)
+  if (value instanceof PlainDateTime || value instanceof PlainDate || value instanceof PlainTime) {
+    return value.text
+  }
+  if (value instanceof Uuid || value instanceof Decimal) return value.text
+  return isPlainObject(value) ? plainMap(new Map(Object.entries(value)), target) : value
+}
+
+function plainMap(map: ReadonlyMap<unknown, unknown>, target: PlainTarget): unknown {
+  const pairs = [...map].map(([key, value]) => [plainOf(key, target), plainOf(value, target)]) as [
+    unknown,
+    unknown,
+  ][]
+  if (pairs.every(([key]) => typeof key === 'string')) return Object.fromEntries(pairs)
+  return target.binary
+    ? new Map(pairs)
+    : Object.fromEntries(pairs.map(([key, value]) => [String(key), value]))
+}
+
+function plainBytes(value: Uint8Array, { binary }: PlainTarget): unknown {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return binary ? new Uint8Array(bytes) : bytes.toString('base64')
+}
+
+/** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */
+function durationText({ days, seconds, microseconds }: Timedelta): string {
+  const total = (BigInt(days) * 86_400n + BigInt(seconds)) * 1_000_000n + BigInt(microseconds)
+  if (total === 0n) return 'P0D'
+  const size = total < 0n ? -total : total
+  const [whole, part] = [size / 1_000_000n, size % 1_000_000n]
+  const fraction = part === 0n ? '' : `.${String(part).padStart(6, '0')}`
+  const day = whole / 86_400n
+  const rest = whole % 86_400n
+  const time = rest > 0n || fraction !== '' ? `T${rest}${fraction}S` : ''
+  return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
+}
