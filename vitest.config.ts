@@ -11,7 +11,7 @@ const python = findPython()
 /** Tests that need servers or end them: one file at a time, after all others. */
 const SERVERS = [
   'test/services.test.ts',
-  'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
+  'test/stores/{cache,commands,docs,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
 ]
 
 export default defineConfig({
