@@ -7,7 +7,10 @@
 import type { Flash } from 'vial'
 import { type Html, html } from './html.ts'
 
-const LINKS = [
+/** Where a link leads, and what it says. */
+export type Link = readonly [href: string, name: string]
+
+const LINKS: readonly Link[] = [
   ['/', 'Start'],
   ['/value', 'Set and get'],
   ['/login', 'Log in'],
@@ -16,12 +19,14 @@ const LINKS = [
   ['/cart', 'Cart'],
   ['/visits', 'Visits'],
   ['/messages', 'Messages'],
-] as const
+]
 
 /** What goes into the frame. */
 export interface Frame {
   readonly title: string
   readonly body: Html
+  /** More of them, behind those to the pages. */
+  readonly links?: readonly Link[]
   /** Marks the link to this page. */
   readonly path?: string
   readonly user?: string | undefined
@@ -32,7 +37,8 @@ export interface Frame {
 }
 
 /** Renders a whole document. */
-export function layout({ title, body, path, user, pieces = 0, flashes = [], panel }: Frame): Html {
+export function layout(frame: Frame): Html {
+  const { title, body, links = [], path, user, pieces = 0, flashes = [], panel } = frame
   return html`<!doctype html>
 <html lang="en">
   <head>
@@ -51,7 +57,7 @@ export function layout({ title, body, path, user, pieces = 0, flashes = [], pane
     </header>
     <nav aria-label="Pages">
       <ul>
-        ${LINKS.map(
+        ${[...LINKS, ...links].map(
           ([href, name]) =>
             html`<li><a href="${href}"${isHere(href, path) && html` aria-current="page"`}>${name}${
               href === '/cart' &&

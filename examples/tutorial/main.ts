@@ -18,6 +18,7 @@ import { keptSecret } from './secret.ts'
 import { tutorialSessions } from './sessions.ts'
 import { readSettings, type Settings, SettingsError } from './settings.ts'
 import { siteOf } from './site.ts'
+import { recordsInFiles } from './stored-record.ts'
 
 async function start(): Promise<void> {
   const settings = readSettings()
@@ -25,7 +26,7 @@ async function start(): Promise<void> {
   const directory = join(settings.data, 'sessions')
   const secretFile = join(settings.data, 'secret')
   const { sessions, store } = tutorialSessions(directory, await keptSecret(secretFile))
-  const app = createApp(siteOf(sessions, { store, directory }))
+  const app = createApp(siteOf(sessions, recordsInFiles(store, directory)))
 
   const server = createAdaptorServer({ fetch: app.fetch }) as Server
   const stop = stopperOf(server)

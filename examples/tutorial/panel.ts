@@ -6,35 +6,36 @@
 
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
-import type { Store } from 'vial'
 import { type Html, html, type Piece } from './html.ts'
 import { COOKIE, type TutorialSession } from './sessions.ts'
-import { lookAtRecord, type StoredRecordView } from './stored-record.ts'
+import type { StoredRecordView } from './stored-record.ts'
 import { when } from './when.ts'
 
-/** Where the records are. */
+/** Looks at records without their sessions: reads, never writes. */
 export interface PanelSource {
-  readonly store: Store
-  /** The directory of the store. */
-  readonly directory: string
+  /** What the cookie holds. */
+  readonly cookie: string
+  /** The format of a record. */
+  readonly format: string
+  /** The record behind a cookie that was honoured. Undefined: it ended this moment. */
+  look(cookie: string): Promise<StoredRecordView | undefined>
 }
 
 /** Renders the panel for the session of this request. */
 export async function panel(
   c: Context,
   session: TutorialSession,
-  { store, directory }: PanelSource,
+  source: PanelSource,
 ): Promise<Html> {
   const cookie = getCookie(c, COOKIE)
-  // The id stands before the signature. Only an honoured cookie has a record to look at.
-  const id = session.isNew ? undefined : cookie?.slice(0, cookie.lastIndexOf('.'))
-  const record = id === undefined ? undefined : await lookAtRecord(store, directory, id)
+  // Only an honoured cookie has a record to look at.
+  const record = session.isNew || cookie === undefined ? undefined : await source.look(cookie)
   return html`
     <aside class="panel" aria-labelledby="panel">
       <h2 id="panel">Behind this page</h2>
       <p class="quiet">What your browser sent, and what the server keeps for it. The panel only looks: it writes nothing.</p>
       <h3>The cookie that came</h3>
-      ${cookiePart(cookie, session.isNew)}
+      ${cookiePart(cookie, session.isNew, source)}
       <h3>The session made of it</h3>
       ${sessionPart(session, record)}
       <h3>The record on the server</h3>
@@ -42,11 +43,11 @@ export async function panel(
         session.modified &&
         html`<p class="note">This page changes the session, and the change is stored just before the page leaves the server. What you see here is from before: reload to see the new record.</p>`
       }
-      ${recordPart(record)}
+      ${recordPart(record, source)}
     </aside>`
 }
 
-function cookiePart(cookie: string | undefined, isNew: boolean): Html {
+function cookiePart(cookie: string | undefined, isNew: boolean, source: PanelSource): Html {
   if (cookie === undefined) {
     return html`<p>None. You get one as soon as there is something to remember, and not before.</p>`
   }
@@ -55,7 +56,7 @@ function cookiePart(cookie: string | undefined, isNew: boolean): Html {
     ${
       isNew
         ? html`<p class="note">It was not honoured: it is not signed by this server, or its session has ended. You start with a fresh one.</p>`
-        : html`<p class="quiet">A random id, a dot and a signature. It is shortened here, since whoever has all of it is you.</p>`
+        : html`<p class="quiet">${source.cookie} It is shortened here, since whoever has all of it is you.</p>`
     }`
 }
 
@@ -63,7 +64,14 @@ function sessionPart(session: TutorialSession, record: StoredRecordView | undefi
   return facts([
     ['Fingerprint', html`<code>${session.fingerprint}</code>`],
     ['New', session.isNew ? 'yes, nothing is stored yet' : 'no'],
-    ['Began', session.createdAt === undefined ? 'not yet' : when(session.createdAt)],
+    [
+      'Began',
+      session.createdAt === undefined
+        ? session.isNew
+          ? 'not yet'
+          : 'not known'
+        : when(session.createdAt),
+    ],
     ['Logged in', session.user ?? 'nobody'],
     ['Permanent', session.permanent ? 'yes' : 'no'],
     [
@@ -77,18 +85,14 @@ function sessionPart(session: TutorialSession, record: StoredRecordView | undefi
   ])
 }
 
-function recordPart(record: StoredRecordView | undefined): Html {
+function recordPart(record: StoredRecordView | undefined, { format }: PanelSource): Html {
   if (record === undefined)
     return html`<p>None. A visitor who leaves nothing behind costs nothing.</p>`
   return html`
     <pre tabindex="0" role="region" aria-label="The record as JSON" data-panel="record"><code>${record.json}</code></pre>
-    <p class="quiet">The file holds MessagePack, and this is the same as JSON. Names that begin with an underscore are the session’s own.</p>
+    <p class="quiet">${format} Names that begin with an underscore are the session’s own.</p>
     ${facts([
-      [
-        'Key',
-        html`<code data-panel="key">${record.key}</code> <span class="quiet">the SHA-256 of the id</span>`,
-      ],
-      ['File', html`<code data-panel="file">sessions/${record.file}</code>`],
+      ...record.places,
       ['Size', `${record.size} bytes`],
       ['Ends', record.endsAt === undefined ? 'not known' : when(record.endsAt)],
     ])}`

@@ -17,7 +17,7 @@ import { z } from 'zod'
 const line = z.object({ item: z.string(), quantity: z.number().int().positive() })
 
 /** What a visitor's session may hold. A record that does not fit is not loaded. */
-const data = z
+export const data = z
   .object({
     name: z.string(),
     visits: z.number().int(),

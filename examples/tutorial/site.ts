@@ -8,7 +8,7 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { piecesIn } from './catalogue.ts'
 import type { Html } from './html.ts'
-import { layout } from './layout.ts'
+import { type Link, layout } from './layout.ts'
 import { type PanelSource, panel } from './panel.ts'
 import type { TutorialSessions } from './sessions.ts'
 
@@ -19,8 +19,16 @@ export interface Site {
   page(c: Context, title: string, body: Html, status?: ContentfulStatusCode): Promise<Response>
 }
 
-/** Makes the site around its sessions. */
-export function siteOf(sessions: TutorialSessions, source: PanelSource): Site {
+/**
+ * Makes the site around its sessions.
+ *
+ * @param links More of them, behind those to the pages.
+ */
+export function siteOf(
+  sessions: TutorialSessions,
+  source: PanelSource,
+  links: readonly Link[] = [],
+): Site {
   return {
     sessions,
 
@@ -31,6 +39,7 @@ export function siteOf(sessions: TutorialSessions, source: PanelSource): Site {
       const frame = {
         title,
         body,
+        links,
         flashes,
         path: c.req.path,
         user: session.user,

@@ -9,14 +9,14 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store } from 'vial'
 import { msgpack } from 'vial/serializers/msgpack'
+import { type Html, html } from './html.ts'
+import type { PanelSource } from './panel.ts'
 import { prettyJson } from './pretty-json.ts'
 
 /** A record as it lies in the store. */
 export interface StoredRecordView {
-  /** What the store knows in place of the id: its SHA-256. */
-  readonly key: string
-  /** The path of the file, relative to the directory of the store. */
-  readonly file: string
+  /** Where it lies, for people to read. */
+  readonly places: readonly (readonly [name: string, place: Html])[]
   /** In bytes. */
   readonly size: number
   /** In ms since the epoch. Absent: not known. */
@@ -25,22 +25,31 @@ export interface StoredRecordView {
   readonly json: string
 }
 
-/** Resolves to undefined when there is no such record, or it ended this moment. */
-export async function lookAtRecord(
-  store: Store,
-  directory: string,
-  id: string,
-): Promise<StoredRecordView | undefined> {
-  const key = createHash('sha256').update(id).digest('base64url')
-  const record = await store.read(key, { deadline: true })
-  if (record === undefined) return undefined
-  const file = fileOf(key)
+/** Looks at the files of this site. */
+export function recordsInFiles(store: Store, directory: string): PanelSource {
   return {
-    key,
-    file,
-    size: await sizeOf(join(directory, file), record.bytes.length),
-    endsAt: record.expiresAt,
-    json: toJson(record.bytes),
+    cookie: 'A random id, a dot and a signature.',
+    format: 'The file holds MessagePack, and this is the same as JSON.',
+    async look(cookie) {
+      // The id stands before the signature.
+      const id = cookie.slice(0, cookie.lastIndexOf('.'))
+      const key = createHash('sha256').update(id).digest('base64url')
+      const record = await store.read(key, { deadline: true })
+      if (record === undefined) return undefined
+      const file = fileOf(key)
+      return {
+        places: [
+          [
+            'Key',
+            html`<code data-panel="key">${key}</code> <span class="quiet">the SHA-256 of the id</span>`,
+          ],
+          ['File', html`<code data-panel="file">sessions/${file}</code>`],
+        ],
+        size: await sizeOf(join(directory, file), record.bytes.length),
+        endsAt: record.expiresAt,
+        json: recordAsJson(record.bytes),
+      }
+    },
   }
 }
 
@@ -59,7 +68,8 @@ async function sizeOf(path: string, otherwise: number): Promise<number> {
   }
 }
 
-function toJson(bytes: Uint8Array): string {
+/** A record of MessagePack, for people to read. */
+export function recordAsJson(bytes: Uint8Array): string {
   const entries = msgpack.split(bytes) ?? new Map()
   const fields = [...entries].map(([key, entry]) => [String(key), msgpack.decode(entry)] as const)
   return prettyJson(Object.fromEntries(fields))

@@ -39,7 +39,12 @@ export interface Server extends Program {
 
 /** Starts `main.ts` with these settings. */
 export function runTutorial(environment: Record<string, string>): Program {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
+  return runProgram(MAIN, environment)
+}
+
+/** Starts a program of the repository with these settings. */
+export function runProgram(main: string, environment: Record<string, string>): Program {
+  const child = spawn(process.execPath, ['--import', 'tsx', main], {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
