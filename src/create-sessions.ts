@@ -136,7 +136,7 @@ function backingOf(
   const random = options.randomBytes ?? randomBytes
   if (options.store === undefined) {
     const seal = options.seal ?? encrypted({ secret: options.secret, randomBytes: random })
-    return new SealedBacking({ seal, serializer, cookie, expiry, now, habits: HABITS })
+    return new SealedBacking({ seal, serializer, cookie, expiry, now })
   }
   const { store, secret } = options
   return new StoredBacking({

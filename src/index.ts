@@ -5,7 +5,7 @@
  */
 
 export type { CookieOptions } from './cookies/serialize.ts'
-export type { AnySession, Flash } from './core/any-session.ts'
+export type { AnySession, Flash, SafeHtml } from './core/any-session.ts'
 export type { Duration } from './core/duration.ts'
 export type { OnEvent, SessionEvent } from './core/events.ts'
 export { type HeaderPatch, mergeHeader, type PatchName } from './core/headers.ts'

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { domainToASCII } from 'node:url'
 import { type CookieOptions, type CookieWriter, cookieWriter } from '../cookies/serialize.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import type { OnEvent } from '../core/events.ts'
@@ -45,7 +46,7 @@ export interface FlaskOptions<Data extends object = Fields> {
    * Reads Python's `1.0` as `Float` of `vial/serializers/python-values`, which goes back as a float. Off: it is the
    * number 1, and goes back as an int inside a value that was changed.
    *
-   * @default true
+   * @default true; false with `data`, whose types say number
    */
   readonly exactFloats?: boolean
   /** Types the data, and checks a record when it is loaded. Each key must be optional. It must be synchronous. */
@@ -102,17 +103,30 @@ export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): Cooki
   checkOptions('cookie', attributes, ATTRIBUTES)
   const { name = 'session', domain, path = '/', httpOnly = true, partitioned = false } = attributes
   const { secure = partitioned, sameSite } = attributes
-  const host = domain?.split(':')[0]?.replace(/^\.+/, '')
   return cookieWriter({
     name,
-    path,
+    path: quoted(path),
     httpOnly,
     partitioned,
     secure: secure || partitioned,
     sameSite,
     life: 'expires',
-    ...(host !== undefined && { domain: host }),
+    ...(domain !== undefined && { domain: hostOf(domain) }),
   })
+}
+
+/** Without port and leading dots; other scripts in their xn-- form. */
+function hostOf(domain: string): string {
+  const host = domain.split(':')[0]?.replace(/^\.+/, '') ?? ''
+  return /^[\x00-\x7f]*$/.test(host) ? host : domainToASCII(host)
+}
+
+/** Percent-encodes what Werkzeug does. Half of a surrogate pair stays, and is refused as no path. */
+function quoted(path: string): string {
+  return path.replace(
+    /[^\w.~\-%!$&'()*+,/:=@\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff]/g,
+    encodeURIComponent,
+  )
 }
 
 /** The lifetime in ms: whole seconds, of which Flask cuts off the rest. */

@@ -65,7 +65,7 @@ export function flaskCookie<Data extends object = Fields>(
 ): Sessions<Data>
 export function flaskCookie(options: FlaskCookieOptions): unknown {
   checkOptions('flaskCookie', options, NAMES)
-  const { now = Date.now, exactFloats = true } = options
+  const { now = Date.now, exactFloats = options.data === undefined } = options
   const cookie = flaskCookieWriter(options.cookie)
   const lifetime = flaskLifetime(options.lifetime)
   const serializer = exactFloats ? taggedJsonWithFloats : taggedJson
@@ -76,6 +76,7 @@ export function flaskCookie(options: FlaskCookieOptions): unknown {
     keepsPermanent: true,
     refreshes: 'permanent',
     cookieOnSave: true,
+    keepsFloats: exactFloats,
   } as const
   return new SessionLifeCycle({
     backing: new SealedBacking({
@@ -84,7 +85,6 @@ export function flaskCookie(options: FlaskCookieOptions): unknown {
       cookie,
       expiry: flaskExpiry(lifetime, options.refreshEachRequest),
       now,
-      habits,
     }),
     cookieName: cookie.name,
     serializer,

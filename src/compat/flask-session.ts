@@ -107,15 +107,18 @@ export function flaskSession(options: FlaskSessionOptions): unknown {
     throw new ConfigError('`secret` is undefined. Set it to sign ids, or leave the option out.')
   }
   const { store, secret, now = Date.now, permanent = true } = options
+  const exactFloats = options.exactFloats ?? options.data === undefined
   const cookie = flaskCookieWriter(options.cookie)
-  const serializer = flaskRecords(options.format ?? 'msgpack', options.exactFloats ?? true)
+  const serializer = flaskRecords(options.format ?? 'msgpack', exactFloats)
   const emit = safely(options.onEvent)
   const habits = {
     ...HABITS,
     metadata: false,
     permanent,
     clearsTo: 'permanent',
+    refreshes: 'not empty',
     cookieOnSave: true,
+    keepsFloats: exactFloats,
   } as const
   return new SessionLifeCycle({
     backing: new StoredBacking({

@@ -15,6 +15,13 @@ import type { Work } from './work.ts'
 export interface Flash {
   readonly category: string
   readonly message: string
+  /** The message is HTML that is known to be safe, as Flask's `Markup`. Absent: plain text, to be escaped. */
+  readonly html?: true
+}
+
+/** Safe HTML as a value, such as `Markup` of `vial/serializers/python-values`. */
+export interface SafeHtml {
+  readonly html: string
 }
 
 /** The core's way to what a session holds; no way leads there from the session itself. */
@@ -83,9 +90,10 @@ export abstract class AnySession {
   /**
    * Keeps one message for the next page, in Flask's format.
    *
+   * @param message Plain text; safe HTML where the format has it.
    * @param category For the page to tell messages apart, such as `error`. @default 'message'
    */
-  flash(message: string, category = 'message'): void {
+  flash(message: string | SafeHtml, category = 'message'): void {
     this.#work.assertOpen()
     this.#work.changes.apply(FLASHES, (kept) => [...messages(kept), tuple(category, message)])
   }
@@ -104,10 +112,7 @@ export abstract class AnySession {
       this.#work.assertOpen()
       this.#work.changes.apply(FLASHES, (kept) => without(messages(kept), shown))
     }
-    return shown.map(([category, message]) => ({
-      category: String(category),
-      message: String(message),
-    }))
+    return shown.map(([category, message]) => ({ category: String(category), ...shownAs(message) }))
   }
 
   /** Moves the data to a new id; the old id is dead at once. Dropped, and told by an event, if the session was ended meanwhile. */
@@ -147,6 +152,15 @@ function messages(value: unknown): (readonly [unknown, unknown])[] {
   return Array.isArray(value)
     ? value.filter((item): item is [unknown, unknown] => Array.isArray(item) && item.length === 2)
     : []
+}
+
+function shownAs(message: unknown): Pick<Flash, 'message' | 'html'> {
+  const { html } = Object(message) as Partial<SafeHtml>
+  // A dictionary that the program stored says nothing about what is safe.
+  const isValue = Object.getPrototypeOf(Object(message)) !== Object.prototype
+  return typeof html === 'string' && isValue
+    ? { message: html, html: true }
+    : { message: String(message) }
 }
 
 /** The list less one occurrence of each message that was shown; undefined when nothing is left. */

@@ -14,9 +14,11 @@ export interface Habits {
   /** What `clear` leaves: nothing, or whether the session is permanent. */
   readonly clearsTo: 'nothing' | 'permanent'
   /** Which sessions get a later deadline from a request that changes nothing. */
-  readonly refreshes: 'all' | 'permanent'
+  readonly refreshes: 'all' | 'not empty' | 'permanent'
   /** Whether each save gives the cookie again, or only one that changes it. */
   readonly cookieOnSave: boolean
+  /** Whether a float that `increment` makes whole stays a float. */
+  readonly keepsFloats: boolean
 }
 
 /** vial's own. */
@@ -27,4 +29,5 @@ export const HABITS: Habits = {
   clearsTo: 'nothing',
   refreshes: 'all',
   cookieOnSave: false,
+  keepsFloats: false,
 }

@@ -9,8 +9,7 @@ import type { CookieWriter } from '../cookies/serialize.ts'
 import { UNTOUCHED, withCookie, withRemoval } from './answer.ts'
 import type { Backing, Found } from './backing.ts'
 import type { Expiry } from './expiry.ts'
-import type { Habits } from './habits.ts'
-import { isPermanent, PERMANENT, readMeta } from './record.ts'
+import { isPermanent, readMeta } from './record.ts'
 import type { Commit } from './scope.ts'
 import type { Rejection, Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
@@ -22,7 +21,6 @@ export interface SealedConfig {
   readonly cookie: CookieWriter
   readonly expiry: Expiry
   readonly now: () => number
-  readonly habits: Habits
 }
 
 export class SealedBacking implements Backing {
@@ -63,9 +61,8 @@ export class SealedBacking implements Backing {
   }
 
   #due(work: Work, origin: Origin, now: number): boolean {
-    const { expiry, habits } = this.#config
-    const refreshes = habits.refreshes === 'all' || work.changes.peek(PERMANENT) === true
-    return refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
+    const { expiry } = this.#config
+    return work.refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
   }
 
   #open(text: string): Origin | Rejection {

@@ -7,6 +7,7 @@
 import { StateError } from '../errors.ts'
 import { AnySession, workOf } from './any-session.ts'
 import { Misfit, named } from './changes.ts'
+import { exactFloat, Float, isInteger } from './float.ts'
 import { isReserved } from './record.ts'
 
 /** What untyped sessions hold. */
@@ -114,16 +115,17 @@ export class Session<Data extends object = Fields>
 /** A session with a record in a store: its edits meet those of other requests without losing any. */
 export class StoredSession<Data extends object = Fields> extends Session<Data> {
   /**
-   * Adds to a number, whatever other requests add meanwhile. A missing one counts from 0.
+   * Adds to a number, whatever other requests add meanwhile. A missing one counts from 0. A {@link Float} stays one.
    *
    * @param by @default 1
    * @throws {StateError} When the value is not a number.
    */
-  increment(key: KeysOf<Data, number | bigint>, by: number | bigint = 1): void {
+  increment(key: KeysOf<Data, number | bigint | Float>, by: number | bigint = 1): void {
     if (typeof by !== 'bigint' && !Number.isFinite(by)) {
       throw new StateError(`increment() adds a finite number, not ${String(by)}.`)
     }
-    writing(this, key).changes.apply(key, (value) => sum(value, by))
+    const { changes, keepsFloats } = writing(this, key)
+    changes.apply(key, (value) => sum(value, by, keepsFloats))
   }
 
   /**
@@ -176,10 +178,12 @@ function writing(session: AnySession, key: unknown): ReturnType<typeof workOf> {
   return work
 }
 
-function sum(value: unknown, by: number | bigint): number | bigint {
+function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number | bigint | Float {
   if (value === undefined) return by
+  if (value instanceof Float) return new Float(value.value + Number(by))
   if (typeof value === 'number' && typeof by === 'number') {
     const total = value + by
+    if (keepsFloats && !(isInteger(value) && isInteger(by))) return exactFloat(total)
     // Past 2^53 a number would silently stop counting.
     return Number.isSafeInteger(value) && Number.isSafeInteger(by) && !Number.isSafeInteger(total)
       ? BigInt(value) + BigInt(by)

@@ -72,9 +72,9 @@ export class StoredBacking implements Backing {
     const { expiry, now } = this.#config
     if (work.modified) return this.#end(work)
     const { origin, meta } = work
-    return origin !== undefined && expiry.due(origin.expiresAt, meta.createdAt, now())
-      ? this.#touch(work, origin)
-      : UNTOUCHED
+    const due =
+      origin !== undefined && work.refreshes && expiry.due(origin.expiresAt, meta.createdAt, now())
+    return due ? this.#touch(work, origin) : UNTOUCHED
   }
 
   async claim(work: Work, key: string): Promise<unknown> {

@@ -69,6 +69,17 @@ export class Work {
     )
   }
 
+  /** Whether a request that changes nothing moves the deadline of this session. */
+  get refreshes(): boolean {
+    const { refreshes } = this.#habits
+    if (refreshes === 'permanent') return this.changes.peek(PERMANENT) === true
+    return refreshes === 'all' || !this.isEmpty(this.changes.base, this.meta)
+  }
+
+  get keepsFloats(): boolean {
+    return this.#habits.keepsFloats
+  }
+
   /** Throws {@link StateError} when it is too late for a change. */
   assertOpen(): void {
     if (this.phase !== 'open') {

@@ -7,6 +7,7 @@
 import { SerializationError } from '../errors.ts'
 import { skipSpace, stringEnd } from './json-text.ts'
 import { setOwn } from './own-property.ts'
+import { exactFloat, type Float } from './python-collections.ts'
 import { isWellFormed } from './utf8.ts'
 
 /** Beyond this many digits Python refuses to read or write an integer. */
@@ -20,6 +21,8 @@ export interface JsonDialect {
   readonly maxDepth: number
   /** Takes `NaN`, `Infinity`, floats beyond the range, and escapes of half a surrogate pair, as Python's `json` does. */
   readonly lenient: boolean
+  /** Makes a float that is whole a {@link Float}. */
+  readonly exactFloats: boolean
 }
 
 /** Parses the whole of `text`. Throws {@link SerializationError} when it is damaged or too deep. */
@@ -43,7 +46,7 @@ export function damaged(how: string): SerializationError {
 }
 
 /** True when `JSON.parse` reads it as Python does: small numbers, no escaped surrogate to judge, not too deep. */
-function isOrdinary(text: string, { maxDepth, lenient }: JsonDialect): boolean {
+function isOrdinary(text: string, { maxDepth, lenient, exactFloats }: JsonDialect): boolean {
   if (!lenient && ESCAPED_SURROGATE.test(text)) return false
   let depth = 0
   for (let at = 0; at < text.length; at++) {
@@ -60,6 +63,7 @@ function isOrdinary(text: string, { maxDepth, lenient }: JsonDialect): boolean {
       const start = at
       while (isNumeric(text.charCodeAt(at + 1))) at += 1
       if (at - start > 14) return false
+      if (exactFloats && text.slice(start, at).includes('.')) return false
       if (code === 0x2d && at === start + 1 && text[at] === '0') return false
     } else if (code === 0x65 || code === 0x45) {
       // The end of `true` or `false`, or an exponent, which may take a float out of its range.
@@ -122,7 +126,7 @@ class Parser {
     throw damaged('a string in it holds half of a surrogate pair')
   }
 
-  number(): number | bigint | undefined {
+  number(): number | bigint | Float | undefined {
     NUMBER.lastIndex = this.at
     const match = NUMBER.exec(this.text)
     if (match === null) return undefined
@@ -130,7 +134,9 @@ class Parser {
     const [token, fraction, exponent] = match
     if (fraction === undefined && exponent === undefined) return integer(token)
     const value = Number(token)
-    if (Number.isFinite(value) || this.dialect.lenient) return value
+    if (Number.isFinite(value) || this.dialect.lenient) {
+      return this.dialect.exactFloats ? exactFloat(value) : value
+    }
     throw damaged('a number in it is out of range')
   }
 

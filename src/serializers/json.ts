@@ -9,6 +9,7 @@ import { SerializationError } from '../errors.ts'
 import { parseJson } from './json-parse.ts'
 import { cutObject } from './json-text.ts'
 import { writeBigint, writeList } from './json-write.ts'
+import { Float } from './python-collections.ts'
 import { msgspecFloat } from './python-float.ts'
 import { decodeUtf8, isWellFormed } from './utf8.ts'
 import {
@@ -20,7 +21,7 @@ import {
   type ValuePath,
 } from './value-path.ts'
 
-const DIALECT = { maxDepth: MAX_DEPTH, lenient: false } as const
+const DIALECT = { maxDepth: MAX_DEPTH, lenient: false, exactFloats: false } as const
 
 /**
  * Keeps records as JSON. Values are what JSON brings back: null, booleans, finite numbers, bigints, strings, arrays and
@@ -37,6 +38,12 @@ export const json: Serializer<string> = {
   encode: (value) => encodeWith('JSON', (path) => write(value, path)),
   decode: (entry) => parseJson(entry, DIALECT),
   equal: (a, b) => a === b,
+}
+
+/** {@link json} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const jsonWithFloats: Serializer<string> = {
+  ...json,
+  decode: (entry) => parseJson(entry, { ...DIALECT, exactFloats: true }),
 }
 
 const encoder = new TextEncoder()
@@ -83,6 +90,7 @@ function write(value: unknown, path: ValuePath): string {
       if (value === null) return 'null'
       if (Array.isArray(value)) return writeList(value, path, write)
       if (isPlainObject(value)) return writeObject(value, path)
+      if (value instanceof Float && Number.isFinite(value.value)) return msgspecFloat(value.value)
       throw refuse(value, path)
     default:
       throw refuse(value, path)

@@ -8,17 +8,22 @@ import { SerializationError } from '../errors.ts'
 import { itemEnd, readLength } from './msgpack-items.ts'
 import { Ext, Timestamp } from './msgpack-values.ts'
 import { setOwn } from './own-property.ts'
+import { exactFloat, type Float } from './python-collections.ts'
 import { decodeUtf8 } from './utf8.ts'
 import { MAX_DEPTH } from './value-path.ts'
 
 const MAX_DATE_MS = 8.64e15
 const TWO_POW_32 = 0x1_0000_0000
 
-/** Decodes one item that fills `bytes`. Throws {@link SerializationError} when it is damaged or too deep. */
-export function decodeItem(bytes: Uint8Array): unknown {
+/**
+ * Decodes one item that fills `bytes`. Throws {@link SerializationError} when it is damaged or too deep.
+ *
+ * @param exactFloats Whether a float that is whole becomes a {@link Float}.
+ */
+export function decodeItem(bytes: Uint8Array, exactFloats = false): unknown {
   // Checked once for all: every length below is known to lie within the bytes.
   if (itemEnd(bytes, 0) !== bytes.length) throw damaged('it is cut off or is not MessagePack')
-  return new Decoder(bytes).item(0)
+  return new Decoder(bytes, exactFloats).item(0)
 }
 
 function damaged(how: string): SerializationError {
@@ -28,10 +33,12 @@ function damaged(how: string): SerializationError {
 class Decoder {
   readonly bytes: Uint8Array
   readonly view: DataView
+  readonly exactFloats: boolean
   at = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, exactFloats: boolean) {
     this.bytes = bytes
+    this.exactFloats = exactFloats
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
@@ -58,9 +65,9 @@ class Decoder {
       case 0xc9:
         return this.ext(this.length(1 << (head - 0xc7)))
       case 0xca:
-        return this.view.getFloat32(this.skip(4))
+        return this.float(this.view.getFloat32(this.skip(4)))
       case 0xcb:
-        return this.view.getFloat64(this.skip(8))
+        return this.float(this.view.getFloat64(this.skip(8)))
       case 0xcc:
       case 0xcd:
       case 0xce:
@@ -99,6 +106,10 @@ class Decoder {
 
   length(size: number): number {
     return readLength(this.bytes, this.skip(size), size)
+  }
+
+  float(value: number): number | Float {
+    return this.exactFloats ? exactFloat(value) : value
   }
 
   copy(size: number): Uint8Array {

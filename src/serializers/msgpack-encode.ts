@@ -7,6 +7,7 @@
 import { Buffer } from 'node:buffer'
 import { Ext, Timestamp } from './msgpack-values.ts'
 import { Writer } from './msgpack-writer.ts'
+import { Float } from './python-collections.ts'
 import {
   encodeWith,
   isPlainObject,
@@ -77,6 +78,7 @@ class Encoder extends Writer {
     } else if (value instanceof Date) this.ext(-1, this.timestamp(value))
     else if (value instanceof Map) this.map(value)
     else if (value instanceof Ext) this.extension(value)
+    else if (value instanceof Float) this.float(value.value)
     else throw refuse(value, this.path)
   }
 

@@ -28,8 +28,14 @@ export const msgpack: Serializer<Uint8Array> = {
   split,
   join,
   encode: encodeItem,
-  decode: decodeItem,
+  decode: (entry) => decodeItem(entry),
   equal: (a, b) => Buffer.compare(a, b) === 0,
+}
+
+/** {@link msgpack} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const msgpackWithFloats: Serializer<Uint8Array> = {
+  ...msgpack,
+  decode: (entry) => decodeItem(entry, true),
 }
 
 function split(record: Uint8Array): Entries<Uint8Array> | undefined {

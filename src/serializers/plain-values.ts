@@ -5,8 +5,9 @@
  */
 
 import { Buffer } from 'node:buffer'
+import { Timestamp } from './msgpack-values.ts'
 import { Float } from './python-collections.ts'
-import { PlainDate, PlainDateTime, PlainTime, Timedelta } from './python-dates.ts'
+import { PlainDate, PlainDateTime, PlainTime, Timedelta, ZonedDate } from './python-dates.ts'
 import { Decimal, Markup, Uuid } from './python-values.ts'
 import { isPlainObject } from './value-path.ts'
 
@@ -32,7 +33,7 @@ export function plainOf(value: unknown, target: PlainTarget): unknown {
   if (value instanceof Set) return [...value].map((item) => plainOf(item, target))
   if (value instanceof Map) return plainMap(value, target)
   if (value instanceof Uint8Array) return plainBytes(value, target)
-  if (value instanceof Date) return target.binary ? value : value.toISOString()
+  if (value instanceof Date) return target.binary ? value : dateText(value)
   if (value instanceof Markup) return value.html
   if (value instanceof Timedelta) return durationText(value)
   if (value instanceof PlainDateTime || value instanceof PlainDate || value instanceof PlainTime) {
@@ -56,6 +57,26 @@ function plainMap(map: ReadonlyMap<unknown, unknown>, target: PlainTarget): unkn
 function plainBytes(value: Uint8Array, { binary }: PlainTarget): unknown {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return binary ? new Uint8Array(bytes) : bytes.toString('base64')
+}
+
+/** ISO 8601, on the clock of its own zone: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
+function dateText(date: Date): string {
+  const offset = date instanceof ZonedDate ? date.zone.offset : new Timedelta()
+  const text = new Date(Date.prototype.getTime.call(date) + offset.milliseconds).toISOString()
+  const nanoseconds =
+    date instanceof Timestamp
+      ? date.nanoseconds
+      : Date.prototype.getUTCMilliseconds.call(date) * 1e6
+  const fraction = String(Math.floor(nanoseconds / 1000)).padStart(6, '0')
+  return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${offsetText(offset)}`
+}
+
+/** To the minute, as msgspec has it: `Z`, `+05:30`. */
+function offsetText(offset: Timedelta): string {
+  const minutes = Math.round(offset.milliseconds / 60_000)
+  if (minutes === 0) return 'Z'
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+  return `${minutes < 0 ? '-' : '+'}${String(hours).padStart(2, '0')}:${String(rest).padStart(2, '0')}`
 }
 
 /** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */

@@ -1,11 +1,29 @@
 /**
- * Python values that JavaScript has no type for, as Flask's cookie format tells them from plain text: `Markup` of
- * MarkupSafe and `uuid.UUID`.
+ * Python values that JavaScript has no type for. Flask's cookie format tells `Markup` of MarkupSafe and `uuid.UUID` from
+ * plain text; pickle knows them all.
  *
  * @module
  */
 
 import { SerializationError } from '../errors.ts'
+
+export {
+  ByteArray,
+  Decimal,
+  DefaultDict,
+  Float,
+  FrozenSet,
+  OrderedDict,
+} from './python-collections.ts'
+export {
+  type Fold,
+  PlainDate,
+  PlainDateTime,
+  PlainTime,
+  Timedelta,
+  Timezone,
+  ZonedDate,
+} from './python-dates.ts'
 
 /** HTML that is known to be safe, as MarkupSafe's `Markup`: a template does not escape it again. */
 export class Markup {

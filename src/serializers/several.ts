@@ -5,7 +5,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import type { Entries, Serializer } from '../core/serializer.ts'
+import type { Entries, EntryKey, Serializer } from '../core/serializer.ts'
 import { SerializationError } from '../errors.ts'
 import { type PlainTarget, plainOf } from './plain-values.ts'
 
@@ -54,7 +54,10 @@ export function several(formats: readonly [Format, ...Format[]]): Serializer<Pie
             `The record is ${from.serializer.name} and has a key that is not a string, which cannot be rewritten as ${serializer.name}.`,
           )
         }
-        pieces.set(key, from === written ? entry : rewritten(from, entry, written))
+        pieces.set(
+          key,
+          from === written ? entry : named(key, () => rewritten(from, entry, written)),
+        )
       }
       return serializer.join(pieces)
     },
@@ -71,4 +74,14 @@ export function several(formats: readonly [Format, ...Format[]]): Serializer<Pie
 function rewritten(from: Format, entry: unknown, { serializer, holds }: Format): unknown {
   const value = (from.exact ?? from.serializer).decode(entry)
   return serializer.encode(holds === undefined ? value : plainOf(value, holds))
+}
+
+/** Says of which session key it is that the written format cannot hold it. */
+function named<T>(key: EntryKey, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof SerializationError) || typeof key === 'symbol') throw error
+    throw new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
+  }
 }

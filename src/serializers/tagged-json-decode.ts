@@ -9,7 +9,7 @@ import { type Tuple, tupleFrom } from '../core/tuple.ts'
 import { SerializationError } from '../errors.ts'
 import { damaged, parseJson } from './json-parse.ts'
 import { setOwn } from './own-property.ts'
-import { Markup, Uuid } from './python-values.ts'
+import { Float, Markup, Uuid } from './python-values.ts'
 import { parseRfc2822 } from './rfc2822-date.ts'
 import { TAGS, unescapeKey } from './tagged-json-text.ts'
 import { isPlainObject, MAX_DEPTH } from './value-path.ts'
@@ -17,14 +17,18 @@ import { isPlainObject, MAX_DEPTH } from './value-path.ts'
 /** A tuple takes two levels of text, and so does an escaped dictionary; a value in one a third. */
 const DIALECT = { maxDepth: 2 * MAX_DEPTH + 1, lenient: true } as const
 
-/** Decodes one value. Throws {@link SerializationError} when it is damaged or too deep. */
-export function decodeTagged(text: string): unknown {
-  return untag(parseJson(text, DIALECT), 0)
+/**
+ * Decodes one value. Throws {@link SerializationError} when it is damaged or too deep.
+ *
+ * @param exactFloats Whether a float that is whole becomes a {@link Float}.
+ */
+export function decodeTagged(text: string, exactFloats = false): unknown {
+  return untag(parseJson(text, { ...DIALECT, exactFloats }), 0)
 }
 
 /** From the inside out, in place. */
 function untag(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || value instanceof Float) return value
   const object = value as Record<string, unknown>
   const keys = Array.isArray(value) ? undefined : Object.keys(object)
   const tag = keys?.length === 1 ? keys[0] : undefined

@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
 import { isTuple } from '../core/tuple.ts'
 import { writeBigint, writeList } from './json-write.ts'
 import { pythonFloat } from './python-float.ts'
-import { Markup, Uuid } from './python-values.ts'
+import { Float, Markup, Uuid } from './python-values.ts'
 import { quoteAscii, writeDictionary } from './tagged-json-text.ts'
 import { encodeWith, isPlainObject, ownPairs, refuse, type ValuePath } from './value-path.ts'
 
@@ -43,6 +43,7 @@ function writeObject(value: object, path: ValuePath): string {
   if (value instanceof Uint8Array) return `{" b":"${base64(value)}"}`
   if (value instanceof Markup) return `{" m":${quoteAscii(value.html)}}`
   if (value instanceof Uuid) return `{" u":${quoteAscii(value.hex)}}`
+  if (value instanceof Float) return pythonFloat(value.value)
   if (value instanceof Date) return `{" d":"${writeDate(value, path)}"}`
   throw refuse(value, path)
 }

@@ -27,8 +27,14 @@ export const taggedJson: Serializer<string> = {
   split,
   join,
   encode: encodeTagged,
-  decode: decodeTagged,
+  decode: (entry) => decodeTagged(entry),
   equal: (a, b) => a === b,
+}
+
+/** {@link taggedJson} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const taggedJsonWithFloats: Serializer<string> = {
+  ...taggedJson,
+  decode: (entry) => decodeTagged(entry, true),
 }
 
 const encoder = new TextEncoder()

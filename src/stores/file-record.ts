@@ -38,9 +38,15 @@ export class NotARecordError extends FileError {
 /**
  * Makes the directory when it is missing. Resolves its path, so that a later change of the working directory is harmless.
  *
+ * @param store Whose directory it is, for messages.
+ * @param refused The rights, as bits of a mode, that nobody may have.
  * @throws {ConfigError} When it cannot be made, is not a directory, or others may write to it.
  */
-export function prepareDirectory(directory: string): string {
+export function prepareDirectory(
+  directory: string,
+  store: string = 'fileStore',
+  refused: number = 0o022,
+): string {
   const root = resolve(directory)
   const name = JSON.stringify(root)
   let mode: number
@@ -48,14 +54,14 @@ export function prepareDirectory(directory: string): string {
     mkdirSync(root, { recursive: true, mode: 0o700 })
     mode = statSync(root).mode
   } catch (error) {
-    throw new ConfigError(`fileStore: ${name} is not a directory and cannot be made one.`, {
+    throw new ConfigError(`${store}: ${name} is not a directory and cannot be made one.`, {
       cause: error,
     })
   }
   // Not made tighter here: it may be /tmp. Windows has other rights and always answers 0o666.
-  if (process.platform !== 'win32' && (mode & 0o022) !== 0) {
+  if (process.platform !== 'win32' && (mode & refused) !== 0) {
     throw new ConfigError(
-      `fileStore: others may write to ${name} and so could plant sessions. Run chmod go-w on it, or name a folder inside that does not exist yet.`,
+      `${store}: others may write to ${name} and so could plant sessions. Run chmod go-w on it, or name a folder inside that does not exist yet.`,
     )
   }
   return root
@@ -210,9 +216,10 @@ export function toStoreError(
   operation: string,
   directory: string,
   outcome: StoreOutcome,
+  store: string = 'fileStore',
 ): StoreError {
   const say = (what: string, retriable: boolean, cause?: unknown) =>
-    new StoreError(`fileStore: ${operation} in ${JSON.stringify(directory)} failed: ${what}`, {
+    new StoreError(`${store}: ${operation} in ${JSON.stringify(directory)} failed: ${what}`, {
       operation,
       outcome,
       retriable,

@@ -1,5 +1,5 @@
 /**
- * The background sweep of the SQL store.
+ * The background sweep of a store.
  *
  * @module
  */
@@ -21,18 +21,20 @@ export interface Sweeper {
  * Makes one; two sweeps never run at once.
  *
  * @param interval False: it never sweeps.
+ * @param store Whose it is, for messages.
  * @throws {ConfigError} When the interval is none, or too long for a timer.
  */
 export function sweeper(
   interval: Duration | false,
   sweep: (signal: AbortSignal) => Promise<unknown>,
   onError: ((error: unknown) => void) | undefined,
+  store: string = 'sqlStore',
 ): Sweeper {
-  const length = interval === false ? undefined : milliseconds(interval, 'sqlStore: sweepInterval')
+  const length = interval === false ? undefined : milliseconds(interval, `${store}: sweepInterval`)
   // A longer one would make the timer fire at once.
   if (length !== undefined && length >= 2 ** 31) {
     throw new ConfigError(
-      "sqlStore: sweepInterval is too long for a timer. Give at most '24d', or false.",
+      `${store}: sweepInterval is too long for a timer. Give at most '24d', or false.`,
     )
   }
   let timer: ReturnType<typeof setInterval> | undefined

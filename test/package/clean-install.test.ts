@@ -170,8 +170,14 @@ describe('the package in an empty folder', () => {
         "vial/stores/memory": [
           "memoryStore",
         ],
+        "vial/stores/mongodb": [
+          "mongodbStore",
+        ],
         "vial/stores/node-sqlite": [
           "nodeSqlite",
+        ],
+        "vial/stores/open": [
+          "openStore",
         ],
         "vial/stores/redis": [
           "redisStore",
@@ -205,14 +211,14 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
-  test('holds what was built and nothing else, under 150 KB', () => {
+  test('holds what was built and nothing else, under 200 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(150_000)
+    expect(packed.size).toBeLessThan(200_000)
   })
 })
 

@@ -10,6 +10,8 @@ interface Layer {
   readonly values: readonly string[]
   /** Files of which only types may be imported, besides. */
   readonly types: readonly string[]
+  /** Files that may be loaded by `import()`, besides. */
+  readonly dynamic?: readonly string[]
   /** Packages of which only types may be imported. */
   readonly packages?: readonly string[]
   /** Packages that may be imported for their values: optional peers. */
@@ -24,7 +26,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     values: ['seals/', 'errors.ts', 'core/duration.ts', 'core/secrets.ts'],
     types: ['core/'],
   },
-  serializers: { values: ['serializers/', 'errors.ts', 'core/tuple.ts'], types: ['core/'] },
+  serializers: {
+    values: ['serializers/', 'errors.ts', 'core/tuple.ts', 'core/float.ts'],
+    types: ['core/'],
+  },
   stores: {
     values: ['stores/', 'errors.ts', 'core/duration.ts'],
     types: ['core/'],
@@ -38,7 +43,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   testing: { values: ['testing/', 'errors.ts', 'core/tuple.ts'], types: ['core/'] },
   compat: {
     values: ['compat/', 'core/', 'seals/', 'serializers/', 'cookies/', 'errors.ts'],
-    types: [],
+    types: ['stores/'],
+    // A configuration names one of them, and the others' packages may be missing.
+    dynamic: ['stores/'],
   },
   // What assembles. Neither names a store, an adapter or a suite, so that `import 'vial'` loads none.
   'create-sessions.ts': {
@@ -55,6 +62,8 @@ interface Import {
   readonly specifier: string
   /** Gone from the JavaScript: `import type` and `export type`, but not `import { type … }`. */
   readonly type: boolean
+  /** `import()`. */
+  readonly dynamic?: boolean
 }
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url))
@@ -74,12 +83,16 @@ function importsOf(source: string): Import[] {
       specifier: match[2] ?? '',
       type: match[1] !== undefined,
     })),
-    ...[...dynamic].map((match) => ({ specifier: match[1] ?? '', type: false })),
+    ...[...dynamic].map((match) => ({ specifier: match[1] ?? '', type: false, dynamic: true })),
   ]
 }
 
 /** What is wrong with an import; undefined: nothing. */
-function objection(file: string, layer: Layer, { specifier, type }: Import): string | undefined {
+function objection(
+  file: string,
+  layer: Layer,
+  { specifier, type, dynamic }: Import,
+): string | undefined {
   if (specifier.startsWith('node:')) return undefined
   if (!specifier.startsWith('.')) {
     if (type && layer.packages?.includes(specifier)) return undefined
@@ -89,7 +102,7 @@ function objection(file: string, layer: Layer, { specifier, type }: Import): str
   const target = posix.join(dirname(file), specifier)
   const allows = (beginnings: readonly string[]): boolean =>
     beginnings.some((beginning) => target.startsWith(beginning))
-  if (allows(layer.values)) return undefined
+  if (allows(layer.values) || (dynamic && allows(layer.dynamic ?? []))) return undefined
   if (!allows(layer.types)) return `imports ${target}`
   return type ? undefined : `imports values of ${target}, of which only types are allowed`
 }

@@ -1,4 +1,4 @@
-/** Prevents: programs in docs/stores/ that do not compile, or do not run against the server that they name. */
+/** Prevents: programs in docs/stores/ and docs/migrate/ that do not compile, or do not run against the server that they name. */
 
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import type { ServiceName } from '../../scripts/services/names.ts'
 import { service } from '../services.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const folder = `${root}docs/stores`
+const FOLDERS = ['stores', 'migrate']
 
 /** Where the programs find their server, and ours in its place. */
 const ADDRESSES: readonly (readonly [ServiceName, string, (url: URL) => string])[] = [
@@ -28,13 +28,14 @@ interface Program {
 }
 
 const programs: Program[] = []
-for (const page of (await readdir(folder)).filter((name) => name.endsWith('.md'))) {
-  const text = await readFile(`${folder}/${page}`, 'utf8')
+for (const page of await pages()) {
+  const text = await readFile(`${root}docs/${page}`, 'utf8')
   for (const match of text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)) {
     const line = text.slice(0, match.index).split('\n').length
     const code = match[1] as string
     const prints = [...code.matchAll(/^ *console\.log\(.*\) \/\/ (.*)$/gm)].map(([, said]) => said)
-    programs.push({ name: `${page.slice(0, -3)}-${line}`, code, prints: prints as string[] })
+    const name = `${page.slice(0, -3).replaceAll('/', '-')}-${line}`
+    programs.push({ name, code, prints: prints as string[] })
   }
 }
 
@@ -54,11 +55,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(scratch, { recursive: true, force: true }))
 
-test('each page has a program', () => {
-  const pages = new Set(programs.map(({ name }) => name.replace(/-\d+$/, '')))
-  expect([...pages].sort()).toEqual(
-    expect.arrayContaining(['cache', 'dynamodb', 'memcached', 'mongodb', 'open', 'redis', 'sql']),
-  )
+test('each page has a program', async () => {
+  const told = new Set(programs.map(({ name }) => name.replace(/-\d+$/, '.md').replace('-', '/')))
+  expect([...told].sort()).toEqual((await pages()).sort())
 })
 
 test('every program compiles', async () => {
@@ -79,6 +78,15 @@ test.for(whole)('$name runs, and prints what it says', async ({ name, code, prin
   expect(stderr.replace(/\(node:\d+\)[\s\S]*/, '')).toBe('')
   expect(stdout.trim().split('\n')).toEqual(prints)
 })
+
+async function pages(): Promise<string[]> {
+  const all = await Promise.all(
+    FOLDERS.map(async (folder) =>
+      (await readdir(`${root}docs/${folder}`)).map((page) => `${folder}/${page}`),
+    ),
+  )
+  return all.flat().filter((page) => page.endsWith('.md'))
+}
 
 function ours(code: string): string {
   let text = code

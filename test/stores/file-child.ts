@@ -3,6 +3,8 @@ import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { isMainThread } from 'node:worker_threads'
+import type { Store } from '../../src/core/store.ts'
+import { cachelibFileStore } from '../../src/stores/cachelib-file.ts'
 import { fileStore } from '../../src/stores/file.ts'
 import { fileLocks } from '../../src/stores/file-lock.ts'
 import { pathOf } from '../../src/stores/file-record.ts'
@@ -34,8 +36,7 @@ async function hold(): Promise<void> {
 }
 
 /** Counts up its own entry of one record, and says each number once it is stored. */
-async function countUp(): Promise<void> {
-  const store = fileStore(root, { sweepInterval: false })
+async function countUp(store: Store): Promise<void> {
   say('started')
   for (let turn = 0; turn < Number(count); turn++) {
     for (;;) {
@@ -68,5 +69,10 @@ async function crowd(): Promise<void> {
   for (const result of results) say(result)
 }
 
-const modes: Record<string, () => Promise<void>> = { hold, count: countUp, crowd }
+const modes: Record<string, () => Promise<void>> = {
+  hold,
+  count: () => countUp(fileStore(root, { sweepInterval: false })),
+  'count-cachelib': () => countUp(cachelibFileStore(root, { sweepInterval: false })),
+  crowd,
+}
 await modes[mode ?? '']?.()

@@ -56,6 +56,19 @@ export const PROFILES = {
       },
     },
   },
+  cachelib: {
+    title: 'files of cachelib',
+    entry: 'cachelib-file',
+    on: 'several processes, one machine; cachelib 0.17',
+    limit: 'disk',
+    suite: {
+      resolution: 1_000,
+      deviations: {
+        L1: 'the name of a file is a digest of the id',
+        F2: 'there is no connection',
+      },
+    },
+  },
   redis: {
     title: 'Redis, Valkey',
     entry: 'redis',

@@ -1,0 +1,237 @@
+/** What is particular to a directory of cachelib: names, layouts, the count and the threshold. */
+
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { COUNT_FILE, fileNameOf, headOf, parseFile } from '../../src/stores/cachelib-record.ts'
+import {
+  countIn,
+  LATER,
+  NOW,
+  namesIn,
+  openStore,
+  SECOND,
+  startCounting,
+  writeAsCachelib,
+} from './cachelib-directory.ts'
+import { bytes, content, newDirectory } from './file-directory.ts'
+
+describe('two ways of naming', () => {
+  test('a record under the other name is found, and moves when it is written', async () => {
+    const root = newDirectory()
+    startCounting(root, 'sha256', 1)
+    writeAsCachelib(root, 'id', bytes('old'), LATER, 'md5')
+    const store = openStore(root)
+    const { version } = (await store.read('id')) ?? {}
+    expect((await store.create('id', bytes('new'), LATER)).kind).toBe('exists')
+    expect(await store.touch('id', LATER + SECOND)).toBe(true)
+    expect((await store.read('id'))?.expiresAt).toBe(LATER + SECOND)
+    expect((await store.replace('id', bytes('new'), LATER, version)).kind).toBe('replaced')
+    expect(namesIn(root)).toEqual([COUNT_FILE.sha256, fileNameOf('id', 'sha256')].toSorted())
+    expect(content(await store.read('id'))).toBe('new')
+    expect(countIn(root)).toBe(1)
+  })
+
+  test('of two records the one under the written name counts; both are deleted', async () => {
+    const root = newDirectory()
+    startCounting(root, 'sha256', 2)
+    for (const hash of ['md5', 'sha256'] as const) {
+      writeAsCachelib(root, 'id', bytes(hash), LATER, hash)
+    }
+    expect(content(await openStore(root).read('id'))).toBe('sha256')
+    expect(content(await openStore(root, { hash: 'md5' }).read('id'))).toBe('md5')
+    expect(await openStore(root).delete('id')).toBe('deleted')
+    expect(namesIn(root)).toEqual([COUNT_FILE.sha256])
+    expect(countIn(root)).toBe(0)
+  })
+
+  test('are chosen by the cachelib that counts there, also when it comes later', async () => {
+    const root = newDirectory()
+    const store = openStore(root)
+    await store.create('first', bytes('x'), LATER)
+    startCounting(root, 'md5', 1)
+    await store.create('second', bytes('x'), LATER)
+    expect(namesIn(root)).toContain(fileNameOf('first', 'sha256'))
+    expect(namesIn(root)).toContain(fileNameOf('second', 'md5'))
+    await openStore(root).create('third', bytes('x'), LATER)
+    expect(namesIn(root)).toContain(fileNameOf('third', 'md5'))
+    // An update of cachelib: the older count is left behind.
+    startCounting(root, 'sha256', 3)
+    utimesSync(join(root, COUNT_FILE.md5), 1, 1)
+    await openStore(root).create('fourth', bytes('x'), LATER)
+    expect(namesIn(root)).toContain(fileNameOf('fourth', 'sha256'))
+  })
+
+  test('are chosen by the records where no cachelib counts', async () => {
+    const root = newDirectory()
+    writeAsCachelib(root, 'old', bytes('x'), LATER, 'md5')
+    await openStore(root).create('new', bytes('x'), LATER)
+    expect(namesIn(root)).toContain(fileNameOf('new', 'md5'))
+  })
+})
+
+describe('the threshold', () => {
+  test('removes what has ended first, then what would end first', async () => {
+    const root = newDirectory()
+    const store = openStore(root, { threshold: 3 })
+    startCounting(root)
+    for (const [id, expiresAt] of [
+      ['c', LATER + 3 * SECOND],
+      ['a', LATER + SECOND],
+      ['b', LATER + 2 * SECOND],
+      ['d', LATER + 4 * SECOND],
+    ] as const) {
+      await store.create(id, bytes(id), expiresAt)
+    }
+    // One more than the threshold, as with cachelib.
+    expect(countIn(root)).toBe(4)
+    await store.create('e', bytes('e'), LATER + 5 * SECOND)
+    expect(await store.read('a')).toBeUndefined()
+    expect(await store.read('b')).toBeDefined()
+    expect(countIn(root)).toBe(4)
+    await store.touch('e', NOW + 1)
+    const tomorrow = openStore(root, { threshold: 3, now: () => NOW + 2 * SECOND })
+    await tomorrow.create('f', bytes('f'), LATER + 6 * SECOND)
+    expect(
+      (await Promise.all(['b', 'c', 'd', 'f'].map((id) => store.read(id)))).map(content),
+    ).toEqual(['b', 'c', 'd', 'f'])
+    expect(countIn(root)).toBe(4)
+  })
+
+  test('of 0 removes nothing, and the count of a cachelib goes on', async () => {
+    const root = newDirectory()
+    startCounting(root, 'sha256', 0)
+    const store = openStore(root, { threshold: 0 })
+    for (let n = 0; n < 20; n++) await store.create(`id-${n}`, bytes('x'), LATER)
+    expect(namesIn(root)).toHaveLength(21)
+    expect(countIn(root)).toBe(20)
+  })
+
+  test('trusts no count that has drifted before it removes a live session', async () => {
+    const root = newDirectory()
+    startCounting(root, 'sha256', 99)
+    const store = openStore(root, { threshold: 3 })
+    await store.create('a', bytes('x'), LATER)
+    await store.create('b', bytes('x'), LATER)
+    expect(await store.read('a')).toBeDefined()
+    expect(countIn(root)).toBe(2)
+  })
+
+  test('holds without a count, and leaves files alone that are none of cachelib’s', async () => {
+    const root = newDirectory()
+    writeFileSync(join(root, 'README'), 'of somebody')
+    const store = openStore(root, { threshold: 2 })
+    for (let n = 0; n < 10; n++) await store.create(`id-${n}`, bytes('x'), LATER + n * SECOND)
+    expect(namesIn(root)).toHaveLength(4)
+    expect(namesIn(root)).toContain('README')
+    expect(await store.read('id-9')).toBeDefined()
+  })
+
+  test('counts what many stores do at once', async () => {
+    const root = newDirectory()
+    startCounting(root)
+    const stores = [openStore(root), openStore(root), openStore(root)]
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) => stores[n % 3]?.create(`id-${n}`, bytes('x'), LATER)),
+    )
+    await Promise.all(Array.from({ length: 30 }, (_, n) => stores[n % 3]?.delete(`id-${n}`)))
+    expect(countIn(root)).toBe(30)
+  })
+})
+
+describe('the layout before cachelib 0.7', () => {
+  const seconds = LATER / SECOND
+  const u32 = (value: number) => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff)
+  const deadlines: readonly (readonly [string, readonly number[]])[] = [
+    ['Python 2, protocol 1', [0x4a, ...u32(seconds), 0x2e]],
+    ['protocol 2', [0x80, 2, 0x4a, ...u32(seconds), 0x2e]],
+    ['protocol 4', [0x80, 4, 0x95, 6, 0, 0, 0, 0, 0, 0, 0, 0x4a, ...u32(seconds), 0x2e]],
+  ]
+  // {'a': 1} and {}
+  const pickles = ['80049505000000000000007d94288c0161944b01752e', '80057d942e', '80027d71002e']
+
+  test.each(deadlines)(
+    '%s: is read, and becomes the newer one when written',
+    async (_, deadline) => {
+      for (const hex of pickles) {
+        const root = newDirectory()
+        const path = join(root, fileNameOf('id', 'md5'))
+        const pickle = Buffer.from(hex, 'hex')
+        writeFileSync(path, Buffer.concat([Buffer.from(deadline), pickle]))
+        const store = openStore(root, { hash: 'md5' })
+        const record = await store.read('id')
+        expect(Buffer.from(record?.bytes ?? [])).toEqual(pickle)
+        expect(record?.expiresAt).toBe(LATER)
+        expect(await store.touch('id', LATER + SECOND)).toBe(true)
+        expect(readFileSync(path)).toEqual(Buffer.concat([headOf(LATER + SECOND), pickle]))
+      }
+    },
+  )
+
+  test('is not seen in any record of the newer one', () => {
+    // Each deadline whose bytes could be the beginning of a pickled number, and some more.
+    for (let n = 0; n < 200_000; n++) {
+      const deadline = (0x5000_0000 + n * 14_000 + (n % 3 ? 0x80 : 0x4a)) * SECOND
+      for (const hex of pickles) {
+        const record = parseFile(Buffer.concat([headOf(deadline), Buffer.from(hex, 'hex')]))
+        if (record?.old !== false || record.expiresAt !== deadline) expect(deadline).toBe(record)
+      }
+    }
+  })
+
+  test('the two deadlines beyond 2038', () => {
+    for (const deadline of ['80028a05ffffffff002e', '4c343239343936373239354c0a2e']) {
+      const body = Buffer.from(`${deadline}80027d71002e`, 'hex')
+      expect(parseFile(body)).toMatchObject({ old: true, expiresAt: (2 ** 32 - 1) * SECOND })
+    }
+  })
+})
+
+describe('a file that is cut off', () => {
+  test.each([0, 3])('to %i bytes: counts as none, and is written over', async (size) => {
+    const root = newDirectory()
+    const store = openStore(root)
+    writeFileSync(join(root, fileNameOf('id', 'sha256')), Buffer.alloc(size))
+    expect(await store.read('id')).toBeUndefined()
+    expect(await store.touch('id', LATER)).toBe(false)
+    expect((await store.replace('id', bytes('x'), LATER, bytes(''))).kind).toBe('gone')
+    expect((await store.create('id', bytes('x'), LATER)).kind).toBe('created')
+    expect(content(await store.read('id'))).toBe('x')
+  })
+
+  test('is swept', async () => {
+    const root = newDirectory()
+    writeFileSync(join(root, fileNameOf('id', 'md5')), '')
+    expect(await openStore(root).sweep?.()).toBe(1)
+  })
+})
+
+describe('Flask writes blindly', () => {
+  test('and is seen until just before the rename', async () => {
+    const root = newDirectory()
+    let looks = 0
+    const now = () => {
+      // The second look at the clock is after the comparison and before the new file is written.
+      if (++looks === 2) writeAsCachelib(root, 'id', bytes('there'), LATER)
+      return NOW
+    }
+    await openStore(root).create('id', bytes('here'), LATER)
+    const store = openStore(root, { now })
+    const result = await store.replace('id', bytes('new'), LATER, bytes('here'))
+    expect(result.kind === 'conflict' && content(result.current)).toBe('there')
+    expect(looks).toBeGreaterThan(2)
+    expect(namesIn(root)).toEqual([fileNameOf('id', 'sha256')])
+  })
+
+  test('a touch here undoes nothing', async () => {
+    const root = newDirectory()
+    const store = openStore(root)
+    await store.create('id', bytes('here'), LATER)
+    const { version } = (await store.read('id')) ?? {}
+    writeAsCachelib(root, 'id', bytes('there'), LATER)
+    expect(await store.touch('id', LATER + SECOND)).toBe(true)
+    expect(content(await store.read('id'))).toBe('there')
+    expect((await store.replace('id', bytes('new'), LATER, version)).kind).toBe('conflict')
+    expect(await store.delete('id', version)).toBe('conflict')
+  })
+})
