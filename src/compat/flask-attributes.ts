@@ -118,7 +118,7 @@ export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): Cooki
 /** Without port and leading dots; other scripts in their xn-- form. */
 function hostOf(domain: string): string {
   const host = domain.split(':')[0]?.replace(/^\.+/, '') ?? ''
-  return /^[\x00-\x7f]*$/.test(host) ? host : domainToASCII(host)
+  return /[^ -~]/.test(host) ? domainToASCII(host) : host
 }
 
 /** Percent-encodes what Werkzeug does. Half of a surrogate pair stays, and is refused as no path. */

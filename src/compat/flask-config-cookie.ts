@@ -4,7 +4,6 @@
  * @module
  */
 
-import { domainToASCII } from 'node:url'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import { ConfigError } from '../errors.ts'
 import { type FlaskCookieAttributes, flaskCookieWriter } from './flask-attributes.ts'
@@ -20,7 +19,7 @@ export function cookieOf(config: Keyed): FlaskCookieAttributes {
     valueIn(config, 'SESSION_COOKIE_PATH') === undefined
       ? 'APPLICATION_ROOT'
       : 'SESSION_COOKIE_PATH'
-  const path = pathOf(config, pathKey)
+  const path = textOf(config, pathKey)
   const httpOnly = flagOf(config, 'SESSION_COOKIE_HTTPONLY')
   const secure = flagOf(config, 'SESSION_COOKIE_SECURE')
   const partitioned = flagOf(config, 'SESSION_COOKIE_PARTITIONED')
@@ -98,18 +97,7 @@ function domainOf(config: Keyed): string | undefined {
       `${key} ${JSON.stringify(given)} is no host name. Leave the rest of the URL out.`,
     )
   }
-  const host = given.split(':')[0]?.replace(/^\.+/, '') ?? ''
-  // It gives nothing for what is no host name, which is told of then.
-  return domainToASCII(host) || given
-}
-
-/** What no path of a cookie can hold is percent-encoded, as Werkzeug does. */
-function pathOf(config: Keyed, key: string): string | undefined {
-  const path = textOf(config, key)
-  if (path === undefined) return undefined
-  return path.replace(/[^\w.~%!$&'()*+,/:=@-]/gu, (letter) =>
-    /\p{Surrogate}/u.test(letter) ? '' : encodeURIComponent(letter),
-  )
+  return given
 }
 
 function sameSiteOf(config: Keyed): (typeof SAME_SITE)[number] | undefined {

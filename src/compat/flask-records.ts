@@ -9,7 +9,7 @@ import { ConfigError } from '../errors.ts'
 import { json, jsonWithFloats } from '../serializers/json.ts'
 import { msgpack, msgpackWithFloats } from '../serializers/msgpack.ts'
 import { pickle } from '../serializers/pickle.ts'
-import { type Format, several } from '../serializers/several.ts'
+import { type Format, several } from './several-formats.ts'
 
 /** `msgpack` and `json` of Flask-Session 0.7 and later, `pickle` of earlier ones and cachelib. */
 export type FlaskFormat = 'msgpack' | 'json' | 'pickle' | 'cachelib-redis'

@@ -5,11 +5,17 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { Timestamp } from './msgpack-values.ts'
-import { Float } from './python-collections.ts'
-import { PlainDate, PlainDateTime, PlainTime, Timedelta, ZonedDate } from './python-dates.ts'
-import { Decimal, Markup, Uuid } from './python-values.ts'
-import { isPlainObject } from './value-path.ts'
+import { Timestamp } from '../serializers/msgpack-values.ts'
+import { Float } from '../serializers/python-collections.ts'
+import {
+  PlainDate,
+  PlainDateTime,
+  PlainTime,
+  Timedelta,
+  ZonedDate,
+} from '../serializers/python-dates.ts'
+import { Decimal, Markup, Uuid } from '../serializers/python-values.ts'
+import { isPlainObject } from '../serializers/value-path.ts'
 
 /** What the format holds by itself; the rest becomes text. */
 export interface PlainTarget {

@@ -1,0 +1,50 @@
+"""Works on directories with cachelib's FileSystemCache, as Flask-Session does for `filesystem` and `cachelib`.
+
+Takes a JSON list of {"directory": "...", "options": {...}, "steps": [[name, argument, ...], ...]} on standard input, and
+prints for each the list of what its steps gave. Steps: ["set", key, "a Python expression", timeout], ["get", key] and
+["delete", key] give repr; ["count"] gives the count that is kept; ["recount"] counts anew, as at a start; ["clock",
+seconds] stops the clock; ["spin", key, turns] writes a record again and again. "hash" among the options is the name of
+a hash method. Needs cachelib.
+"""
+
+import hashlib
+import json
+import sys
+
+import cachelib.file
+from cachelib import FileSystemCache
+
+
+def work(directory, options, steps):
+    options = dict(options)
+    if "hash" in options:
+        options["hash_method"] = getattr(hashlib, options.pop("hash"))
+    cache = FileSystemCache(directory, **options)
+    given = []
+    for name, *args in steps:
+        if name == "set":
+            key, expression, timeout = args
+            given.append(repr(cache.set(key, eval(expression), timeout=timeout)))
+        elif name == "get":
+            given.append(repr(cache.get(args[0])))
+        elif name == "delete":
+            given.append(repr(cache.delete(args[0])))
+        elif name == "count":
+            given.append(cache._file_count)
+        elif name == "recount":
+            cache = FileSystemCache(directory, **options)
+            given.append(cache._file_count)
+        elif name == "clock":
+            seconds = args[0]
+            cachelib.file.time = lambda: seconds
+            given.append(None)
+        elif name == "spin":
+            key, turns = args
+            for turn in range(turns):
+                cache.set(key, {"turn": turn, "padding": "x" * (turn % 7 * 10_000)}, timeout=3600)
+            given.append(None)
+    return given
+
+
+if __name__ == "__main__":
+    json.dump([work(**one) for one in json.load(sys.stdin)], sys.stdout)
