@@ -127,8 +127,21 @@ describe('the package in an empty folder', () => {
         "vial/adapters/node": [
           "withSession",
         ],
+        "vial/compat/flask-config": [
+          "flaskConfigFromEnv",
+          "fromFlaskConfig",
+        ],
+        "vial/compat/flask-cookie": [
+          "flaskCookie",
+        ],
+        "vial/compat/flask-session": [
+          "flaskSession",
+        ],
         "vial/seals/encrypted": [
           "encrypted",
+        ],
+        "vial/seals/flask-signer": [
+          "flaskSigner",
         ],
         "vial/seals/itsdangerous": [
           "itsdangerous",
@@ -138,21 +151,45 @@ describe('the package in an empty folder', () => {
         ],
         "vial/serializers/json": [
           "json",
+          "jsonWithFloats",
         ],
         "vial/serializers/msgpack": [
           "Ext",
           "Timestamp",
           "msgpack",
+          "msgpackWithFloats",
+        ],
+        "vial/serializers/pickle": [
+          "pickle",
+          "pickleEnd",
+          "readPickle",
+          "writePickle",
         ],
         "vial/serializers/python-values": [
+          "ByteArray",
+          "Decimal",
+          "DefaultDict",
+          "Float",
+          "FrozenSet",
           "Markup",
+          "OrderedDict",
+          "PlainDate",
+          "PlainDateTime",
+          "PlainTime",
+          "Timedelta",
+          "Timezone",
           "Uuid",
+          "ZonedDate",
         ],
         "vial/serializers/tagged-json": [
           "taggedJson",
+          "taggedJsonWithFloats",
         ],
         "vial/stores/cache": [
           "cacheStore",
+        ],
+        "vial/stores/cachelib-file": [
+          "cachelibFileStore",
         ],
         "vial/stores/dynamodb": [
           "dynamodbStore",
