@@ -3,12 +3,13 @@
     python interop/generate/vectors.py           writes the file
     python interop/generate/vectors.py --check   only says what differs; exit status 1 if anything does
 
-Records `cookie.serialize`, `cookie.serialize_edge`, `cookie.verify` and `msgspec`; keeps the rest of the file. Needs
-flask, flask-session and msgspec; their versions go into `versions.recorded`.
+Records what PARTS names; keeps the rest of the file, such as what Node's zlib gave. Needs flask, flask-session and
+msgspec; their versions go into `versions.recorded`.
 """
 
 import datetime as dt
 import enum
+import functools
 import json
 import pathlib
 import platform
@@ -22,9 +23,11 @@ from unittest.mock import patch
 from uuid import UUID
 
 import msgspec
-from flask import Flask
+from flask import Flask, session
 from flask.sessions import SecureCookieSessionInterface, session_json_serializer
+from http_vectors import Frozen
 from itsdangerous import BadSignature
+from itsdangerous.encoding import base64_encode, int_to_bytes
 from markupsafe import Markup
 from msgspec.msgpack import Ext
 
@@ -182,6 +185,60 @@ def verify_case(case):
     return {**case, "expect": expect}
 
 
+def signer_case(case):
+    secret = bytes.fromhex(case["secret_utf8_hex"])
+    app = Flask("vial")
+    app.secret_key = secret
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    with app.app_context(), patch("time.time", return_value=1_700_000_000):
+        cookie = serializer.dumps({"a": 1})
+    signed, _, signature = cookie.rpartition(".")
+    key = serializer.make_signer(serializer.salt).derive_key(secret)
+    shown = {"secret_utf8_hex": case["secret_utf8_hex"], "derived_key_hex": key.hex()}
+    return {**shown, "signed_value": signed, "signature": signature, 'cookie_for_{"a":1}@1700000000': cookie}
+
+
+def timestamp_case(case):
+    data = int_to_bytes(case["int"])
+    return {"int": case["int"], "bytes_hex": data.hex(), "b64": base64_encode(data).decode()}
+
+
+# What the views of the key rotation do: the others show their session.
+ROTATION = {
+    "old_key_cookie": {"a": 1},
+    "old_key_permanent_cookie": {"_permanent": True, "a": 1},
+    "rotated_modify": {"b": 2},
+}
+
+
+def rotation_case(case):
+    app = Flask("vial")
+    app.secret_key = case["secret"]
+    app.config["SECRET_KEY_FALLBACKS"] = case["fallbacks"]
+    found = {}
+
+    @app.get("/")
+    def view():
+        if case["name"] in ROTATION:
+            session.update(ROTATION[case["name"]])
+        else:
+            found["d"] = dict(session)
+        return ""
+
+    cookie = case["request_cookie"]
+    headers = {} if cookie is None else {"Cookie": "session=" + cookie}
+    with patch("time.time", return_value=1_700_000_000), patch("flask.sessions.datetime", Frozen.at(1_700_000_000)):
+        response = app.test_client(use_cookies=False).get("/", headers=headers)
+    return {**case, "set_cookie": response.headers.getlist("Set-Cookie"), "observed": found}
+
+
+def zlib_case(case):
+    text = case["json"].encode()
+    deflated = zlib.compress(text)
+    shown = {"json_len": len(text), "python_zlib_level6_hex": deflated.hex()}
+    return {**case, **shown, "python_compressed_wins": len(deflated) < len(text) - 1}
+
+
 # msgspec
 
 
@@ -219,6 +276,10 @@ def msgspec_read(case):
 
 
 PARTS = {
+    ("cookie", "signer", "vectors"): signer_case,
+    ("cookie", "timestamps"): timestamp_case,
+    ("cookie", "key_rotation_flask_3_1_3"): rotation_case,
+    ("cookie", "zlib", "cases"): zlib_case,
     ("cookie", "serialize"): cookie_case,
     ("cookie", "serialize_edge"): edge_case,
     ("cookie", "verify"): verify_case,
@@ -236,14 +297,15 @@ def comparable(case):
 def main():
     vectors = json.loads(FILE.read_text())
     differences = 0
-    for (group, part), record in PARTS.items():
-        known = vectors[group][part]
+    for (*path, part), record in PARTS.items():
+        group = functools.reduce(dict.__getitem__, path, vectors)
+        known = group[part]
         recorded = [record(case) for case in known]
         for before, after in zip(known, recorded):
             if comparable(before) != comparable(after):
                 differences += 1
-                print(f"{group}.{part} {before['name']}\n  was {before}\n  is  {after}")
-        vectors[group][part] = recorded
+                print(f"{'.'.join([*path, part])}\n  was {before}\n  is  {after}")
+        group[part] = recorded
     print(f"{differences} differ")
     if "--check" in sys.argv:
         return 1 if differences else 0

@@ -1,0 +1,167 @@
+/** What a Flask configuration says wrong. */
+
+import fc from 'fast-check'
+import { ConfigError } from 'vial'
+import {
+  type FlaskConfig,
+  type FlaskConfigOptions,
+  fromFlaskConfig,
+} from 'vial/compat/flask-config'
+import { memoryStore } from 'vial/stores/memory'
+import { describe, expect, test } from 'vitest'
+
+const SECRET_KEY = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'
+const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
+
+async function refusal(config: FlaskConfig, options: FlaskConfigOptions = {}): Promise<string> {
+  const error = await fromFlaskConfig(config, options).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(ConfigError)
+  return (error as ConfigError).message
+}
+
+describe('what contradicts itself is an error at start that names the keys', () => {
+  const type = { SESSION_TYPE: 'redis', SESSION_REDIS: memoryStore() }
+  test.each<[FlaskConfig, ...string[]]>([
+    [{}, 'SECRET_KEY is missing', 'SESSION_TYPE'],
+    [{ SECRET_KEY: '' }, 'SECRET_KEY is missing'],
+    [{ SECRET_KEY: 12345 as unknown as string }, 'SECRET_KEY is of type number', '\'"123"\''],
+    [{ SECRET_KEY_FALLBACKS: [OLDER] }, 'SECRET_KEY_FALLBACKS', 'SECRET_KEY is missing'],
+    [
+      { SECRET_KEY, SECRET_KEY_FALLBACKS: OLDER as unknown as [] },
+      'SECRET_KEY_FALLBACKS is one text',
+      'each single letter',
+    ],
+    [{ SECRET_KEY, SECRET_KEY_FALLBACKS: [1 as unknown as string] }, 'SECRET_KEY_FALLBACKS[0]'],
+    [
+      { SECRET_KEY, SECRET_KEY_FALLBACKS: {} as [] },
+      'SECRET_KEY_FALLBACKS is a value of type object',
+    ],
+    [
+      { SECRET_KEY, SESSION_COOKIE_SAMESITE: 'none' },
+      'SESSION_COOKIE_SAMESITE',
+      'SESSION_COOKIE_SECURE',
+    ],
+    [{ SECRET_KEY, SESSION_COOKIE_SAMESITE: 'Never' }, 'SESSION_COOKIE_SAMESITE', "'Lax'"],
+    [{ SECRET_KEY, SESSION_COOKIE_NAME: '__Host-session' }, 'SESSION_COOKIE_NAME', 'secure'],
+    [{ SECRET_KEY, SESSION_COOKIE_NAME: 'a b' }, 'SESSION_COOKIE_NAME'],
+    [{ SECRET_KEY, SESSION_COOKIE_DOMAIN: 'https://example.com' }, 'SESSION_COOKIE_DOMAIN'],
+    [{ SECRET_KEY, SESSION_COOKIE_DOMAIN: 'a b.example' }, 'SESSION_COOKIE_DOMAIN'],
+    [{ SECRET_KEY, APPLICATION_ROOT: 'shop' }, 'APPLICATION_ROOT'],
+    [
+      { SECRET_KEY, SESSION_COOKIE_SECURE: 'False' as unknown as boolean },
+      'SESSION_COOKIE_SECURE',
+      'Flask takes for true',
+    ],
+    [
+      { SECRET_KEY, SESSION_COOKIE_HTTPONLY: 1 as unknown as boolean },
+      'SESSION_COOKIE_HTTPONLY is 1',
+    ],
+    [{ SECRET_KEY, PERMANENT_SESSION_LIFETIME: 0 }, 'PERMANENT_SESSION_LIFETIME is 0'],
+    [{ SECRET_KEY, PERMANENT_SESSION_LIFETIME: 'a while' as '1s' }, 'PERMANENT_SESSION_LIFETIME'],
+    [{ SECRET_KEY, SESSION_REDIS: memoryStore() }, 'SESSION_REDIS', 'SESSION_TYPE is missing'],
+    [{ SECRET_KEY, SESSION_USE_SIGNER: true }, 'SESSION_USE_SIGNER', 'SESSION_TYPE is missing'],
+    [{ SESSION_TYPE: 'null' }, 'SESSION_TYPE', 'since 0.7'],
+    [{ SESSION_TYPE: 'reddis' }, 'SESSION_TYPE "reddis"', "Did you mean 'redis'?"],
+    [{ SESSION_TYPE: 5 as unknown as string }, 'SESSION_TYPE is 5'],
+    [
+      { SESSION_TYPE: 'mongodb', SESSION_REDIS: memoryStore() },
+      'mongodb',
+      'SESSION_MONGODB is missing',
+      'SESSION_REDIS',
+    ],
+    [{ ...type, SESSION_USE_SIGNER: true }, 'SESSION_USE_SIGNER', 'SECRET_KEY is missing'],
+    [{ ...type, SESSION_ID_LENGTH: 8 }, 'SESSION_ID_LENGTH is 8', 'from 16 to 128'],
+    [
+      { ...type, SESSION_SERIALIZATION_FORMAT: 'pickle' },
+      'SESSION_SERIALIZATION_FORMAT',
+      "'msgpack' or 'json'",
+    ],
+    [{ ...type, SESSION_KEY_PREFIX: 5 as unknown as string }, 'SESSION_KEY_PREFIX'],
+    [{ SESSION_TYPE: 'redis', SESSION_REDIS: {} as unknown as string }, "'redis'", 'SESSION_REDIS'],
+    [
+      { SESSION_TYPE: 'redis', SESSION_REDIS: 'mongodb://localhost' },
+      'SESSION_REDIS',
+      'redis:, rediss:',
+    ],
+    [{ SESSION_TYPE: 'memcached', SESSION_MEMCACHED: 5 as unknown as string }, 'SESSION_MEMCACHED'],
+    [{ SESSION_TYPE: 'mongodb', SESSION_MONGODB: {} as unknown as string }, 'SESSION_MONGODB'],
+    [
+      { SESSION_TYPE: 'sqlalchemy', SESSION_SQLALCHEMY: {} as unknown as string },
+      'SESSION_SQLALCHEMY',
+    ],
+    [{ SESSION_TYPE: 'sqlalchemy' }, 'SESSION_SQLALCHEMY', 'SQLALCHEMY_DATABASE_URI'],
+    [
+      { SESSION_TYPE: 'sqlalchemy', SQLALCHEMY_DATABASE_URI: 'sqlite:///site.db' },
+      'sqlite:////path',
+    ],
+    [
+      { SESSION_TYPE: 'sqlalchemy', SESSION_SQLALCHEMY_BIND_KEY: 'auth' },
+      'SESSION_SQLALCHEMY_BIND_KEY',
+      'SQLALCHEMY_BINDS',
+    ],
+    [{ SESSION_TYPE: 'dynamodb', SESSION_DYNAMODB: {} as unknown as string }, 'SESSION_DYNAMODB'],
+    [
+      { SESSION_TYPE: 'dynamodb', SESSION_DYNAMODB_TABLE: 'a', SESSION_DYNAMODB_TABLE_NAME: 'b' },
+      'SESSION_DYNAMODB_TABLE and SESSION_DYNAMODB_TABLE_NAME',
+    ],
+    [
+      { SESSION_TYPE: 'dynamodb', SESSION_DYNAMODB_TABLE: 'a', SESSION_DYNAMODB: 'dynamodb://r/b' },
+      'SESSION_DYNAMODB names one table',
+    ],
+    [{ SESSION_TYPE: 'filesystem', SESSION_FILE_MODE: 0o7777 }, 'SESSION_FILE_MODE'],
+    [{ SESSION_TYPE: 'filesystem', SESSION_FILE_THRESHOLD: -1 }, 'SESSION_FILE_THRESHOLD'],
+    [
+      { SESSION_TYPE: 'cachelib', SESSION_CACHELIB: { ...memoryStore(), name: 'memcached' } },
+      'SESSION_CACHELIB',
+      "SESSION_TYPE 'memcached'",
+    ],
+  ])('%o', async (config, ...said) => {
+    const message = await refusal(config)
+    for (const one of said) expect(message).toContain(one)
+    expect(message).not.toContain(OLDER)
+    expect(message).not.toContain('12345')
+  })
+
+  test('the prefix of a store that stands before Flask-Session’s', async () => {
+    const store = { ...memoryStore(), prefix: 'vial:' }
+    expect(await refusal({ ...type, SESSION_REDIS: store })).toContain("'session:'")
+  })
+
+  test('options that are for the other kind, or are none', async () => {
+    expect(await refusal({ SECRET_KEY }, { format: 'json' })).toContain('SESSION_TYPE is missing')
+    expect(await refusal({ ...type }, { clockSkew: '2s' })).toContain('clockSkew')
+    expect(await refusal({ SECRET_KEY }, { idle: 1 } as object)).toContain("no option 'idle'")
+    expect(await refusal('x' as unknown as FlaskConfig)).toContain('takes an object')
+  })
+})
+
+describe('a key of sessions that is none', () => {
+  test.each([
+    ['SESSION_COOKIE_SAME_SITE', 'SESSION_COOKIE_SAMESITE'],
+    ['SESSION_COOKIE_HTTP_ONLY', 'SESSION_COOKIE_HTTPONLY'],
+    ['SESSION_LIFETIME', 'PERMANENT_SESSION_LIFETIME'],
+    ['PERMANENT_SESSION_LIFE_TIME', 'PERMANENT_SESSION_LIFETIME'],
+    ['SECRET_KEYS', 'SECRET_KEY'],
+    ['SECRET_KEY_FALLBACK', 'SECRET_KEY_FALLBACKS'],
+    ['session_type', 'SESSION_TYPE'],
+    ['SESSION_MONGODB_COLLECTION', 'SESSION_MONGODB_COLLECT'],
+  ])('%s is an error that names %s', async (key, nearest) => {
+    const message = await refusal({ SECRET_KEY, [key]: 'x' })
+    expect(message).toContain(`"${key}"`)
+    expect(message).toContain(`Did you mean ${nearest}?`)
+  })
+
+  test('is an error whatever it is, and another key is none', async () => {
+    const keys = fc.string().map((text) => `SESSION_${text}`)
+    await fc.assert(
+      fc.asyncProperty(keys, async (key) => {
+        fc.pre(!/^SESSION_(?:TYPE|REDIS|PERMANENT)$/.test(key))
+        await refusal({ SECRET_KEY, [key]: 'x' })
+      }),
+    )
+    await fromFlaskConfig({ SECRET_KEY, TESTING: true, SESSIONS: 1, MY_SESSION_KEY: 1 })
+  })
+})
