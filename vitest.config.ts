@@ -11,6 +11,8 @@ const python = findPython()
 /** Tests that need servers or end them: one file at a time, after all others. */
 const SERVERS = [
   'test/services.test.ts',
+  'test/compat/flask-redis.test.ts',
+  'test/interop/{exchange,matrix}.test.ts',
   'test/stores/{cache,commands,docs,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
 ]
 

@@ -4,10 +4,11 @@
  */
 
 import { findChromium } from './chromium.ts'
+import { makeDebianPython } from './debian-flask.ts'
 import { makeSqlite } from './node24.ts'
 import { makePythonEnv } from './python-env.ts'
 
-const LIMIT = 60_000
+const LIMIT = 180_000
 
 const python = await makePythonEnv(LIMIT)
 if (python !== undefined) {
@@ -16,6 +17,10 @@ if (python !== undefined) {
 const sqlite = await makeSqlite(LIMIT)
 if (sqlite !== undefined) {
   console.log(`No Node with SQLite, so the tests that need it are skipped: ${sqlite}`)
+}
+const legacy = await makeDebianPython()
+if (legacy !== undefined) {
+  console.log(`No Flask of Debian, so the tests with old versions are skipped: ${legacy}`)
 }
 if (findChromium() === undefined) {
   console.log('No Chromium or Chrome, so the tests that need a browser are skipped.')

@@ -9,7 +9,19 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
-const PACKAGES = ['flask>=3.1,<4', 'flask-session==0.8.0', 'msgspec>=0.19']
+const PACKAGES = [
+  'flask==3.1.3',
+  'flask-session==0.8.0',
+  'msgspec==0.22.0',
+  'cachelib==0.17.0',
+  'redis==8.1.0',
+  'sqlalchemy==2.1.1',
+  'flask-sqlalchemy==3.1.1',
+  'psycopg2-binary==2.9.13',
+  'pymysql==1.2.3',
+  'pymongo==4.18.2',
+  'boto3==1.43.107',
+]
 const FOLDER = fileURLToPath(new URL('../.venv/flask', import.meta.url))
 /** Written last, so that an interrupted installation is not taken for a complete one. */
 const STAMP = join(FOLDER, 'vial-packages.txt')

@@ -20,12 +20,12 @@ function run(command: string, args: string[], input = '') {
 }
 
 /** Looks for it once. */
-export function findPython(): Python {
+export function findPython(modules: string = MODULES): Python {
   const command = process.env['VIAL_TEST_PYTHON'] ?? 'python3'
-  const { status } = run(command, ['-c', `import ${MODULES}`])
+  const { status } = run(command, ['-c', `import ${modules}`])
   return status === 0
     ? { command }
-    : { missing: `VIAL_TEST_PYTHON names no Python with ${MODULES}` }
+    : { missing: `VIAL_TEST_PYTHON names no Python with ${modules}` }
 }
 
 /** What a script of `interop/generate` prints, as JSON. Throws with what it wrote to standard error. */

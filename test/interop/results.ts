@@ -1,0 +1,150 @@
+/** `interop/RESULTS.md`: what came out of the matrix. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { formatOf, placeOf, ROWS, type Row } from './rows.ts'
+import { type Pair, SCENARIOS } from './scenarios.ts'
+import type { ValueFormat } from './values.ts'
+
+const FILE = fileURLToPath(new URL('../../interop/RESULTS.md', import.meta.url))
+const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url))
+const CLIENTS = ['redis', 'pg', 'mysql2', 'kysely', 'mongodb', '@aws-sdk/client-dynamodb']
+const FORMATS: readonly ValueFormat[] = ['tagged-json', 'msgpack', 'json', 'pickle']
+
+/** What came out of one row. */
+export interface Result {
+  readonly row: Row
+  /** Why it was not tried. Absent: it was. */
+  readonly missing?: string
+  /** What a session's values are when Flask alone has had them. */
+  readonly alone?: Pair['alone']
+  readonly versions?: Readonly<Record<string, string>>
+  /** By the names of the scenarios. */
+  readonly differences: ReadonlyMap<string, readonly string[]>
+}
+
+/** The lines of the matrix as Markdown: a header, and a line for each row. */
+export function matrixLines(results: readonly Result[]): readonly string[] {
+  const titles = ['Flask', 'backend', 'format', ...Object.keys(SCENARIOS)]
+  return [line(titles), line(titles.map(() => '---')), ...results.map(matrixLine)]
+}
+
+/** The line of a row. */
+export function matrixLine({ row, missing, alone, differences }: Result): string {
+  const head = [row.flask, placeOf(row), formatOf(row)]
+  if (missing !== undefined) return line([...head, `not run: ${missing}`])
+  const count = Object.keys(alone ?? {}).length
+  const cells = Object.entries(SCENARIOS).map(([name, scenario]) => {
+    const found = differences.get(name)
+    if (found === undefined) return 'not run'
+    if (found.length > 0) return `${found.length} differ`
+    if (row.backend === 'cookie' && !scenario.inCookie) return 'n/a'
+    return scenario.eachValue ? `${count} of ${count}` : 'yes'
+  })
+  return line([...head, ...cells])
+}
+
+/** The lines of the file that is committed; none: there is no file. */
+export function committedLines(): readonly string[] {
+  return existsSync(FILE) ? readFileSync(FILE, 'utf8').split('\n') : []
+}
+
+/** The whole file, and where it belongs. */
+export function resultsPage(results: readonly Result[]): { file: string; text: string } {
+  const text = `# Flask and vial on the same sessions
+
+Written by \`npm run interop:results\` on ${new Date().toISOString().slice(0, 10)}; \`npm run test:interop\` compares it
+with what comes out then. In each row a real Flask and a site with vial share a server or a disk, and one cookie goes back
+and forth between them. *There* is Flask, *here* is vial. A number counts the values of which Python's own \`repr\` is what
+it is when Flask alone has the session.
+
+${matrixLines(results).join('\n')}
+
+- **One changed here**: written there, one key set here, everything read there. **One changed there**: the other way round.
+- **Rewritten here**: written there; each value is read here and set again, under its own key and under another; read there.
+- **Flash**: messages and their categories show on the other side, once. \`Markup\`, where the format has it, is \`Markup\`
+  again there; here each message is a text.
+- **Logout**: on either side; a copy of the cookie brings nothing back on either. Where the session itself is in the cookie,
+  logout removes the cookie, and nothing can end a copy.
+- **Permanent**: set on one side it is so on the other, and so is the cookie. Flask-Session before 0.6 fails by itself on
+  sessions in SQL and MongoDB that are not permanent.
+- **Record and deadline**: Flask finds the record under the id in the cookie, and it ends when its writer said, in the
+  backend's own terms.
+
+One thing is lost: the order of keys such as \`"10"\` and \`"9"\` in a dictionary that is written here. JavaScript puts them
+first and in the order of the numbers; the dictionaries are equal.
+
+Flask runs as it comes, but for this: pymemcache is told to wait for the server (\`default_noreply=False\`), as otherwise the
+next request may not find what this one stored; the process that uses DynamoDB has \`TZ=UTC\`, as Flask-Session 0.8 takes UTC
+for local time there; \`mypy_boto3_dynamodb\`, a package of types, is an empty module. The servers are those of
+\`npm run services\`: among them, MongoDB is PostgreSQL's extension DocumentDB behind a gateway that speaks MongoDB's
+protocol, and DynamoDB is the emulator dynoxide.
+
+## The values
+
+As Python shows them after Flask has kept and read them; – where Flask refuses the value, or it belongs to another format.
+
+${valueLines(results).join('\n')}
+
+## Versions
+
+${versionLines(results).join('\n')}
+
+The packages that vial was run with: Node ${process.versions.node}, ${clients().join(', ')}.
+`
+  return { file: FILE, text }
+}
+
+function valueLines(results: readonly Result[]): readonly string[] {
+  const byFormat = FORMATS.map(
+    (format) =>
+      results.find(({ row, alone }) => row.values === format && alone !== undefined)?.alone ?? {},
+  )
+  // Pickle holds almost all of them.
+  const names = new Set([...byFormat].reverse().flatMap((alone) => Object.keys(alone)))
+  return [
+    line(['value', ...FORMATS]),
+    line(['---', ...FORMATS.map(() => '---')]),
+    ...[...names].map((name) => line([name, ...byFormat.map((alone) => code(alone[name]?.[0]))])),
+  ]
+}
+
+function versionLines(results: readonly Result[]): readonly string[] {
+  const named = results.filter(({ row }) => row.note === undefined)
+  const generations = ['modern', 'legacy'].map((flask) =>
+    Object.assign({}, ...named.filter(({ row }) => row.flask === flask).map((one) => one.versions)),
+  ) as Record<string, string>[]
+  const names = [...new Set(generations.flatMap((versions) => Object.keys(versions)))]
+  return [
+    line(['', 'modern', 'legacy']),
+    line(['---', '---', '---']),
+    ...names.map((name) => line([name, ...generations.map((versions) => versions[name] ?? '–')])),
+  ]
+}
+
+function clients(): readonly string[] {
+  const { devDependencies } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as {
+    readonly devDependencies: Readonly<Record<string, string>>
+  }
+  return CLIENTS.map((name) => `${name} ${devDependencies[name]}`)
+}
+
+function code(repr: string | undefined): string {
+  if (repr === undefined) return '–'
+  const short = repr.length > 40 ? `${repr.slice(0, 39)}…` : repr
+  // A bar would end the cell.
+  return `\`${short.replaceAll('|', '\\|').replaceAll('`', "'")}\``
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+/** Rows of the file that nobody knows any more. */
+export function strangers(lines: readonly string[]): readonly string[] {
+  const known = ROWS.map((row) => line([row.flask, placeOf(row), formatOf(row)]).slice(0, -1))
+  return lines.filter(
+    (text) => /^\| (modern|legacy) \|/.test(text) && !known.some((head) => text.startsWith(head)),
+  )
+}
