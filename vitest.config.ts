@@ -47,7 +47,7 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: SERVERS,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
