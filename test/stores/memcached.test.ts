@@ -111,7 +111,7 @@ describe('the contract', () => {
 
 describe.skipIf(noServer !== undefined)(`records${skipped}`, () => {
   test('are found by Flask-Session, with its key, flags 0 and the bytes alone', async () => {
-    const store = memcachedStore({ servers: one })
+    const store = memcachedStore({ servers: one, prefix: 'session:' })
     const id = randomUUID()
     await store.create(id, bytes('\u0081'), LATER)
     const answer = await foreign(one, `get session:${id}\r\n`, /END\r\n$/)
