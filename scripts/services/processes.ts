@@ -5,6 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { until } from './until.ts'
 
+/** How long threads may take to stop, in ms. */
+const FREEZE_LIMIT = 5_000
+
 export interface ProcessId {
   readonly pid: number
   /** As the system tells it: equal for the same process only. */
@@ -27,6 +30,28 @@ export function signalTree(root: ProcessId, signal: NodeJS.Signals): void {
   // The root first: it starts nothing new while the others are looked up.
   process.kill(root.pid, signal)
   for (const pid of descendants(root.pid)) send(pid, signal)
+}
+
+/** Holds a process and what it has started: once this returns, none of their threads runs any more. */
+export function freezeTree(root: ProcessId): void {
+  signalTree(root, 'SIGSTOP')
+  // One thread takes the signal and stops the others, which on a busy machine go on answering until it does.
+  const limit = performance.now() + FREEZE_LIMIT
+  const all = [root.pid, ...descendants(root.pid)]
+  while (process.platform === 'linux' && all.some(hasRunningThread)) {
+    if (performance.now() > limit) throw new Error(`process ${root.pid} does not stop`)
+  }
+}
+
+function hasRunningThread(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => {
+      const [state = 'Z'] = stat(pid, thread) ?? []
+      return !'TtZX'.includes(state)
+    })
+  } catch {
+    return false
+  }
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */
@@ -73,9 +98,10 @@ function descendants(root: number): number[] {
 }
 
 /** The fields behind the name: state, parent and so on. */
-function stat(pid: number): string[] | undefined {
+function stat(pid: number, thread?: string): string[] | undefined {
   try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const place = thread === undefined ? pid : `${pid}/task/${thread}`
+    const line = readFileSync(`/proc/${place}/stat`, 'utf8')
     // The name in parentheses may hold anything.
     return line.slice(line.lastIndexOf(')') + 2).split(' ')
   } catch {

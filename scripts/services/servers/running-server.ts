@@ -5,7 +5,15 @@ import { chown, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { end, identify, isRunning, kill, type ProcessId, signalTree } from '../processes.ts'
+import {
+  end,
+  freezeTree,
+  identify,
+  isRunning,
+  kill,
+  type ProcessId,
+  signalTree,
+} from '../processes.ts'
 import { findProgram, unprivileged } from '../programs.ts'
 import { until } from '../until.ts'
 
@@ -103,7 +111,7 @@ export async function startServer(
     get processes() {
       return [{ ...running, stop: plan.stop ?? 'SIGTERM' }]
     },
-    freeze: () => signalTree(running, 'SIGSTOP'),
+    freeze: () => freezeTree(running),
     thaw: () => signalTree(running, 'SIGCONT'),
     kill: () => kill(running),
     async restart() {
