@@ -6,10 +6,10 @@
  */
 
 import { join } from 'node:path'
-import process from 'node:process'
 import type { Duration } from '../core/duration.ts'
 import type { ReplaceResult, Store, StoreOptions } from '../core/store.ts'
 import { ConfigError, type StoreOutcome } from '../errors.ts'
+import { sweeper } from './background-sweep.ts'
 import { cachelibDirectory, isThere, TEMPORARY, UNCOUNTED } from './cachelib-directory.ts'
 import { cachelibPlaces, type Place, type Step } from './cachelib-place.ts'
 import { type CachelibHash, hashOfName, RESOLUTION } from './cachelib-record.ts'
@@ -23,7 +23,7 @@ import {
   toStoreError,
   unlinkIfThere,
 } from './file-record.ts'
-import { sweeper } from './sql-sweep.ts'
+import { heard } from './heard.ts'
 
 export type { CachelibHash } from './cachelib-record.ts'
 
@@ -74,17 +74,12 @@ export function cachelibFileStore(
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
   const { hash, threshold = 500, mode = 0o600 } = options
   checkOptions(hash, threshold, mode)
-  const sweeping = sweeper(sweepInterval, (signal) => sweep({ signal }), onError, NAME)
+  const sweeping = sweeper(NAME, sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory, NAME, 0o002)
   const fail = (error: unknown, operation: string, outcome: StoreOutcome) =>
     toStoreError(error, operation, root, outcome, NAME)
-  const hear = (operation: string) => (error: unknown) => {
-    try {
-      onError?.(fail(error, operation, 'not-done'))
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
-    }
-  }
+  const tell = heard(onError)
+  const hear = (operation: string) => (error: unknown) => tell(fail(error, operation, 'not-done'))
   const lockFolder = join(root, `locks${UNCOUNTED}`)
   const locks = fileLocks(join(lockFolder, 'owners'), { fsync, onError: hear('unlock') })
   const settings = { hash, threshold, mode, fsync, now, onError: hear('housekeeping') }

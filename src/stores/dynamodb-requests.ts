@@ -25,7 +25,7 @@ import { instant, isTooLarge, tooLarge } from './dynamodb-item.ts'
 export const LIVE = '#e > :now'
 export const EXPIRED = '#e <= :now'
 
-/** Placeholders, as any name may be a reserved word one day. */
+/** Stand for the names in expressions, as each name may be a reserved word one day. */
 const NAMES = { '#i': 'id', '#v': 'val', '#e': 'expiration' } as const
 
 type Values = Record<string, DynamodbInput>

@@ -6,11 +6,10 @@
  */
 
 import { join } from 'node:path'
-import process from 'node:process'
-import { clearInterval, setInterval } from 'node:timers'
-import { type Duration, milliseconds } from '../core/duration.ts'
+import type { Duration } from '../core/duration.ts'
 import type { ReplaceResult, Store, StoreOptions } from '../core/store.ts'
-import { ConfigError, type StoreOutcome } from '../errors.ts'
+import type { StoreOutcome } from '../errors.ts'
+import { sweeper } from './background-sweep.ts'
 import { fileLocks, type HeldLock, LockBusyError } from './file-lock.ts'
 import {
   type FileRecord,
@@ -29,6 +28,7 @@ import {
   unlinkIfThere,
   writeRecord,
 } from './file-record.ts'
+import { heard } from './heard.ts'
 
 export interface FileStoreOptions {
   /** The clock, ms since the epoch. */
@@ -69,21 +69,13 @@ const SWEEP_WAIT = 100
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
-  const interval = intervalOf(sweepInterval)
+  const sweeping = sweeper('fileStore', sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory)
-  const hear = (error: unknown) => {
-    try {
-      onError?.(error)
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
-    }
-  }
+  const hear = heard(onError)
   const locks = fileLocks(join(root, 'owners'), {
     fsync,
     onError: (error) => hear(toStoreError(error, 'unlock', root, 'not-done')),
   })
-  let timer: ReturnType<typeof setInterval> | undefined
-  let sweeping: { readonly stop: AbortController; readonly done: Promise<void> } | undefined
   let nextShard = 0
 
   const isLive = (record: { readonly expiresAt: number }) => record.expiresAt > now()
@@ -115,7 +107,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     body: (path: string, step: Step) => Promise<T>,
     meanwhile?: (path: string) => Promise<T | undefined>,
   ): Promise<T> {
-    startSweeping()
+    sweeping.start()
     const path = pathOf(root, id)
     let step: Step | undefined
     try {
@@ -134,23 +126,6 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     } catch (error) {
       throw toStoreError(error, operation, root, step?.outcome ?? 'not-done')
     }
-  }
-
-  function startSweeping(): void {
-    if (interval === undefined || timer !== undefined) return
-    timer = setInterval(sweepInBackground, interval)
-    timer.unref()
-  }
-
-  function sweepInBackground(): void {
-    if (sweeping !== undefined) return
-    const stop = new AbortController()
-    const done = sweep({ signal: stop.signal })
-      .then(() => undefined, hear)
-      .then(() => {
-        sweeping = undefined
-      })
-    sweeping = { stop, done }
   }
 
   async function sweep(options: SweepOptions = {}): Promise<number> {
@@ -273,10 +248,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
 
     /** Ends the background sweep and removes what names this process. A later write starts both again. */
     async close() {
-      clearInterval(timer)
-      timer = undefined
-      sweeping?.stop.abort()
-      await sweeping?.done
+      await sweeping.close()
       try {
         await locks.close()
       } catch (error) {
@@ -284,14 +256,4 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
       }
     },
   }
-}
-
-function intervalOf(interval: Duration | false): number | undefined {
-  if (interval === false) return undefined
-  const length = milliseconds(interval, 'fileStore: sweepInterval')
-  // A longer one would make the timer fire at once.
-  if (length < 2 ** 31) return length
-  throw new ConfigError(
-    "fileStore: sweepInterval is too long for a timer. Give at most '24d', or false.",
-  )
 }

@@ -151,7 +151,7 @@ export function openLink(settings: LinkSettings, events: LinkEvents): Link {
     timer.refresh()
     if (due.length === 0) socket.unref()
     question.answer(reply)
-    // What it did not understand it may have read as any number of commands.
+    // What it did not understand it may have read as several commands, or none.
     if (refuses && reply.code !== 'SERVER_ERROR') {
       throw new ProtocolError('it did not understand a command')
     }

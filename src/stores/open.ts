@@ -6,8 +6,8 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import process from 'node:process'
 import type { Store } from '../core/store.ts'
+import { heard } from './heard.ts'
 import {
   inTime,
   LateError,
@@ -74,13 +74,7 @@ export async function openStore(
   options: OpenStoreOptions = {},
 ): Promise<ClosableStore> {
   const { create = false, load = (name) => import(name), now = Date.now } = options
-  const onError = (error: unknown) => {
-    try {
-      options.onError?.(error)
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
-    }
-  }
+  const onError = heard(options.onError)
   const parts = readStoreUrl(url, Object.keys(OPENERS))
   const opener = OPENERS[parts.scheme] as Opener
   const opened = await opener(parts, { load, onError, now })

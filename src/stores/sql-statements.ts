@@ -1,5 +1,6 @@
 /**
- * The statements of the SQL store, one for each verb, compiled once for each store. A placeholder is bound by its name.
+ * The statements of the SQL store, one for each verb, compiled once for each store. A parameter is
+ * bound by its name.
  *
  * @module
  */
@@ -170,7 +171,7 @@ function tableOf(
   }
 }
 
-/** Placeholders that hold their own names. */
+/** Parameters that hold their own names. */
 const NAMES: Readonly<Record<keyof SqlValues, RawBuilder<unknown>>> = {
   id: sql.val('id'),
   bytes: sql.val('bytes'),

@@ -9,9 +9,9 @@ import type { QueryExecutor } from 'kysely'
 import type { Duration } from '../core/duration.ts'
 import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError } from '../errors.ts'
+import { sweeper } from './background-sweep.ts'
 import { type SqlCall, statementRunner, tooLarge } from './sql-connection.ts'
 import { compileStatements, detectDialect, type SqlDialect } from './sql-statements.ts'
-import { sweeper } from './sql-sweep.ts'
 import { columnsReader, tableMaker } from './sql-table.ts'
 import { idOf, instantText, nameOf, parseInstant, toBuffer } from './sql-values.ts'
 
@@ -69,7 +69,12 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
   const run = statementRunner(executor)
   const columns = columnsReader(run, statements, table, schema)
   const createTable = tableMaker(run, statements)
-  const sweeping = sweeper(sweepInterval, (signal) => sweep({ signal }), options.onError)
+  const sweeping = sweeper(
+    'sqlStore',
+    sweepInterval,
+    (signal) => sweep({ signal }),
+    options.onError,
+  )
 
   const now = () => instantText(clock())
   const isFuture = (at: number) => at > clock()

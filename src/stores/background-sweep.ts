@@ -4,10 +4,10 @@
  * @module
  */
 
-import process from 'node:process'
 import { clearInterval, setInterval } from 'node:timers'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import { ConfigError } from '../errors.ts'
+import { heard } from './heard.ts'
 
 /** Sweeps now and then, from `start` until `close`. Keeps no process alive. */
 export interface Sweeper {
@@ -20,15 +20,15 @@ export interface Sweeper {
 /**
  * Makes one; two sweeps never run at once.
  *
- * @param interval False: it never sweeps.
  * @param store Whose it is, for messages.
+ * @param interval False: it never sweeps.
  * @throws {ConfigError} When the interval is none, or too long for a timer.
  */
 export function sweeper(
+  store: string,
   interval: Duration | false,
   sweep: (signal: AbortSignal) => Promise<unknown>,
   onError: ((error: unknown) => void) | undefined,
-  store: string = 'sqlStore',
 ): Sweeper {
   const length = interval === false ? undefined : milliseconds(interval, `${store}: sweepInterval`)
   // A longer one would make the timer fire at once.
@@ -37,16 +37,9 @@ export function sweeper(
       `${store}: sweepInterval is too long for a timer. Give at most '24d', or false.`,
     )
   }
+  const hear = heard(onError)
   let timer: ReturnType<typeof setInterval> | undefined
   let running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined
-
-  function hear(error: unknown): void {
-    try {
-      onError?.(error)
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
-    }
-  }
 
   function run(): void {
     if (running !== undefined) return
