@@ -6,7 +6,7 @@ import { createSessions } from 'vial'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startDynamodb } from '../../scripts/services/servers/dynamodb.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import { StoreError } from '../../src/errors.ts'
+import type { StoreError } from '../../src/errors.ts'
 import { dynamodbStore } from '../../src/stores/dynamodb.ts'
 import { Browser } from '../core/requests.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
@@ -20,6 +20,7 @@ import {
   type Table,
   text,
 } from './dynamodb-table.ts'
+import { failureOf } from './failure-of.ts'
 
 const found = service('dynamodb')
 const where = 'missing' in found ? `dynoxide (skipped: ${found.missing})` : 'dynoxide'
@@ -28,16 +29,7 @@ const where = 'missing' in found ? `dynoxide (skipped: ${found.missing})` : 'dyn
 const TIMEOUT = 300
 const BOUND = 10 * TIMEOUT
 
-async function failure(promise: Promise<unknown>): Promise<StoreError> {
-  const start = performance.now()
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  expect(performance.now() - start).toBeLessThan(BOUND)
-  return error as StoreError
-}
+const failure = (promise: Promise<unknown>) => failureOf(promise, BOUND)
 
 describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
   let server: RunningServer

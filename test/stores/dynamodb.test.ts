@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { dynamodbStore } from 'vial/stores/dynamodb'
 import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { ConfigError, StoreError, TooLargeError } from '../../src/errors.ts'
+import { ConfigError, TooLargeError } from '../../src/errors.ts'
 import { faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
 import {
@@ -18,6 +18,7 @@ import {
   type Table,
   text,
 } from './dynamodb-table.ts'
+import { failureOf } from './failure-of.ts'
 import { PROFILES } from './profiles.ts'
 
 const found = service('dynamodb')
@@ -167,7 +168,7 @@ describe(`on ${where}`, () => {
       () => table.store.read('session:a'),
       () => table.store.replace('session:a', bytes('new'), LATER, bytes('x?')),
     ]) {
-      expect(await failure(call)).toMatchObject({
+      expect(await failureOf(call)).toMatchObject({
         outcome: 'not-done',
         retriable: false,
         message: expect.stringContaining('no session record'),
@@ -295,7 +296,7 @@ describe(`on ${where}`, () => {
       warnings()
       await table.client.deleteTable({ TableName: table.name })
       for (const refused of [ADMINISTRATION, ['CreateTableCommand']]) {
-        expect(await failure(() => limited(...refused).createTable())).toMatchObject({
+        expect(await failureOf(() => limited(...refused).createTable())).toMatchObject({
           operation: 'createTable',
           outcome: 'not-done',
           retriable: false,
@@ -341,12 +342,3 @@ function warnings() {
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-async function failure(call: () => Promise<unknown>): Promise<StoreError> {
-  const error = await call().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  return error as StoreError
-}

@@ -7,16 +7,8 @@ import { type Store, StoreError } from 'vial'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fileNameOf } from '../../src/stores/cachelib-record.ts'
 import { countIn, LATER, namesIn, openStore, startCounting } from './cachelib-directory.ts'
+import { failureOf } from './failure-of.ts'
 import { bytes, content, mountProblem, mountSmallDisk, newDirectory } from './file-directory.ts'
-
-async function failureOf(call: () => Promise<unknown>): Promise<StoreError> {
-  const error = await call().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  return error as StoreError
-}
 
 const writesOf = (store: Store, version: unknown) => [
   () => store.replace('id', bytes('new'), LATER, version),

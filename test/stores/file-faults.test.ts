@@ -10,8 +10,8 @@ import {
 import process from 'node:process'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { StoreError } from '../../src/errors.ts'
 import { pathOf } from '../../src/stores/file-record.ts'
+import { failureOf } from './failure-of.ts'
 import {
   bytes,
   content,
@@ -23,15 +23,6 @@ import {
   openStore,
   startChild,
 } from './file-directory.ts'
-
-async function failureOf(call: () => Promise<unknown>): Promise<StoreError> {
-  const error = await call().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  return error as StoreError
-}
 
 const problem = mountProblem()
 

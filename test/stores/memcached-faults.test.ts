@@ -7,7 +7,8 @@ import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { Browser, listener } from '../core/requests.ts'
 import { faultProxy } from '../fault-proxy.ts'
-import { bytes, content, failureOf, LATER, missing, portOf, start } from './memcached-server.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes, content, LATER, missing, portOf, start } from './memcached-server.ts'
 
 const ended: (() => unknown)[] = []
 afterEach(async () => {
@@ -251,9 +252,13 @@ describe.skipIf(missing !== undefined)(`a server${missing ? ` (skipped: ${missin
     const id = 'a-secret-session-id'
     await store.create(id, bytes('x'), LATER)
     server.freeze()
-    const due = [store.read(id), store.delete(id), store.touch(id, LATER)].map(failureOf)
+    const due = [store.read(id), store.delete(id), store.touch(id, LATER)].map((one) =>
+      failureOf(one),
+    )
     await server.kill()
-    const refused = [store.read(id), store.create(id, bytes('x'), LATER)].map(failureOf)
+    const refused = [store.read(id), store.create(id, bytes('x'), LATER)].map((one) =>
+      failureOf(one),
+    )
     for (const error of await Promise.all([...due, ...refused])) {
       expect(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(id)
     }

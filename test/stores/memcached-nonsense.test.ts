@@ -8,7 +8,8 @@ import {
 } from 'vial/stores/memcached-transport'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
-import { bytes, failureOf } from './memcached-server.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes } from './memcached-server.ts'
 
 const ended: (() => unknown)[] = []
 afterEach(async () => {

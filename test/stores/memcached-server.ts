@@ -1,11 +1,9 @@
 /** Real servers of Memcached for its tests, and a foreign client that knows nothing but bytes. */
 
 import { connect } from 'node:net'
-import { expect } from 'vitest'
 import { findProgram } from '../../scripts/services/programs.ts'
 import { startMemcached } from '../../scripts/services/servers/memcached.ts'
 import { type RunningServer, startServer } from '../../scripts/services/servers/running-server.ts'
-import { StoreError } from '../../src/errors.ts'
 
 /** Why no server can be started; undefined: one can. */
 export const missing: string | undefined =
@@ -43,16 +41,6 @@ export function startGuarded(...more: string[]): Promise<RunningServer> {
 
 export function portOf(url: string): number {
   return Number(new URL(url).port)
-}
-
-/** The error of a promise that has to reject with one of the store's. */
-export async function failureOf(promise: Promise<unknown>): Promise<StoreError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  return error as StoreError
 }
 
 /** Sends bytes over a connection of its own; resolves to what has come when `complete` matches its end. */

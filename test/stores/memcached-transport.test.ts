@@ -12,16 +12,8 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findProgram } from '../../scripts/services/programs.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import {
-  bytes,
-  failureOf,
-  foreign,
-  missing,
-  portOf,
-  start,
-  startGuarded,
-  stats,
-} from './memcached-server.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes, foreign, missing, portOf, start, startGuarded, stats } from './memcached-server.ts'
 
 const skipped = missing === undefined ? '' : ` (skipped: ${missing})`
 const ended: (() => unknown)[] = []

@@ -10,11 +10,12 @@ import { createSessions } from 'vial'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startMongodb } from '../../scripts/services/servers/mongodb.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import { StoreError, TooLargeError } from '../../src/errors.ts'
+import { TooLargeError } from '../../src/errors.ts'
 import { type MongodbCollection, mongodbStore } from '../../src/stores/mongodb.ts'
 import { Browser } from '../core/requests.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
+import { failureOf } from './failure-of.ts'
 import { bytes, Database, DRIVERS, LATER, NOW, text } from './mongodb-collection.ts'
 
 const found = service('mongodb')
@@ -26,16 +27,7 @@ const BOUND = 10 * TIMEOUT
 /** How long the driver may need to find a server again. */
 const AGAIN = { timeout: 20_000, interval: 100 }
 
-async function failure(promise: Promise<unknown>, bound = BOUND): Promise<StoreError> {
-  const start = performance.now()
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(StoreError)
-  expect(performance.now() - start).toBeLessThan(bound)
-  return error as StoreError
-}
+const failure = (promise: Promise<unknown>, bound = BOUND) => failureOf(promise, bound)
 
 describe.skipIf('missing' in found).each(DRIVERS)(
   `a visitor of sessions on ${where}, $driver`,

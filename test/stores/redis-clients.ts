@@ -11,7 +11,6 @@ import {
   createSentinel as createSentinel5,
 } from 'redis5'
 import { onTestFinished } from 'vitest'
-import { StoreError } from '../../src/errors.ts'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../src/stores/redis.ts'
 
 export type Kind = 'single' | 'cluster' | 'sentinel'
@@ -242,11 +241,4 @@ export function bytes(content: string): Uint8Array {
 
 export function content(record: { readonly bytes: Uint8Array } | undefined): string | undefined {
   return record && new TextDecoder().decode(record.bytes)
-}
-
-/** What a call rejects with, which must be a StoreError. */
-export async function failureOf(call: () => Promise<unknown>): Promise<StoreError> {
-  const result = await call().catch((error: unknown) => error)
-  if (result instanceof StoreError) return result
-  throw new Error(`expected a StoreError, got ${JSON.stringify(result)}`, { cause: result })
 }

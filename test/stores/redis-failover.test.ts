@@ -11,15 +11,8 @@ import {
 } from '../../scripts/services/servers/redis-sentinel.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { faultProxy } from '../fault-proxy.ts'
-import {
-  bytes,
-  clientsFor,
-  content,
-  failureOf,
-  LATER,
-  newPrefix,
-  openStore,
-} from './redis-clients.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes, clientsFor, content, LATER, newPrefix, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 const because = missing ? ` (skipped: ${missing})` : ''

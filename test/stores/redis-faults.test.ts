@@ -10,15 +10,8 @@ import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
-import {
-  bytes,
-  clientsFor,
-  content,
-  failureOf,
-  LATER,
-  newPrefix,
-  openStore,
-} from './redis-clients.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes, clientsFor, content, LATER, newPrefix, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 

@@ -9,7 +9,8 @@ import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import { bytes, clientsFor, content, failureOf, LATER, openStore } from './redis-clients.ts'
+import { failureOf } from './failure-of.ts'
+import { bytes, clientsFor, content, LATER, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 

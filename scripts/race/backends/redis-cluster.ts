@@ -1,26 +1,7 @@
-import { RedisStore } from 'connect-redis'
 import { createCluster } from 'redis'
-import { redisStore } from 'vial/stores/redis'
 import type { Backend } from '../backend.ts'
+import { redisWith } from './redis-with.ts'
 
-async function connect(url: string) {
-  const client = createCluster({ rootNodes: [{ url }] })
-  client.on('error', (error) => console.error(error))
-  await client.connect()
-  return client
-}
-
-export const backend: Backend = {
-  service: 'redis-cluster',
-  async open({ url, name }) {
-    const client = await connect(url)
-    return { store: redisStore(client, { prefix: `${name}:` }), close: () => client.close() }
-  },
-  peer: {
-    name: 'connect-redis',
-    async open({ url, name }) {
-      const client = await connect(url)
-      return { store: new RedisStore({ client, prefix: `${name}:` }), close: () => client.close() }
-    },
-  },
-}
+export const backend: Backend = redisWith('redis-cluster', (url) =>
+  createCluster({ rootNodes: [{ url }] }),
+)

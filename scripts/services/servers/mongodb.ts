@@ -21,7 +21,7 @@ import {
   type ServerPlan,
   startServer,
 } from './running-server.ts'
-import { groupOf } from './server-group.ts'
+import { groupOf, withMore } from './server-group.ts'
 
 const PROGRAMS = '/usr/lib/postgresql/18/bin'
 const GATEWAY = fileURLToPath(new URL('./mongo-gateway-main.ts', import.meta.url))
@@ -61,19 +61,12 @@ export async function startMongodb(options: MongodbOptions = {}): Promise<Runnin
       outlive,
     })
     const group = groupOf(gateway.url, [gateway, database])
-    return {
-      ...group,
-      get pid() {
-        return group.pid
-      },
-      get processes() {
-        return group.processes
-      },
+    return withMore(group, {
       async stop() {
         await group.stop()
         if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
       },
-    }
+    })
   } catch (error) {
     await database.stop()
     throw error

@@ -8,7 +8,7 @@ import { until } from '../until.ts'
 import { redisArguments } from './redis.ts'
 import { fieldOf, redisCommand } from './redis-command.ts'
 import { freePort, ownFolder, type RunningServer, startServer } from './running-server.ts'
-import { allStarted, groupOf } from './server-group.ts'
+import { allStarted, groupOf, withMore } from './server-group.ts'
 
 const PRIMARIES = 3
 const SLOTS = 16_384
@@ -70,14 +70,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Runnin
     await group.stop()
     throw error
   }
-  return {
-    ...group,
-    get pid() {
-      return group.pid
-    },
-    get processes() {
-      return group.processes
-    },
+  const cluster = withMore(group, {
     nodes,
     async failover(slot = 0) {
       const alive = await portsThatAnswer(ports)
@@ -100,7 +93,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Runnin
       await group.stop()
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
     },
-  }
+  })
+  return cluster
 }
 
 /** Makes one cluster of nodes that know nothing yet. */

@@ -8,7 +8,7 @@ import { until } from '../until.ts'
 import { redisArguments } from './redis.ts'
 import { redisCommand } from './redis-command.ts'
 import { freePort, ownFolder, type RunningServer, startServer } from './running-server.ts'
-import { allStarted, groupOf } from './server-group.ts'
+import { allStarted, groupOf, withMore } from './server-group.ts'
 
 const GROUP = 'vial'
 const SERVERS = 3
@@ -97,14 +97,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Runn
     await group.stop()
     throw error
   }
-  return {
-    ...group,
-    get pid() {
-      return group.pid
-    },
-    get processes() {
-      return group.processes
-    },
+  return withMore(group, {
     servers,
     sentinels,
     primary,
@@ -128,7 +121,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Runn
       await group.stop()
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
     },
-  }
+  })
 }
 
 function sentinelFile(directory: string, port: number, primary: number, downAfter: number): string {

@@ -38,3 +38,11 @@ export function groupOf(url: string, members: readonly RunningServer[]): Running
     stop: () => each((member) => member.stop()),
   }
 }
+
+/** A server with more to it. What it computes stays computed, where a spread would keep the first value. */
+export function withMore<Base extends object, More extends object>(
+  server: Base,
+  more: More,
+): Omit<Base, keyof More> & More {
+  return Object.create(server, Object.getOwnPropertyDescriptors(more))
+}
