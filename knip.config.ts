@@ -18,7 +18,7 @@ export default {
     'test/**/*-child.ts',
     'scripts/*.{ts,mjs}',
   ],
-  project: ['{src,test,examples,bench,scripts}/**/*.{ts,mjs}'],
+  project: ['{src,test,examples,scripts}/**/*.{ts,mjs}'],
   // Programs of the system, which its tests look for.
   ignoreBinaries: ['mount', 'umount', 'openssl'],
   ignoreExportsUsedInFile: { interface: true, type: true },

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
 import type { Backing } from './core/backing.ts'
 import { backoff } from './core/backoff.ts'
@@ -13,6 +12,7 @@ import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
 import { HABITS } from './core/habits.ts'
 import { nativeIds } from './core/ids.ts'
+import { pooledRandomBytes } from './core/random.ts'
 import { safely } from './core/safely.ts'
 import type { Schema } from './core/schema.ts'
 import { schemaCheck } from './core/schema-check.ts'
@@ -133,7 +133,7 @@ function backingOf(
   const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
   const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')
   const expiry = new Expiry(lifetime, idle)
-  const random = options.randomBytes ?? randomBytes
+  const random = options.randomBytes ?? pooledRandomBytes
   if (options.store === undefined) {
     const seal = options.seal ?? encrypted({ secret: options.secret, randomBytes: random })
     return new SealedBacking({ seal, serializer, cookie, expiry, now })

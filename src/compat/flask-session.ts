@@ -4,10 +4,10 @@
  * @module
  */
 
-import { randomBytes } from 'node:crypto'
 import { backoff } from '../core/backoff.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import { HABITS } from '../core/habits.ts'
+import { pooledRandomBytes } from '../core/random.ts'
 import { safely } from '../core/safely.ts'
 import { schemaCheck } from '../core/schema-check.ts'
 import type { Secret } from '../core/secrets.ts'
@@ -129,7 +129,7 @@ export function flaskSession(options: FlaskSessionOptions): unknown {
       ids: flaskIds({
         prefix: prefixOf(store, options.keyPrefix ?? 'session:'),
         length: options.idLength ?? 32,
-        randomBytes: options.randomBytes ?? randomBytes,
+        randomBytes: options.randomBytes ?? pooledRandomBytes,
       }),
       seal: secret === undefined ? undefined : flaskSigner({ secret, weakSecret: 'warn' }),
       timeout: milliseconds(options.timeout ?? '1s', 'timeout'),

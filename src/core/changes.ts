@@ -50,6 +50,7 @@ export class Changes {
   readonly base: Entries
   readonly #cells = new Map<string, Cell>()
   #cleared = false
+  #ended = false
 
   constructor(serializer: Serializer, base: Entries) {
     this.serializer = serializer
@@ -59,6 +60,15 @@ export class Changes {
   /** Whether the handler emptied the session; edits made since then are in the cells. */
   get cleared(): boolean {
     return this.#cleared
+  }
+
+  /**
+   * Nothing that the handler does from now on counts. Values that were handed out are compared with their entries this
+   * once, and not again for each attempt to store them.
+   */
+  end(): void {
+    for (const [key, cell] of this.#cells) this.#settle(key, cell)
+    this.#ended = true
   }
 
   /** Whether there is anything to store, nested changes of values that were handed out included. */
@@ -184,7 +194,7 @@ export class Changes {
 
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
-    if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
+    if (this.#ended || !cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
     if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live))
       return
     cell.entry = this.#encode(key, cell.live)

@@ -7,16 +7,27 @@
 
 import { isSessionError, StoreError } from '../errors.ts'
 import type { ReadOptions } from './store.ts'
+import type { Wait, Watch } from './watch.ts'
 
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
 
-/** What a store verb is given. The signal is made when a store asks for it. */
-class Waiting implements ReadOptions {
+/** One call of a store verb that is being waited for, and what the verb is given. The signal is made when a store asks for it. */
+class Waiting<T> implements ReadOptions, Wait {
   readonly deadline: boolean
+  readonly end: number
+  readonly #watch: Watch
+  readonly #verb: Verb
+  readonly #length: number
+  #resolve: (value: T) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
   #controller: AbortController | undefined
   #ended = false
 
-  constructor(deadline: boolean) {
+  constructor(watch: Watch, verb: Verb, length: number, end: number, deadline: boolean) {
+    this.#watch = watch
+    this.#verb = verb
+    this.#length = length
+    this.end = end
     this.deadline = deadline
   }
 
@@ -26,19 +37,51 @@ class Waiting implements ReadOptions {
     return this.#controller.signal
   }
 
-  end(): void {
+  run(call: (options: ReadOptions) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#watch.add(this)
+      try {
+        call(this).then(this.#done, this.#failed)
+      } catch (error) {
+        this.#failed(error)
+      }
+    })
+  }
+
+  over(): void {
     this.#ended = true
     this.#controller?.abort()
+    this.#reject(
+      new StoreError(`The store did not answer \`${this.#verb}\` within ${this.#length} ms.`, {
+        operation: this.#verb,
+        outcome: this.#verb === 'read' ? 'not-done' : 'unknown',
+        retriable: true,
+      }),
+    )
+  }
+
+  readonly #done = (value: T): void => {
+    this.#watch.remove(this)
+    this.#resolve(value)
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#watch.remove(this)
+    this.#reject(asStoreError(error, this.#verb))
   }
 }
 
 /** Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. */
 export class Deadline {
+  readonly #watch: Watch
   readonly #length: number
   readonly #end: number
 
   /** @param length In ms. */
-  constructor(length: number) {
+  constructor(watch: Watch, length: number) {
+    this.#watch = watch
     this.#length = length
     this.#end = performance.now() + length
   }
@@ -51,33 +94,11 @@ export class Deadline {
   /**
    * Runs one verb of a store. Rejects with a {@link StoreError} (or what else of this package the store threw) when it
    * fails or the deadline ends first; then a write may have happened.
+   *
+   * @param expiry Whether the deadline of the record is asked for.
    */
   run<T>(verb: Verb, call: (options: ReadOptions) => Promise<T>, expiry = false): Promise<T> {
-    const waiting = new Waiting(expiry)
-    return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.end()
-        reject(
-          new StoreError(`The store did not answer \`${verb}\` within ${this.#length} ms.`, {
-            operation: verb,
-            outcome: verb === 'read' ? 'not-done' : 'unknown',
-            retriable: true,
-          }),
-        )
-      }, this.left)
-      const fail = (error: unknown): void => {
-        clearTimeout(timer)
-        reject(asStoreError(error, verb))
-      }
-      try {
-        call(waiting).then((value) => {
-          clearTimeout(timer)
-          resolve(value)
-        }, fail)
-      } catch (error) {
-        fail(error)
-      }
-    })
+    return new Waiting<T>(this.#watch, verb, this.#length, this.#end, expiry).run(call)
   }
 }
 

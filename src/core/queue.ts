@@ -14,8 +14,15 @@ export interface Turn<Known, Result> {
   readonly known: Known | undefined
 }
 
+/** Who has the turn. */
+interface Holder<Known> {
+  /** Whoever waits for the end of it. */
+  next: ((known: Known | undefined) => void) | undefined
+}
+
 export class Turns<Known> {
-  readonly #tails = new Map<string, Promise<Known | undefined>>()
+  /** The last one of each key; it has not ended. */
+  readonly #last = new Map<string, Holder<Known>>()
 
   /**
    * Runs `task` when the earlier ones of the same key have ended, with what the last of them left. Waiting counts on
@@ -26,26 +33,23 @@ export class Turns<Known> {
     deadline: Deadline,
     task: (known: Known | undefined) => Promise<Turn<Known, Result>>,
   ): Promise<Result> {
-    const before = this.#tails.get(key)
-    let leave: (known: Known | undefined) => void = () => {}
-    const tail = new Promise<Known | undefined>((resolve) => {
-      leave = resolve
-    })
-    this.#tails.set(key, tail)
+    const before = this.#last.get(key)
+    const own: Holder<Known> = { next: undefined }
+    this.#last.set(key, own)
     let known: Known | undefined
     try {
-      const turn = await task(before === undefined ? undefined : await inTime(before, deadline))
+      const turn = await task(before === undefined ? undefined : await endOf(before, deadline))
       known = turn.known
       return turn.result
     } finally {
-      leave(known)
-      if (this.#tails.get(key) === tail) this.#tails.delete(key)
+      if (this.#last.get(key) === own) this.#last.delete(key)
+      else own.next?.(known)
     }
   }
 }
 
-function inTime<T>(turn: Promise<T>, deadline: Deadline): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
+function endOf<Known>(before: Holder<Known>, deadline: Deadline): Promise<Known | undefined> {
+  return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(
         new StoreError('Earlier commits of the same session took until the deadline.', {
@@ -55,9 +59,9 @@ function inTime<T>(turn: Promise<T>, deadline: Deadline): Promise<T> {
         }),
       )
     }, deadline.left)
-    void turn.then((value) => {
+    before.next = (known) => {
       clearTimeout(timer)
-      resolve(value)
-    })
+      resolve(known)
+    }
   })
 }

@@ -22,22 +22,24 @@ export function isReserved(key: unknown): boolean {
 
 /** What the session knows about itself. */
 export interface Meta {
-  /** When it began, in ms since the epoch. Absent in records that another library started. */
-  readonly createdAt?: number
+  /** When it began, in ms since the epoch. Undefined in records that another library started. */
+  readonly createdAt: number | undefined
   /** Whom `login` named. */
-  readonly user?: string
+  readonly user: string | undefined
 }
+
+export const NO_META: Meta = { createdAt: undefined, user: undefined }
 
 /** Reads {@link META}; anything that is not ours counts as nothing known. */
 export function readMeta(entries: Entries, serializer: Serializer): Meta {
   const entry = entries.get(META)
-  if (entry === undefined) return {}
+  if (entry === undefined) return NO_META
   const value = decodeOrNothing(entry, serializer)
-  if (typeof value !== 'object' || value === null) return {}
+  if (typeof value !== 'object' || value === null) return NO_META
   const { created, user } = value as { readonly created?: unknown; readonly user?: unknown }
   return {
-    ...(typeof created === 'number' && Number.isFinite(created) && { createdAt: created }),
-    ...(typeof user === 'string' && { user }),
+    createdAt: typeof created === 'number' && Number.isFinite(created) ? created : undefined,
+    user: typeof user === 'string' ? user : undefined,
   }
 }
 

@@ -31,10 +31,9 @@ export class SealedBacking implements Backing {
   }
 
   find(values: readonly string[]): Found {
-    const found = new Set(values)
     let origin: Origin | undefined
     let reason: Rejection | undefined
-    for (const text of found) {
+    for (const text of values.length === 1 ? values : new Set(values)) {
       const opened = this.#open(text)
       if (typeof opened === 'string') reason ??= opened
       else if (origin !== undefined) return { kind: 'rejected', reason: 'ambiguous' }
@@ -72,9 +71,10 @@ export class SealedBacking implements Backing {
     if (!opened.ok) return opened.reason
     const entries = serializer.split(opened.bytes)
     if (entries === undefined) return 'invalid'
-    const { createdAt } = readMeta(entries, serializer)
+    const meta = readMeta(entries, serializer)
+    const { createdAt } = meta
     const expiresAt = expiry.deadline(createdAt ?? opened.sealedAt, opened.sealedAt ?? now)
-    return expiresAt <= now ? 'expired' : { id: '', entries, expiresAt }
+    return expiresAt <= now ? 'expired' : { id: '', key: '', entries, meta, expiresAt }
   }
 
   #seal(work: Work, draft: Draft, now: number, outcome: 'saved' | 'touched'): Commit {

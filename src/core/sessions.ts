@@ -10,7 +10,7 @@ import { cookieValues } from '../cookies/parse.ts'
 import { isSessionError, StateError, StoreError } from '../errors.ts'
 import { UNTOUCHED } from './answer.ts'
 import { type AnySession, workOf } from './any-session.ts'
-import type { Backing } from './backing.ts'
+import type { Backing, Found } from './backing.ts'
 import type { OnEvent } from './events.ts'
 import { forward } from './forward.ts'
 import type { Habits } from './habits.ts'
@@ -101,10 +101,22 @@ export class SessionLifeCycle implements LifeCycle {
 
   async load(
     cookieHeader: string | null | undefined,
-    options: { readonly readOnly?: boolean } = {},
+    options?: { readonly readOnly?: boolean },
   ): Promise<AnySession> {
-    const session = (await this.#find(cookieHeader)) ?? this.#fresh()
-    if (options.readOnly === true) workOf(session).phase = 'read-only'
+    const { backing, cookieName } = this.#config
+    const values = cookieValues(cookieHeader, cookieName)
+    let session: AnySession | undefined
+    if (values.length > 0) {
+      try {
+        // Not everything that is found was waited for.
+        const found = backing.find(values)
+        session = this.#sessionOf(found instanceof Promise ? await found : found)
+      } catch (error) {
+        session = this.#withoutStore(error)
+      }
+    }
+    session ??= this.#fresh()
+    if (options?.readOnly === true) workOf(session).phase = 'read-only'
     return session
   }
 
@@ -114,6 +126,7 @@ export class SessionLifeCycle implements LifeCycle {
     const readOnly = work.phase === 'read-only'
     work.phase = 'committed'
     if (readOnly) return UNTOUCHED
+    work.changes.end()
     if (work.unsaved) return this.#unsaved(work)
     const commit = this.#config.backing.commit(work)
     return commit instanceof Promise ? this.#watched(commit) : commit
@@ -130,21 +143,23 @@ export class SessionLifeCycle implements LifeCycle {
     return own.load().then(() => ambient.run(own, next))
   }
 
-  async of(request: object): Promise<AnySession> {
+  of(request: object): Promise<AnySession> {
     const scope = this.#scopeOf(request) ?? this.#ambient?.getStore()
-    if (scope !== undefined) return scope.load()
-    throw new StateError(
-      'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
-    )
+    return scope === undefined
+      ? refused(
+          'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
+        )
+      : scope.load()
   }
 
-  async current(): Promise<AnySession> {
+  current(): Promise<AnySession> {
     if (this.#ambient === undefined) {
-      throw new StateError('current() needs `ambient: true` in createSessions.')
+      return refused('current() needs `ambient: true` in createSessions.')
     }
     const scope = this.#ambient.getStore()
-    if (scope !== undefined) return scope.load()
-    throw new StateError('No request is being served here: current() works inside a handler.')
+    return scope === undefined
+      ? refused('No request is being served here: current() works inside a handler.')
+      : scope.load()
   }
 
   async claim(session: AnySession, key: string): Promise<unknown> {
@@ -160,18 +175,10 @@ export class SessionLifeCycle implements LifeCycle {
     return this.#config.close()
   }
 
-  /** The session behind the cookies; undefined: none, or one that is not honoured. */
-  async #find(cookieHeader: string | null | undefined): Promise<AnySession | undefined> {
-    const { backing, cookieName, serializer, habits, sessionClass, admits } = this.#config
-    const values = cookieValues(cookieHeader, cookieName)
-    if (values.length === 0) return undefined
-    let found: Awaited<ReturnType<Backing['find']>>
-    try {
-      found = await backing.find(values)
-    } catch (error) {
-      return this.#withoutStore(error)
-    }
+  /** Undefined: a record that is not honoured. */
+  #sessionOf(found: Found): AnySession | undefined {
     if (found.kind === 'rejected') return this.#rejected(found.reason)
+    const { serializer, habits, sessionClass, admits } = this.#config
     const session = new sessionClass(new Work(serializer, habits, found.origin))
     return admits(session) ? session : this.#rejected('invalid')
   }
@@ -220,9 +227,18 @@ export class SessionLifeCycle implements LifeCycle {
 
   /** Frameworks wrap requests: the scope is on the object itself or on the one inside it. */
   #scopeOf(request: object): Scope | undefined {
-    const { raw, req, request: inner } = request as { raw?: object; req?: object; request?: object }
+    const own = this.#on(request)
+    if (own !== undefined) return own
+    const {
+      raw,
+      req,
+      request: inner,
+    } = Object(request) as {
+      raw?: object
+      req?: object
+      request?: object
+    }
     return (
-      this.#on(request) ??
       this.#on(raw) ??
       this.#on(req) ??
       this.#on((req as { raw?: object } | undefined)?.raw) ??
@@ -235,4 +251,8 @@ export class SessionLifeCycle implements LifeCycle {
       ? (object as Record<symbol, Scope | undefined>)[this.#mark]
       : undefined
   }
+}
+
+function refused(message: string): Promise<never> {
+  return Promise.reject(new StateError(message))
 }

@@ -20,6 +20,7 @@ import type { Commit } from './scope.ts'
 import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import type { Store } from './store.ts'
+import { Watch } from './watch.ts'
 import type { Origin, Work } from './work.ts'
 import { type Known, Writing, type Written } from './writing.ts'
 
@@ -46,26 +47,33 @@ export interface StoredConfig {
 export class StoredBacking implements Backing {
   readonly #config: StoredConfig
   readonly #turns = new Turns<Known>()
+  readonly #watch = new Watch()
 
   constructor(config: StoredConfig) {
     this.#config = config
   }
 
-  async find(values: readonly string[]): Promise<Found> {
+  find(values: readonly string[]): Found | Promise<Found> {
     const { seal, ids, cookie, now } = this.#config
-    const candidates = new Set<string>()
+    const candidates: string[] = []
     let forged = false
-    for (const value of new Set(values)) {
-      if (seal === undefined) candidates.add(value)
-      else {
+    for (const value of values) {
+      let id = value
+      if (seal !== undefined) {
         const opened = seal.open(value, now(), cookie.name)
-        if (opened.ok) candidates.add(Buffer.from(opened.bytes).toString('latin1'))
-        else if (opened.reason !== 'malformed') forged = true
+        if (!opened.ok) {
+          forged ||= opened.reason !== 'malformed'
+          continue
+        }
+        id = textOf(opened.bytes)
       }
+      if (!ids.valid(id) || candidates.includes(id)) continue
+      candidates.push(id)
+      if (candidates.length === MOST_CANDIDATES) break
     }
-    const valid = [...candidates].filter((id) => ids.valid(id)).slice(0, MOST_CANDIDATES)
-    if (valid.length === 0) return { kind: 'rejected', reason: forged ? 'forged' : 'malformed' }
-    return this.#read(valid)
+    return candidates.length === 0
+      ? { kind: 'rejected', reason: forged ? 'forged' : 'malformed' }
+      : this.#read(candidates)
   }
 
   commit(work: Work): Commit | Promise<Commit> {
@@ -80,10 +88,10 @@ export class StoredBacking implements Backing {
   async claim(work: Work, key: string): Promise<unknown> {
     const { origin } = work
     if (origin === undefined) return undefined
-    const { serializer, ids, timeout } = this.#config
-    const deadline = new Deadline(timeout)
-    return this.#turns.take(ids.key(origin.id), deadline, async (known) => {
-      const writing = new Writing(this.#config, origin.id, deadline, known ?? origin)
+    const { serializer, timeout } = this.#config
+    const deadline = new Deadline(this.#watch, timeout)
+    return this.#turns.take(origin.key, deadline, async (known) => {
+      const writing = new Writing(this.#config, origin, deadline, known ?? origin)
       let entry: unknown
       let left = false
       const written = await writing.run((onto) => {
@@ -104,36 +112,37 @@ export class StoredBacking implements Backing {
     })
   }
 
-  async #read(ids: readonly string[]): Promise<Found> {
-    const { store, serializer, expiry, now } = this.#config
-    const deadline = new Deadline(this.#config.timeout)
-    const found: Origin[] = []
-    for (const id of ids) {
+  async #read(candidates: readonly string[]): Promise<Found> {
+    const { store, serializer, expiry, ids, now, timeout } = this.#config
+    const deadline = new Deadline(this.#watch, timeout)
+    let origin: Origin | undefined
+    for (const id of candidates) {
+      const key = ids.key(id)
       const record = await deadline.run(
         'read',
-        (options) => store.read(this.#config.ids.key(id), options),
+        (options) => store.read(key, options),
         expiry.compares,
       )
       if (record === undefined) continue
-      const entries = serializer.split(record.bytes)
+      const { bytes, version, expiresAt } = record
+      const entries = serializer.split(bytes)
       if (entries === undefined) return { kind: 'rejected', reason: 'invalid' }
-      if (expiry.outlived(readMeta(entries, serializer).createdAt, now())) {
-        return { kind: 'rejected', reason: 'expired' }
-      }
-      const { version, expiresAt } = record
-      found.push({ id, entries, version, ...(expiresAt !== undefined && { expiresAt }) })
+      const meta = readMeta(entries, serializer)
+      if (expiry.outlived(meta.createdAt, now())) return { kind: 'rejected', reason: 'expired' }
+      if (origin !== undefined) return { kind: 'rejected', reason: 'ambiguous' }
+      origin = { id, key, entries, meta, version, expiresAt }
     }
-    const [origin] = found
-    if (origin === undefined) return { kind: 'rejected', reason: 'unknown' }
-    return found.length > 1 ? { kind: 'rejected', reason: 'ambiguous' } : { kind: 'record', origin }
+    return origin === undefined
+      ? { kind: 'rejected', reason: 'unknown' }
+      : { kind: 'record', origin }
   }
 
   async #touch(work: Work, origin: Origin): Promise<Commit> {
-    const { store, expiry, ids, now } = this.#config
-    const deadline = new Deadline(this.#config.timeout)
+    const { store, expiry, now } = this.#config
+    const deadline = new Deadline(this.#watch, this.#config.timeout)
     const expiresAt = expiry.deadline(work.meta.createdAt, now())
     const alive = await deadline.run('touch', (options) =>
-      store.touch(ids.key(origin.id), expiresAt, options),
+      store.touch(origin.key, expiresAt, options),
     )
     if (!alive) return this.#gone(work, origin)
     return work.changes.peek(PERMANENT) === true
@@ -142,10 +151,10 @@ export class StoredBacking implements Backing {
   }
 
   async #end(work: Work): Promise<Commit> {
-    const { store, ids, cookie, now } = this.#config
-    const deadline = new Deadline(this.#config.timeout)
+    const { store, cookie, now } = this.#config
+    const deadline = new Deadline(this.#watch, this.#config.timeout)
     for (const ended of work.ended) {
-      await deadline.run('delete', (options) => store.delete(ids.key(ended.id), undefined, options))
+      await deadline.run('delete', (options) => store.delete(ended.key, undefined, options))
     }
     const { origin } = work
     if (origin !== undefined) return this.#change(work, origin, deadline)
@@ -160,9 +169,9 @@ export class StoredBacking implements Backing {
 
   /** Brings the changes of a session that has a record to the store. */
   async #change(work: Work, origin: Origin, deadline: Deadline): Promise<Commit> {
-    const { ids, now, emit, expiry, habits } = this.#config
-    const written = await this.#turns.take(ids.key(origin.id), deadline, async (known) => {
-      const writing = new Writing(this.#config, origin.id, deadline, known ?? origin)
+    const { now, emit, expiry, habits } = this.#config
+    const written = await this.#turns.take(origin.key, deadline, async (known) => {
+      const writing = new Writing(this.#config, origin, deadline, known ?? origin)
       const draft = (onto: Origin['entries']) => work.draft(onto, now())
       const result: Written =
         work.renewal === 'none'
@@ -171,11 +180,11 @@ export class StoredBacking implements Backing {
       return { result, known: result.known }
     })
     if (written.kind === 'gone') return this.#gone(work, origin)
-    const name = fingerprint(origin.id)
-    if (written.attempts > 1)
-      emit({ type: 'retried', fingerprint: name, attempts: written.attempts })
+    if (written.attempts > 1) {
+      emit({ type: 'retried', fingerprint: fingerprint(origin.id), attempts: written.attempts })
+    }
     if (written.kind === 'untouched') return UNTOUCHED
-    for (const report of written.reports) emit({ ...report, fingerprint: name })
+    for (const report of written.reports) emit({ ...report, fingerprint: fingerprint(origin.id) })
     if (written.kind === 'deleted') return withRemoval('deleted', this.#config.cookie)
     const fresh = written.id !== origin.id
     const moved = expiry.idle !== undefined && written.permanent
@@ -205,4 +214,9 @@ export class StoredBacking implements Backing {
       expiresAt === undefined ? undefined : { expiresAt, now: now() },
     )
   }
+}
+
+/** One character for each byte, as the seal was given them. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

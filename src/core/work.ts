@@ -9,7 +9,15 @@ import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
 import type { Habits } from './habits.ts'
 import { type Rebased, rebase } from './rebase.ts'
-import { isEmpty, isPermanent, type Meta, PERMANENT, readMeta, writeMeta } from './record.ts'
+import {
+  isEmpty,
+  isPermanent,
+  type Meta,
+  NO_META,
+  PERMANENT,
+  readMeta,
+  writeMeta,
+} from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Version } from './store.ts'
 
@@ -17,11 +25,14 @@ import type { Version } from './store.ts'
 export interface Origin {
   /** The session's id; empty where the record travels in the cookie. */
   readonly id: string
+  /** The id under which the store keeps the record. */
+  readonly key: string
   readonly entries: Entries
+  readonly meta: Meta
   /** Absent where nothing is compared, or where the store tells no version after a write. */
   readonly version?: Version
-  /** When the record ends, in ms since the epoch. Absent: not known. */
-  readonly expiresAt?: number
+  /** When the record ends, in ms since the epoch. Undefined: not known. */
+  readonly expiresAt: number | undefined
 }
 
 /** A record that is ready to be written. */
@@ -56,7 +67,7 @@ export class Work {
     this.#habits = habits
     this.origin = origin
     this.changes = new Changes(serializer, origin?.entries ?? this.blank())
-    this.meta = origin === undefined ? {} : readMeta(origin.entries, serializer)
+    this.meta = origin === undefined ? NO_META : origin.meta
   }
 
   get modified(): boolean {
@@ -105,12 +116,12 @@ export class Work {
     const permanent = clearsTo === 'permanent' && this.changes.peek(PERMANENT) === true
     this.changes.clear()
     if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
-    this.meta = { ...(this.meta.createdAt !== undefined && { createdAt: this.meta.createdAt }) }
+    this.meta = { createdAt: this.meta.createdAt, user: undefined }
     if (this.renewal === 'login') this.renewal = 'regenerate'
   }
 
   login(user: string): void {
-    this.meta = { user }
+    this.meta = { createdAt: undefined, user }
     this.renewal = 'login'
   }
 
@@ -118,7 +129,7 @@ export class Work {
     if (this.origin !== undefined) this.ended.push(this.origin)
     this.origin = undefined
     this.changes = new Changes(this.serializer, this.blank())
-    this.meta = {}
+    this.meta = NO_META
     this.renewal = 'none'
     this.emptied = false
   }
@@ -132,7 +143,8 @@ export class Work {
   /** The record that results when this request's changes are made to `onto`. */
   draft(onto: Entries, now: number): Draft {
     const { entries, reports } = rebase(this.changes, onto)
-    const theirs = readMeta(onto, this.serializer)
+    const theirs =
+      onto === this.origin?.entries ? this.origin.meta : readMeta(onto, this.serializer)
     const meta = this.#metaOnto(theirs, now)
     if (this.changes.cleared || meta.createdAt !== theirs.createdAt || meta.user !== theirs.user) {
       writeMeta(entries, this.serializer, meta)
@@ -151,10 +163,7 @@ export class Work {
       this.renewal === 'login' ? this.meta.user : this.changes.cleared ? undefined : theirs.user
     // A login begins anew: it is the one moment at which the lifetime starts over.
     const createdAt = this.renewal === 'login' ? now : (theirs.createdAt ?? this.#beginning(now))
-    return {
-      ...(createdAt !== undefined && { createdAt }),
-      ...(user !== undefined && { user }),
-    }
+    return { createdAt, user }
   }
 
   /** When a record without metadata began, as far as it is to be noted. */

@@ -11,7 +11,7 @@ import type { IdScheme } from './ids.ts'
 import type { Report } from './rebase.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Store, StoredRecord, Version } from './store.ts'
-import type { Draft } from './work.ts'
+import type { Draft, Origin } from './work.ts'
 
 /** A record as this process last saw it. */
 export interface Known {
@@ -66,26 +66,26 @@ const MOST_COLLISIONS = 3
 
 export class Writing {
   readonly #config: WritingConfig
-  readonly #key: string
   readonly #id: string
+  readonly #key: string
   readonly #deadline: Deadline
   #known: Known | undefined
   #attempts = 0
   #fresh: Fresh | undefined
 
   /**
-   * @param id The session's id; undefined for one that has no record yet.
+   * @param origin Where the record is; undefined for one that is not stored yet.
    * @param known The record to start from.
    */
   constructor(
     config: WritingConfig,
-    id: string | undefined,
+    origin: Pick<Origin, 'id' | 'key'> | undefined,
     deadline: Deadline,
     known: Known | undefined,
   ) {
     this.#config = config
-    this.#id = id ?? ''
-    this.#key = id === undefined ? '' : config.ids.key(id)
+    this.#id = origin?.id ?? ''
+    this.#key = origin?.key ?? ''
     this.#deadline = deadline
     this.#known = known
   }

@@ -18,12 +18,13 @@ import {
   createSecretKey,
   hkdfSync,
   type KeyObject,
-  randomBytes as nodeRandomBytes,
 } from 'node:crypto'
+import { pooledRandomBytes } from '../core/random.ts'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { openedBefore } from './opened-before.ts'
 
 export interface EncryptedOptions {
   /** The first one seals, all open. */
@@ -41,6 +42,7 @@ const NONCE_END = ID_END + NONCE
 const TIME = 6
 const TAG = 16
 const LEAST = NONCE_END + TIME + TAG
+const LENGTHS = { authTagLength: TAG } as const
 /** How far another machine's clock may be ahead, in ms. */
 const SKEW = 60_000
 
@@ -59,10 +61,11 @@ interface Key {
  * @throws {ConfigError} When the secret is missing or weak.
  */
 export function encrypted(options: EncryptedOptions): Seal {
-  const { secret, randomBytes = nodeRandomBytes } = options
+  const { secret, randomBytes = pooledRandomBytes } = options
   const keys = secretKeys(secret, 'secret', { weak: 'refuse' }).map(derive)
   const first = keys[0] as Key
   const head = Buffer.concat([Buffer.of(VERSION), first.id])
+  const openText = openedBefore(openNew)
 
   return {
     name: 'encrypted',
@@ -77,7 +80,7 @@ export function encrypted(options: EncryptedOptions): Seal {
       const plaintext = Buffer.allocUnsafe(TIME + bytes.length)
       plaintext.writeUIntBE(Math.floor(now), 0, TIME)
       plaintext.set(bytes, TIME)
-      const cipher = createCipheriv(CIPHER, first.key, nonce, { authTagLength: TAG })
+      const cipher = createCipheriv(CIPHER, first.key, nonce, LENGTHS)
       cipher.setAAD(associated(cookie))
       const ciphertext = cipher.update(plaintext)
       cipher.final()
@@ -85,19 +88,23 @@ export function encrypted(options: EncryptedOptions): Seal {
     },
 
     open(text, now, cookie) {
-      const sealed = decodeBase64url(text)
-      if (sealed === undefined || sealed.length < LEAST || sealed[0] !== VERSION) return MALFORMED
-      const id = sealed.subarray(1, ID_END)
-      for (const { id: known, key } of keys) {
-        // Two secrets may share an id, so a failed tag is not the end.
-        const plaintext = known.equals(id) ? decrypt(sealed, key, cookie) : undefined
-        if (plaintext === undefined) continue
-        const sealedAt = plaintext.readUIntBE(0, TIME)
-        if (!(sealedAt - now <= SKEW)) return EXPIRED
-        return { ok: true, bytes: plaintext.subarray(TIME), sealedAt }
-      }
-      return FORGED
+      const opened = openText(text, cookie)
+      return opened.ok && !((opened.sealedAt ?? 0) - now <= SKEW) ? EXPIRED : opened
     },
+  }
+
+  function openNew(text: string, cookie: string): Opened {
+    const sealed = decodeBase64url(text)
+    if (sealed === undefined || sealed.length < LEAST || sealed[0] !== VERSION) return MALFORMED
+    for (const { id, key } of keys) {
+      // Two secrets may share an id, so a failed tag is not the end.
+      const isOurs = sealed.compare(id, 0, id.length, 1, ID_END) === 0
+      const plaintext = isOurs ? decrypt(sealed, key, associated(cookie)) : undefined
+      if (plaintext === undefined) continue
+      const sealedAt = plaintext.readUIntBE(0, TIME)
+      return { ok: true, bytes: plaintext.subarray(TIME), sealedAt }
+    }
+    return FORGED
   }
 }
 
@@ -107,15 +114,21 @@ function derive(secret: Buffer): Key {
   return { id: expand('key id', ID_END - 1), key: createSecretKey(expand('key', 32)) }
 }
 
+/** One cookie has one name, so nearly every call asks for the same. */
+let lastAssociated = { cookie: '', bytes: Buffer.from(`${FORMAT}\0`) }
+
 function associated(cookie: string): Buffer {
-  return Buffer.from(`${FORMAT}\0${cookie}`)
+  if (lastAssociated.cookie !== cookie) {
+    lastAssociated = { cookie, bytes: Buffer.from(`${FORMAT}\0${cookie}`) }
+  }
+  return lastAssociated.bytes
 }
 
-function decrypt(sealed: Buffer, key: KeyObject, cookie: string): Buffer | undefined {
+function decrypt(sealed: Buffer, key: KeyObject, associatedData: Buffer): Buffer | undefined {
   const end = sealed.length - TAG
   const nonce = sealed.subarray(ID_END, NONCE_END)
-  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG })
-  decipher.setAAD(associated(cookie))
+  const decipher = createDecipheriv(CIPHER, key, nonce, LENGTHS)
+  decipher.setAAD(associatedData)
   decipher.setAuthTag(sealed.subarray(end))
   const plaintext = decipher.update(sealed.subarray(NONCE_END, end))
   try {

@@ -12,6 +12,7 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { decodeBase64url } from './base64url.ts'
+import { openedBefore } from './opened-before.ts'
 
 export interface FlaskSignerOptions {
   /** The first one signs, all open. Flask-Session itself knows one only. */
@@ -41,6 +42,8 @@ export function flaskSigner(options: FlaskSignerOptions): Seal {
       .update(id, 'utf8')
       .digest()
 
+  const openText = openedBefore(openNew)
+
   return {
     name: 'flask-signer',
 
@@ -50,14 +53,18 @@ export function flaskSigner(options: FlaskSignerOptions): Seal {
     },
 
     open(text) {
-      const dot = text.length - SIGNATURE_LENGTH - 1
-      if (dot < 1 || text[dot] !== '.') return MALFORMED
-      const id = text.slice(0, dot)
-      const signature = decodeBase64url(text.slice(dot + 1))
-      if (signature === undefined) return MALFORMED
-      return keys.some((key) => timingSafeEqual(sign(key, id), signature))
-        ? { ok: true, bytes: Buffer.from(id, 'utf8') }
-        : FORGED
+      return openText(text, '')
     },
+  }
+
+  function openNew(text: string): Opened {
+    const dot = text.length - SIGNATURE_LENGTH - 1
+    if (dot < 1 || text[dot] !== '.') return MALFORMED
+    const id = text.slice(0, dot)
+    const signature = decodeBase64url(text.slice(dot + 1))
+    if (signature === undefined) return MALFORMED
+    return keys.some((key) => timingSafeEqual(sign(key, id), signature))
+      ? { ok: true, bytes: Buffer.from(id, 'utf8') }
+      : FORGED
   }
 }

@@ -22,6 +22,7 @@ import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { ConfigError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { openedBefore } from './opened-before.ts'
 
 /** How the signing key comes from secret and salt; the names are itsdangerous's. Flask uses `hmac`. */
 export type KeyDerivation = 'hmac' | 'django-concat' | 'concat' | 'none'
@@ -83,6 +84,8 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
     )
   }
 
+  const openText = openedBefore(openNew)
+
   return {
     name: 'itsdangerous',
 
@@ -92,23 +95,29 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
     },
 
     open(text, now) {
-      const signatureDot = text.length - SIGNATURE_LENGTH - 1
-      const timestampDot = signatureDot < 1 ? -1 : text.lastIndexOf('.', signatureDot - 1)
-      if (timestampDot === -1 || text[signatureDot] !== '.') return MALFORMED
-      const signature = decodeBase64url(text.slice(signatureDot + 1))
-      if (signature === undefined) return MALFORMED
-      const signed = text.slice(0, signatureDot)
-      if (!keys.some((key) => timingSafeEqual(sign(key, signed), signature))) return FORGED
-
-      const time = decodeBase64url(signed.slice(timestampDot + 1))
-      if (time === undefined || time.length > TIMESTAMP_BYTES) return MALFORMED
-      const seconds = Number(`0x0${time.toString('hex')}`)
-      const sealedAt = seconds * 1000
-      if (!(sealedAt - now <= leeway && Math.floor(now / 1000) - seconds <= maxAge)) return EXPIRED
-
-      const bytes = unpack(signed.slice(0, timestampDot), maxOutputLength)
-      return bytes === undefined ? MALFORMED : { ok: true, bytes, sealedAt }
+      const opened = openText(text, '')
+      if (!opened.ok) return opened
+      const { sealedAt = 0 } = opened
+      const isInTime =
+        sealedAt - now <= leeway && Math.floor(now / 1000) - sealedAt / 1000 <= maxAge
+      return isInTime ? opened : EXPIRED
     },
+  }
+
+  function openNew(text: string): Opened {
+    const signatureDot = text.length - SIGNATURE_LENGTH - 1
+    const timestampDot = signatureDot < 1 ? -1 : text.lastIndexOf('.', signatureDot - 1)
+    if (timestampDot === -1 || text[signatureDot] !== '.') return MALFORMED
+    const signature = decodeBase64url(text.slice(signatureDot + 1))
+    if (signature === undefined) return MALFORMED
+    const signed = text.slice(0, signatureDot)
+    if (!keys.some((key) => timingSafeEqual(sign(key, signed), signature))) return FORGED
+
+    const time = decodeBase64url(signed.slice(timestampDot + 1))
+    if (time === undefined || time.length > TIMESTAMP_BYTES) return MALFORMED
+    const sealedAt = Number(`0x0${time.toString('hex')}`) * 1000
+    const bytes = unpack(signed.slice(0, timestampDot), maxOutputLength)
+    return bytes === undefined ? MALFORMED : { ok: true, bytes, sealedAt }
   }
 }
 

@@ -13,6 +13,7 @@ import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { openedBefore } from './opened-before.ts'
 
 export interface SignedOptions {
   /** The first one seals, all open. */
@@ -38,6 +39,8 @@ export function signed(options: SignedOptions): Seal {
   )
   const first = keys[0] as KeyObject
 
+  const openText = openedBefore(openNew)
+
   return {
     name: 'signed',
 
@@ -52,15 +55,19 @@ export function signed(options: SignedOptions): Seal {
     },
 
     open(sealed, _now, cookie) {
-      const dot = sealed.length - SIGNATURE_LENGTH - 1
-      if (dot < 1 || sealed[dot] !== '.') return MALFORMED
-      const text = sealed.slice(0, dot)
-      const signature = decodeBase64url(sealed.slice(dot + 1))
-      if (signature === undefined || !TEXT.test(text)) return MALFORMED
-      return keys.some((key) => timingSafeEqual(sign(key, cookie, text), signature))
-        ? { ok: true, bytes: Buffer.from(text, 'latin1') }
-        : FORGED
+      return openText(sealed, cookie)
     },
+  }
+
+  function openNew(sealed: string, cookie: string): Opened {
+    const dot = sealed.length - SIGNATURE_LENGTH - 1
+    if (dot < 1 || sealed[dot] !== '.') return MALFORMED
+    const text = sealed.slice(0, dot)
+    const signature = decodeBase64url(sealed.slice(dot + 1))
+    if (signature === undefined || !TEXT.test(text)) return MALFORMED
+    return keys.some((key) => timingSafeEqual(sign(key, cookie, text), signature))
+      ? { ok: true, bytes: Buffer.from(text, 'latin1') }
+      : FORGED
   }
 }
 

@@ -9,14 +9,33 @@ import { isWellFormed } from './utf8.ts'
 
 const TWO_POW_32 = 0x1_0000_0000
 
+/** Copying so few bytes one by one is faster than a call that copies many. */
+const FEW = 24
+const SCRATCH = 2048
+const MOST_SCRATCH = 65_536
+
+/** Where the next writer writes; undefined while one does. */
+let scratch: Buffer | undefined
+
 /** Grows as it is written to. */
 export class Writer {
-  buffer: Buffer = Buffer.alloc(64)
+  buffer: Buffer
   at = 0
 
-  /** A copy of what was written. */
+  constructor() {
+    this.buffer = scratch ?? Buffer.allocUnsafe(SCRATCH)
+    // A value may have getters that encode another one.
+    scratch = undefined
+  }
+
+  /** A copy of what was written; the writer has ended. */
   finish(): Uint8Array {
-    return new Uint8Array(this.buffer.subarray(0, this.at))
+    const { buffer, at } = this
+    const copy = bytesOf(at)
+    if (at > FEW) buffer.copy(copy, 0, 0, at)
+    else for (let i = 0; i < at; i++) copy[i] = buffer[i] as number
+    if (buffer.length <= MOST_SCRATCH) scratch = buffer
+    return copy
   }
 
   /** Makes room for `size` bytes and gives where they begin. */
@@ -24,8 +43,8 @@ export class Writer {
     const start = this.at
     this.at += size
     if (this.at > this.buffer.length) {
-      const larger = Buffer.alloc(Math.max(this.at, this.buffer.length * 2))
-      larger.set(this.buffer.subarray(0, start))
+      const larger = Buffer.allocUnsafe(Math.max(this.at, this.buffer.length * 2))
+      this.buffer.copy(larger, 0, 0, start)
       this.buffer = larger
     }
     return start
@@ -39,12 +58,17 @@ export class Writer {
   uint(head: number, value: number, size: number): void {
     const start = this.claim(1 + size)
     this.buffer[start] = head
-    this.buffer.writeUIntBE(value, start + 1, size)
+    for (let at = start + size, rest = value; at > start; at--) {
+      this.buffer[at] = rest & 0xff
+      rest = Math.floor(rest / 256)
+    }
   }
 
   bytes(data: Uint8Array): void {
-    const start = this.claim(data.length)
-    this.buffer.set(data, start)
+    const { length } = data
+    const start = this.claim(length)
+    if (length > FEW) this.buffer.set(data, start)
+    else for (let i = 0; i < length; i++) this.buffer[start + i] = data[i] as number
   }
 
   /** The head of a list or map: `short` with the count in it up to `most`, else `long` or the one after it. */
@@ -63,6 +87,7 @@ export class Writer {
 
   /** False, and nothing is written, when the text is not well-formed. */
   string(text: string): boolean {
+    if (text.length <= FEW && this.#ascii(text)) return true
     const size = Buffer.byteLength(text)
     if (size !== text.length && !isWellFormed(text)) return false
     if (size <= 31) this.byte(0xa0 | size)
@@ -104,4 +129,26 @@ export class Writer {
     this.byte(type & 0xff)
     this.bytes(data)
   }
+
+  /** A short text of one byte a character; false, and nothing is written, when it is another one. */
+  #ascii(text: string): boolean {
+    const start = this.claim(1 + text.length)
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) {
+        this.at = start
+        return false
+      }
+      this.buffer[start + 1 + i] = code
+    }
+    this.buffer[start] = 0xa0 | text.length
+    return true
+  }
+}
+
+/** Not a Buffer, whose slices and copies behave otherwise; but of its pool, as an allocation costs more than the copy. */
+function bytesOf(size: number): Uint8Array {
+  if (size <= FEW) return new Uint8Array(size)
+  const { buffer, byteOffset } = Buffer.allocUnsafe(size)
+  return new Uint8Array(buffer, byteOffset, size)
 }

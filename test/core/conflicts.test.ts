@@ -261,3 +261,20 @@ test('500 requests of one process at once on one session: every key and every co
     expect(session.get('n')).toBe(500)
   })
 })
+
+test('what a handler changes after its commit began is not stored, in no attempt', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('cart', ['a']))
+  const session = await sessions.load(browser.cookie)
+  const cart = session.get('cart') as string[]
+  cart.push('b')
+  const other = await sessions.load(browser.cookie)
+  other.set('c', 1)
+  await sessions.commit(other)
+  const commit = sessions.commit(session)
+  cart.push('too late')
+  await commit
+  const after = await sessions.load(browser.cookie)
+  expect(after.toJSON()).toEqual({ cart: ['a', 'b'], c: 1 })
+})

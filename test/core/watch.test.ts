@@ -1,0 +1,90 @@
+/** One timer for all that waits. */
+
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Deadline } from '../../src/core/deadline.ts'
+import { Watch } from '../../src/core/watch.ts'
+
+const never = (): Promise<never> => new Promise(() => {})
+
+describe('a watch', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('ends each wait at its own time, whatever the order in which they began', async () => {
+    const watch = new Watch()
+    const ended: string[] = []
+    const begin = (name: string, length: number): void => {
+      new Deadline(watch, length).run('read', never).catch(() => ended.push(name))
+    }
+    begin('300', 300)
+    begin('100', 100)
+    begin('200', 200)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(ended).toEqual([])
+    await vi.advanceTimersByTimeAsync(2)
+    expect(ended).toEqual(['100'])
+    begin('150 more', 150)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(ended).toEqual(['100', '200'])
+    await vi.advanceTimersByTimeAsync(100)
+    expect(ended).toEqual(['100', '200', '150 more', '300'])
+  })
+
+  test('all verbs of one deadline end with it', async () => {
+    const deadline = new Deadline(new Watch(), 100)
+    await vi.advanceTimersByTimeAsync(60)
+    const failed = vi.fn()
+    deadline.run('replace', never).catch(failed)
+    await vi.advanceTimersByTimeAsync(39)
+    expect(failed).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(2)
+    expect(failed).toHaveBeenCalledOnce()
+  })
+
+  test('uses one timer, however many wait', () => {
+    const watch = new Watch()
+    for (let n = 0; n < 1000; n++) void new Deadline(watch, 1000).run('read', never).catch(() => {})
+    expect(vi.getTimerCount()).toBe(1)
+  })
+
+  test('the signal is aborted when the time is over, for whoever asks then, too', async () => {
+    const watch = new Watch()
+    const seen: { readonly signal?: AbortSignal }[] = []
+    const failed = new Deadline(watch, 50)
+      .run('read', (options) => {
+        seen.push(options)
+        return never()
+      })
+      .catch((error: unknown) => error)
+    await vi.advanceTimersByTimeAsync(51)
+    expect(await failed).toMatchObject({
+      code: 'ERR_VIAL_STORE',
+      outcome: 'not-done',
+      retriable: true,
+    })
+    expect(seen[0]?.signal?.aborted).toBe(true)
+  })
+})
+
+test('keeps a program alive while it waits, and not a moment longer', () => {
+  const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+  const program = `
+    import { Deadline } from ${JSON.stringify(from('../../src/core/deadline.ts'))}
+    import { Watch } from ${JSON.stringify(from('../../src/core/watch.ts'))}
+    const watch = new Watch()
+    await new Deadline(watch, 60_000).run('read', async () => 'answered')
+    await new Deadline(watch, 50).run('read', () => new Promise(() => {})).catch(({ code }) => console.log(code))
+  `
+  const output = execFileSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '--eval', program],
+    { encoding: 'utf8', timeout: 20_000 },
+  )
+  expect(output.trim()).toBe('ERR_VIAL_STORE')
+})
