@@ -36,7 +36,8 @@ export function withSession<Rest extends readonly unknown[]>(
     const response = await sessions.begin(request, scope, () => handler(request, ...rest))
     let commit: Commit
     try {
-      commit = await scope.commit()
+      const committed = scope.commit()
+      commit = committed instanceof Promise ? await committed : committed
     } catch (error) {
       discardBody(response)
       throw error

@@ -39,7 +39,8 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {
-      commit = await scope.commit()
+      const committed = scope.commit()
+      commit = committed instanceof Promise ? await committed : committed
     } catch (error) {
       discardBody(c.res)
       // Hono puts these headers on what onError answers.
@@ -52,7 +53,8 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
         'The session needs a cookie, and the response has left already. Write the session before the response, and answer with `c`.',
       )
     }
-    replace(c, patchResponse(c.res, commit.headers))
+    const patched = patchResponse(c.res, commit.headers)
+    if (patched !== c.res) replace(c, patched)
   }
 }
 

@@ -32,12 +32,14 @@ class KoaScope extends NodeScope {
   /** Commits while errors still reach the middleware outside, and before it looks at the headers. */
   async settle(): Promise<void> {
     try {
-      this.#commit = await this.commit()
+      const committed = this.commit()
+      this.#commit = committed instanceof Promise ? await committed : committed
     } catch (error) {
       this.#commit = UNTOUCHED
       throw error
     }
-    if (!this.response.headersSent) mergeHeaders(this.response, this.#commit.headers)
+    const { headers } = this.#commit
+    if (headers.length > 0 && !this.response.headersSent) mergeHeaders(this.response, headers)
   }
 }
 

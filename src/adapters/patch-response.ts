@@ -7,20 +7,35 @@
 import { type HeaderPatch, mergeHeader } from '../core/headers.ts'
 
 /**
- * Gives a response with the headers merged in. It is a new one, because a response may be immutable, or a constant that
- * answers many visitors.
+ * Gives a response with the headers merged in. With a cookie it is a new one, because a response may be a constant that
+ * answers many visitors; without one it is the same where it can be, as reading its body out of it costs more than all
+ * else that a session does.
  */
 export function patchResponse(response: Response, patch: HeaderPatch): Response {
-  if (patch.length === 0) return response
+  const isForOne = patch.some(([name]) => name === 'set-cookie')
+  if (!isForOne && isMerged(response, patch)) return response
   // Outside this range a response cannot be made anew: 101, which no other visitor gets.
   const copyable = response.status >= 200 && response.status <= 599
   const patched = copyable ? new Response(response.body, response) : response
-  for (const [name, value] of patch) {
-    const existing = patched.headers.get(name) ?? undefined
-    if (name === 'set-cookie') patched.headers.append(name, value)
-    else patched.headers.set(name, mergeHeader(name, existing, value))
-  }
+  merge(patched, patch)
   return patched
+}
+
+/** False for a response that nobody may change, such as a redirect. */
+function isMerged(response: Response, patch: HeaderPatch): boolean {
+  try {
+    merge(response, patch)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function merge({ headers }: Response, patch: HeaderPatch): void {
+  for (const [name, value] of patch) {
+    if (name === 'set-cookie') headers.append(name, value)
+    else headers.set(name, mergeHeader(name, headers.get(name) ?? undefined, value))
+  }
 }
 
 /** Tells a `Response`, also one of another implementation. */

@@ -15,7 +15,7 @@ test('the handler gets what the platform hands over besides the request', async 
   expect(await (await handler(request(), { name: 'env' }, 7)).json()).toEqual(['env', 7])
 })
 
-test('a response is left as it is when nobody asked, and copied when somebody did', async () => {
+test('a response is left as it is when nobody asked, and copied when it gets a cookie', async () => {
   const { sessions } = memorySessions()
   const constant = new Response(null, {
     status: 204,
@@ -31,6 +31,28 @@ test('a response is left as it is when nobody asked, and copied when somebody di
   expect([login.status, login.statusText, login.headers.get('x-a')]).toEqual([204, 'Nothing', '1'])
   expect(login.headers.getSetCookie()).toHaveLength(1)
   expect([...constant.headers.keys()]).toEqual(['x-a'])
+})
+
+test('a response without a cookie is the same one, and says that it depends on the cookie', async () => {
+  const { sessions } = memorySessions()
+  const shared = new Response('hello', { headers: { vary: 'Accept' } })
+  const redirect = Response.redirect('http://localhost/home', 303)
+  const handler = withSession(sessions, async (given) => {
+    ;(await sessions.of(given)).get('name')
+    return given.url.endsWith('/home') ? redirect : shared
+  })
+  for (const again of [1, 2]) {
+    const response = await handler(request(`/${again}`))
+    expect(response).toBe(shared)
+    expect(response.headers.get('vary')).toBe('Accept, Cookie')
+  }
+  // Nobody may change its headers, so it is another one.
+  const home = await handler(request('/home'))
+  expect([home.status, home.headers.get('location'), home.headers.get('vary')]).toEqual([
+    303,
+    'http://localhost/home',
+    'Cookie',
+  ])
 })
 
 test('an immutable response gets its cookie', async () => {
