@@ -12,6 +12,10 @@ export interface FaultProxy {
    * server has done it, and the client does not know. Resolves once that has happened.
    */
   loseNextReply(matches?: (request: Buffer) => boolean): Promise<void>
+  /** Resolves to the connection of the next request that matches, before a reply to it can come. */
+  connectionOf(matches: (request: Buffer) => boolean): Promise<CaughtConnection>
+  /** Leads new connections to another server. */
+  redirect(to: { host: string; port: number }): void
   /** Makes each reply come that much later, in ms. */
   delay(ms: number): void
   /** Holds back everything in both directions, without an error; what was held goes on when it is switched off. */
@@ -24,36 +28,49 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
+/** One connection among others. */
+export interface CaughtConnection {
+  /** Holds back all that comes back on it. */
+  hold(): void
+  /** Lets go what was held, and holds no more. */
+  release(): void
+}
+
 interface Connection {
   readonly client: Socket
   readonly server: Socket
   /** Called when the reply arrives that is to be lost. */
   lost?: (() => void) | undefined
+  /** What is held back. */
+  held?: Buffer[] | undefined
 }
 
 interface Order {
   readonly matches: (request: Buffer) => boolean
-  readonly done: () => void
+  readonly apply: (connection: Connection) => void
 }
 
 /** Opens a proxy on a free port. */
 export async function faultProxy(target: { host: string; port: number }): Promise<FaultProxy> {
   const connections = new Set<Connection>()
   const orders: Order[] = []
+  let to = target
   let late = 0
   let silent = false
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const server = open({ ...target, allowHalfOpen: true, noDelay: true })
+    const server = open({ ...to, allowHalfOpen: true, noDelay: true })
     const connection: Connection = { client, server }
     connections.add(connection)
     client.on('data', (request: Buffer) => {
       const at = orders.findIndex(({ matches }) => matches(request))
-      if (at !== -1) connection.lost = orders.splice(at, 1)[0]?.done
+      if (at !== -1) orders.splice(at, 1)[0]?.apply(connection)
       server.write(request)
     })
     server.on('data', (reply: Buffer) => {
-      if (connection.lost === undefined) {
+      if (connection.held !== undefined) {
+        connection.held.push(reply)
+      } else if (connection.lost === undefined) {
         pass(() => client.write(reply))
       } else {
         reset(connection)
@@ -97,7 +114,34 @@ export async function faultProxy(target: { host: string; port: number }): Promis
       url.port = String(port)
       return url.href
     },
-    loseNextReply: (matches = () => true) => new Promise((done) => orders.push({ matches, done })),
+    loseNextReply: (matches = () => true) =>
+      new Promise((done) =>
+        orders.push({
+          matches,
+          apply(connection) {
+            connection.lost = done
+          },
+        }),
+      ),
+    connectionOf: (matches) =>
+      new Promise((resolve) =>
+        orders.push({
+          matches,
+          apply: (connection) =>
+            resolve({
+              hold() {
+                connection.held ??= []
+              },
+              release() {
+                for (const reply of connection.held ?? []) connection.client.write(reply)
+                connection.held = undefined
+              },
+            }),
+        }),
+      ),
+    redirect(another) {
+      to = another
+    },
     delay(ms) {
       late = ms
     },

@@ -15,6 +15,8 @@ interface Known {
 
 const PERMISSIONS =
   'the user may not do this. It needs GET, PTTL, SET, PEXPIRE, DEL, EVALSHA, EVAL and SCAN on the keys of the prefix'
+const TRACKING_PERMISSIONS =
+  'the user may not do this. It needs CLIENT ID, CLIENT TRACKING, SUBSCRIBE, PING and PUBLISH, on the channels of the prefix and on __redis__:invalidate'
 
 /** The first words of error replies. */
 const REPLIES: ReadonlyMap<string, Known> = new Map([
@@ -75,6 +77,26 @@ export function toStoreError(
   }
   const cause = Object.assign(new Error(known.what), { code: reply ?? code })
   return failed(operation, known.what, certain ? 'not-done' : 'unknown', known.retriable, cause)
+}
+
+/** Why the near cache is off. Reads go to the server, so nothing has failed for anybody. */
+export function toTrackingError(error: unknown): StoreError {
+  const message = messageOf(error)
+  const reply = REPLY.exec(message)?.[1]
+  const code = reply ?? (error as NodeJS.ErrnoException | undefined)?.code
+  const known =
+    reply === 'NOPERM'
+      ? lasting(TRACKING_PERMISSIONS)
+      : reply === 'ERR' || message.startsWith('ERR ')
+        ? lasting('the server does not take CLIENT TRACKING, which Redis has from version 6')
+        : (REPLIES.get(reply ?? '') ??
+          passing(withoutData(message, '') || code || 'its connection is lost or does not answer'))
+  return new StoreError(`redisStore: the near cache is off: ${known.what.replace(/\.$/, '')}.`, {
+    operation: 'read',
+    outcome: 'not-done',
+    retriable: known.retriable,
+    cause: Object.assign(new Error(known.what), { code }),
+  })
 }
 
 /** A verb whose caller stopped waiting before it began. */

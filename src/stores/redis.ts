@@ -14,8 +14,11 @@ import { commandsOf, type RedisClient } from './redis-client.ts'
 import type { Lifetime, Script } from './redis-commands.ts'
 import { isNoScript, isSyntaxError, stopped, toStoreError } from './redis-errors.ts'
 import { idOf, isBroken, keyOf, patternOf, type RedisKey } from './redis-keys.ts'
+import { type NearCacheOptions, withNearCache } from './redis-near-cache.ts'
+import { trackerOf } from './redis-tracking.ts'
 
 export type { RedisClient } from './redis-client.ts'
+export type { NearCacheOptions } from './redis-near-cache.ts'
 
 export interface RedisStoreOptions {
   /** Stands before each id; default `vial:`. Flask-Session's is `session:`. */
@@ -25,6 +28,14 @@ export interface RedisStoreOptions {
    * whose setting cannot be seen. `accept`: it may be, and a change may count twice. Absent: the client is looked at.
    */
   readonly resends?: 'never' | 'accept'
+  /**
+   * Serves a record that this process has read before without asking, until the server tells that it changed: within
+   * milliseconds as a rule, within `maxStale` at worst. Default false. Needs a client with one connection, and `close()`
+   * or the client's end to end its own.
+   */
+  readonly nearCache?: boolean | NearCacheOptions
+  /** Hears, once each time, why the near cache cannot be used; the store goes on without it, and tries again. */
+  readonly onError?: (error: unknown) => void
   /** The clock, ms since the epoch. Only the time left is sent, so the server's clock may differ. */
   readonly now?: () => number
 }
@@ -62,7 +73,7 @@ const NOTHING: Buffer = Buffer.alloc(0)
  * replicas. The message names the option to change.
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'vial:', resends, now = Date.now } = options
+  const { prefix = 'vial:', resends, nearCache = false, onError, now = Date.now } = options
   if (isBroken(prefix)) throw new ConfigError('redisStore: the prefix holds half a character.')
   const commands = commandsOf(client, resends)
   let { setIfEqual } = commands
@@ -114,7 +125,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     return reply instanceof Uint8Array ? reply : 'swapped'
   }
 
-  return {
+  const store: Store = {
     name: 'redis',
     prefix,
     atomic: true,
@@ -187,6 +198,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       }
     },
   }
+  if (nearCache === false) return store
+  const start = commands.keyPrefix + prefix
+  const context = { tracker: trackerOf(client, start), prefix: start, now, onError }
+  return withNearCache(store, nearCache, context)
 }
 
 /** @throws {TooLargeError} When Redis has no string that long. */

@@ -76,6 +76,18 @@ export const PROFILES = {
     limit: '512 MiB',
     suite: { deviations: REMOVES },
   },
+  redisNearCache: {
+    title: 'Redis, Valkey with `nearCache`',
+    entry: 'redis',
+    on: 'Redis 7.0: one server, Sentinel; node-redis 5 and 6, ioredis 5 and 6, iovalkey',
+    limit: '512 MiB',
+    suite: {
+      deviations: {
+        ...REMOVES,
+        R1: 'what others write is read once the server has told of it: within milliseconds, or `maxStale` at worst',
+      },
+    },
+  },
   memcached: {
     title: 'Memcached',
     entry: 'memcached',

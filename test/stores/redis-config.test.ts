@@ -7,8 +7,8 @@ import {
   type RedisOptions,
 } from 'ioredis'
 import { Redis as IoValkey } from 'iovalkey'
-import { createClient, createCluster, createSentinel } from 'redis'
-import { type RedisClient, redisStore } from 'vial/stores/redis'
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import { type RedisClient, type RedisStoreOptions, redisStore } from 'vial/stores/redis'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, TooLargeError } from '../../src/errors.ts'
 
@@ -137,5 +137,46 @@ test.each([
     message: 'redisStore: delete failed: The client is closed.',
     outcome: 'not-done',
     retriable: false,
+  })
+})
+
+describe('a near cache', () => {
+  const single = () => createClient()
+  test.each([
+    ['0', 'maxEntries', { maxEntries: 0 }],
+    ['a fraction', 'maxEntries', { maxEntries: 1.5 }],
+    ['no bytes', 'maxBytes', { maxBytes: -1 }],
+    ['no number', 'maxBytes', { maxBytes: '1mb' }],
+    ['no time', 'maxStale', { maxStale: 0 }],
+    ['no duration', 'maxStale', { maxStale: 'soon' }],
+    ['less time than an answer takes', 'maxStale', { maxStale: 10 }],
+    ['more time than timers have', 'maxStale', { maxStale: '25d' }],
+    ['an unknown name', 'maxAge', { maxAge: 1 }],
+    ['a text', 'nearCache', 'yes'],
+    ['null', 'nearCache', null],
+    ['a list', 'nearCache', []],
+  ])('of %s is refused', (_name, named, nearCache) => {
+    const options = { nearCache } as unknown as RedisStoreOptions
+    expect(() => redisStore(single(), options)).toThrow(ConfigError)
+    expect(() => redisStore(single(), options)).toThrow(named)
+  })
+
+  test.each([
+    ['a Cluster of node-redis', () => createCluster({ rootNodes: [] })],
+    ['a pool', () => createClientPool()],
+    ['a Sentinel of node-redis', () => sentinel(0)],
+    ['a Cluster of ioredis', () => ioCluster({ retryDelayOnFailover: 0 })],
+  ] as const)('over %s is refused', (_name, make) => {
+    const client = make() as RedisClient
+    expect(() => redisStore(client, { resends: 'never', nearCache: true })).toThrow(ConfigError)
+    expect(() => redisStore(client, { resends: 'never', nearCache: true })).toThrow(
+      'a client with one connection',
+    )
+    expect(redisStore(client, { resends: 'never', nearCache: false }).name).toBe('redis')
+  })
+
+  test('with a prefix of other bytes than text is refused: the server would tell of another', () => {
+    const client = ioRedis({ maxRetriesPerRequest: 0, keyPrefix: Buffer.from([0xff]) as never })
+    expect(() => redisStore(client, { nearCache: true })).toThrow('of whole text')
   })
 })

@@ -1,0 +1,189 @@
+/** A near cache that relies on an answer for longer than it shows anything, by a clock and a connection moved by hand. */
+
+import { memoryStore } from 'vial/stores/memory'
+import { describe, expect, test, vi } from 'vitest'
+import type { Store } from '../../src/core/store.ts'
+import { type NearCacheOptions, withNearCache } from '../../src/stores/redis-near-cache.ts'
+import type { TrackingConnection, TrackingListener } from '../../src/stores/redis-tracking.ts'
+import { bytes, content } from './redis-clients.ts'
+import { held, isHeld } from './redis-near.ts'
+
+interface Question {
+  answer(): void
+  fail(error: Error): void
+}
+
+/** Gives each reader bytes of his own, as a client does. */
+function copying(store: Store): Store {
+  return {
+    ...store,
+    async read(id, options) {
+      const record = await store.read(id, options)
+      return record && { ...record, version: new Uint8Array(record.bytes) }
+    },
+  }
+}
+
+/** A connection that does what the test says. */
+function made(options: true | NearCacheOptions, store: Store = copying(memoryStore())) {
+  const place = {
+    clock: 1_000,
+    now: 1_000_000,
+    told: [] as unknown[],
+    /** Every one that was opened. */
+    connections: [] as { readonly listener: TrackingListener; ended: boolean }[],
+    /** Answered by themselves while absent. */
+    questions: undefined as Question[] | undefined,
+    asked: 0,
+    listening: new Set<() => void>(),
+  }
+  const near = withNearCache(store, options, {
+    prefix: 'p:',
+    now: () => place.now,
+    clock: () => place.clock,
+    onError: (error) => place.told.push(error),
+    tracker: {
+      open(listener): TrackingConnection {
+        const connection = { listener, ended: false }
+        place.connections.push(connection)
+        return {
+          start: () => Promise.resolve(),
+          async confirm() {
+            place.asked++
+            const { questions } = place
+            if (questions === undefined) return
+            await new Promise<void>((answer, fail) => questions.push({ answer, fail }))
+          },
+          end: () => {
+            connection.ended = true
+          },
+        }
+      },
+      onAway(away) {
+        place.listening.add(away)
+        return () => place.listening.delete(away)
+      },
+    },
+  })
+  return { store, near, place }
+}
+
+const FOREVER = 9e15
+
+describe('a record is served', () => {
+  test('until maxStale after the last answered question', async () => {
+    const { near, place } = made({ maxStale: '1m' })
+    await near.create('id', bytes('x'), FOREVER)
+    await held(near, 'id')
+    place.clock += 59_999
+    expect(await isHeld(near, 'id')).toBe(true)
+    place.clock += 1
+    expect(await isHeld(near, 'id')).toBe(false)
+  })
+
+  test('for no longer when an answer takes its time', async () => {
+    const { near, place } = made({ maxStale: '1m' })
+    const questions: Question[] = []
+    place.questions = questions
+    await near.create('id', bytes('x'), FOREVER)
+    await near.read('id')
+    await vi.waitFor(() => expect(questions).toHaveLength(1))
+    place.clock += 59_000
+    expect(await isHeld(near, 'id')).toBe(false)
+    questions[0]?.answer()
+    await vi.waitFor(async () => expect(await isHeld(near, 'id')).toBe(true))
+    place.clock += 999
+    expect(await isHeld(near, 'id')).toBe(true)
+    place.clock += 1
+    expect(await isHeld(near, 'id')).toBe(false)
+  })
+
+  test('to its end as the server told it, counted from before it was asked', async () => {
+    const inner = memoryStore()
+    const { near, place } = made(true, {
+      ...inner,
+      async read(id, options) {
+        const record = await inner.read(id, options)
+        // The reply takes 40 ms; what is left is counted when it comes.
+        place.now += 40
+        return record && { ...record, expiresAt: place.now + 100 }
+      },
+    })
+    await near.create('id', bytes('x'), FOREVER)
+    await held(near, 'id')
+    const { expiresAt = 0 } = (await near.read('id', { deadline: true })) ?? {}
+    expect(expiresAt).toBe(place.now + 60)
+    place.now = expiresAt - 1
+    expect((await near.read('id'))?.expiresAt).toBe(expiresAt)
+    place.now = expiresAt
+    expect((await near.read('id'))?.expiresAt).not.toBe(expiresAt)
+  })
+
+  test('as it was, whatever became of the arrays that were given out', async () => {
+    const { near } = made(true)
+    await near.create('id', bytes('right'), FOREVER)
+    await held(near, 'id')
+    for (let turn = 0; turn < 3; turn++) {
+      const record = await near.read('id')
+      expect(content(record)).toBe('right')
+      record?.bytes.fill(0)
+      // Nor does that make the next write a conflict.
+      expect(record?.version).toEqual(bytes('right'))
+    }
+  })
+})
+
+test('who holds nothing asks no more, and who does goes on', async () => {
+  const [idle, busy] = [made({ maxStale: 50 }), made({ maxStale: 50 })]
+  for (const { near } of [idle, busy]) {
+    await near.create('id', bytes('x'), FOREVER)
+    await held(near, 'id')
+  }
+  await idle.near.delete('id')
+  const later = async (questions: number) => {
+    const before = busy.place.asked
+    await vi.waitFor(() => expect(busy.place.asked).toBeGreaterThan(before + questions), 10_000)
+  }
+  await later(3)
+  const before = idle.place.asked
+  await later(6)
+  expect(idle.place.asked).toBe(before)
+  await idle.near.create('id', bytes('x'), FOREVER)
+  await held(idle.near, 'id')
+  await vi.waitFor(() => expect(idle.place.asked).toBeGreaterThan(before + 1), 10_000)
+  for (const { near } of [idle, busy]) await near.close?.()
+})
+
+test('one that fails is ended, told once, and left alone for longer each time, until it works', async () => {
+  const { near, place } = made(true)
+  place.questions = []
+  const pauses: number[] = []
+  for (let turn = 1; turn <= 9; turn++) {
+    const start = place.clock
+    while (place.connections.length < turn) {
+      await near.read('id')
+      if (place.connections.length < turn) place.clock += 50
+    }
+    pauses.push(place.clock - start)
+    await vi.waitFor(() => expect(place.questions).toHaveLength(1))
+    expect(place.listening.size).toBe(1)
+    place.questions.shift()?.fail(new Error('The client is closed'))
+    await vi.waitFor(() => expect(place.connections.every(({ ended }) => ended)).toBe(true))
+    expect(place.listening.size).toBe(0)
+  }
+  expect(pauses).toEqual([0, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000])
+  expect(place.told).toHaveLength(1)
+  place.questions = undefined
+  place.clock += 30_000
+  await near.create('id', bytes('x'), FOREVER)
+  await held(near, 'id')
+  place.connections.at(-1)?.listener.lost(new Error('again'))
+  expect(place.told).toHaveLength(2)
+  place.clock += 250
+  await held(near, 'id')
+  // What an older connection says late ends nothing.
+  place.connections[0]?.listener.lost(new Error('late'))
+  expect(await isHeld(near, 'id')).toBe(true)
+  await near.close?.()
+  expect(place.connections.every(({ ended }) => ended)).toBe(true)
+})
