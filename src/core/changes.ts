@@ -50,7 +50,8 @@ export class Changes {
   readonly base: Entries
   readonly #cells = new Map<string, Cell>()
   #cleared = false
-  #ended = false
+  /** What was edited when the request ended. */
+  #last: readonly (readonly [string, Cell])[] | undefined
 
   constructor(serializer: Serializer, base: Entries) {
     this.serializer = serializer
@@ -67,26 +68,23 @@ export class Changes {
    * once, and not again for each attempt to store them.
    */
   end(): void {
-    for (const [key, cell] of this.#cells) this.#settle(key, cell)
-    this.#ended = true
+    this.#last = this.edited()
   }
 
   /** Whether there is anything to store, nested changes of values that were handed out included. */
   get modified(): boolean {
-    if (this.#cleared) return true
-    for (const [key, cell] of this.#cells) {
-      this.#settle(key, cell)
-      if (cell.edit !== NONE) return true
-    }
-    return false
+    return this.#cleared || this.edited().length > 0
   }
 
   /** The keys that were edited, with their cells, nested changes included. */
-  *edited(): Generator<readonly [key: string, cell: Cell]> {
+  edited(): readonly (readonly [key: string, cell: Cell])[] {
+    if (this.#last !== undefined) return this.#last
+    const edited: (readonly [string, Cell])[] = []
     for (const pair of this.#cells) {
       this.#settle(pair[0], pair[1])
-      if (pair[1].edit !== NONE) yield pair
+      if (pair[1].edit !== NONE) edited.push(pair)
     }
+    return edited
   }
 
   /** The keys that have a value now: those of the record in its order, then the new ones. */
@@ -194,7 +192,7 @@ export class Changes {
 
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
-    if (this.#ended || !cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
+    if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
     if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live))
       return
     cell.entry = this.#encode(key, cell.live)

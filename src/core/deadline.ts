@@ -12,42 +12,33 @@ import type { Wait, Watch } from './watch.ts'
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
 
 /** One call of a store verb that is being waited for, and what the verb is given. The signal is made when a store asks for it. */
-class Waiting<T> implements ReadOptions, Wait {
+class Waiting implements ReadOptions, Wait {
   readonly deadline: boolean
   readonly end: number
-  readonly #watch: Watch
   readonly #verb: Verb
   readonly #length: number
-  #resolve: (value: T) => void = () => {}
-  #reject: (error: unknown) => void = () => {}
+  readonly #reject: (error: unknown) => void
   #controller: AbortController | undefined
   #ended = false
 
-  constructor(watch: Watch, verb: Verb, length: number, end: number, deadline: boolean) {
-    this.#watch = watch
+  constructor(
+    verb: Verb,
+    length: number,
+    end: number,
+    deadline: boolean,
+    reject: (error: unknown) => void,
+  ) {
+    this.deadline = deadline
+    this.end = end
     this.#verb = verb
     this.#length = length
-    this.end = end
-    this.deadline = deadline
+    this.#reject = reject
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#ended) this.#controller.abort()
     return this.#controller.signal
-  }
-
-  run(call: (options: ReadOptions) => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      this.#watch.add(this)
-      try {
-        call(this).then(this.#done, this.#failed)
-      } catch (error) {
-        this.#failed(error)
-      }
-    })
   }
 
   over(): void {
@@ -60,16 +51,6 @@ class Waiting<T> implements ReadOptions, Wait {
         retriable: true,
       }),
     )
-  }
-
-  readonly #done = (value: T): void => {
-    this.#watch.remove(this)
-    this.#resolve(value)
-  }
-
-  readonly #failed = (error: unknown): void => {
-    this.#watch.remove(this)
-    this.#reject(asStoreError(error, this.#verb))
   }
 }
 
@@ -98,7 +79,22 @@ export class Deadline {
    * @param expiry Whether the deadline of the record is asked for.
    */
   run<T>(verb: Verb, call: (options: ReadOptions) => Promise<T>, expiry = false): Promise<T> {
-    return new Waiting<T>(this.#watch, verb, this.#length, this.#end, expiry).run(call)
+    return new Promise<T>((resolve, reject) => {
+      const waiting = new Waiting(verb, this.#length, this.#end, expiry, reject)
+      const fail = (error: unknown): void => {
+        this.#watch.remove(waiting)
+        reject(asStoreError(error, verb))
+      }
+      this.#watch.add(waiting)
+      try {
+        call(waiting).then((value) => {
+          this.#watch.remove(waiting)
+          resolve(value)
+        }, fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
   }
 }
 

@@ -8,60 +8,60 @@
 import { StoreError } from '../errors.ts'
 import type { Deadline } from './deadline.ts'
 
-/** What one turn leaves to the next: its result, and what it knows of the record; undefined: nothing certain. */
-export interface Turn<Known, Result> {
-  readonly result: Result
-  readonly known: Known | undefined
-}
+/** One commit's turn at its id. */
+export class Turn<Known> {
+  readonly #key: string
+  readonly #last: Map<string, Turn<Known>>
+  #before: Turn<Known> | undefined
+  /** Whoever waits for the end of this one. */
+  #next: ((known: Known | undefined) => void) | undefined
 
-/** Who has the turn. */
-interface Holder<Known> {
-  /** Whoever waits for the end of it. */
-  next: ((known: Known | undefined) => void) | undefined
-}
-
-export class Turns<Known> {
-  /** The last one of each key; it has not ended. */
-  readonly #last = new Map<string, Holder<Known>>()
+  constructor(key: string, last: Map<string, Turn<Known>>) {
+    this.#key = key
+    this.#last = last
+    this.#before = last.get(key)
+    last.set(key, this)
+  }
 
   /**
-   * Runs `task` when the earlier ones of the same key have ended, with what the last of them left. Waiting counts on
-   * the deadline: rejects with a {@link StoreError} that says `not-done` when it ends first.
+   * What the one before leaves, when it has ended; undefined: nothing certain, or there was none. Waiting counts on the
+   * deadline: rejects with a {@link StoreError} that says `not-done` when it ends first.
    */
-  async take<Result>(
-    key: string,
-    deadline: Deadline,
-    task: (known: Known | undefined) => Promise<Turn<Known, Result>>,
-  ): Promise<Result> {
-    const before = this.#last.get(key)
-    const own: Holder<Known> = { next: undefined }
-    this.#last.set(key, own)
-    let known: Known | undefined
-    try {
-      const turn = await task(before === undefined ? undefined : await endOf(before, deadline))
-      known = turn.known
-      return turn.result
-    } finally {
-      if (this.#last.get(key) === own) this.#last.delete(key)
-      else own.next?.(known)
-    }
+  begin(deadline: Deadline): Known | undefined | Promise<Known | undefined> {
+    const before = this.#before
+    if (before === undefined) return undefined
+    // Or whoever waits would keep all that came before him.
+    this.#before = undefined
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(
+          new StoreError('Earlier commits of the same session took until the deadline.', {
+            operation: 'replace',
+            outcome: 'not-done',
+            retriable: true,
+          }),
+        )
+      }, deadline.left)
+      before.#next = (known) => {
+        clearTimeout(timer)
+        resolve(known)
+      }
+    })
+  }
+
+  /** Lets the next one begin. To be called whatever happened. */
+  end(known: Known | undefined): void {
+    if (this.#last.get(this.#key) === this) this.#last.delete(this.#key)
+    else this.#next?.(known)
   }
 }
 
-function endOf<Known>(before: Holder<Known>, deadline: Deadline): Promise<Known | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(
-        new StoreError('Earlier commits of the same session took until the deadline.', {
-          operation: 'replace',
-          outcome: 'not-done',
-          retriable: true,
-        }),
-      )
-    }, deadline.left)
-    before.next = (known) => {
-      clearTimeout(timer)
-      resolve(known)
-    }
-  })
+export class Turns<Known> {
+  /** The last one of each id; it has not ended. */
+  readonly #last = new Map<string, Turn<Known>>()
+
+  /** Takes a turn behind those that were taken before: begin it in the same breath, so that none is missed. */
+  take(key: string): Turn<Known> {
+    return new Turn(key, this.#last)
+  }
 }

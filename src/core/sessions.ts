@@ -129,7 +129,7 @@ export class SessionLifeCycle implements LifeCycle {
     work.changes.end()
     if (work.unsaved) return this.#unsaved(work)
     const commit = this.#config.backing.commit(work)
-    return commit instanceof Promise ? this.#watched(commit) : commit
+    return commit instanceof Promise ? commit.catch(this.#failed) : commit
   }
 
   begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T> {
@@ -168,7 +168,7 @@ export class SessionLifeCycle implements LifeCycle {
     if (this.#config.backing.claim === undefined) {
       throw new StateError('claim() needs a store: a cookie cannot decide who came first.')
     }
-    return this.#watched(this.#config.backing.claim(work, key))
+    return this.#config.backing.claim(work, key).catch(this.#failed)
   }
 
   close(): Promise<void> {
@@ -203,20 +203,16 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   #unsaved(work: Work): Commit {
-    const keys = [...work.changes.edited()].map(([key]) => key)
+    const keys = work.changes.edited().map(([key]) => key)
     if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
     return UNTOUCHED
   }
 
-  async #watched<T>(operation: Promise<T>): Promise<T> {
-    try {
-      return await operation
-    } catch (error) {
-      if (isSessionError(error) && error instanceof StoreError) {
-        this.#config.emit({ type: 'store-failed', error })
-      }
-      throw error
+  readonly #failed = (error: unknown): never => {
+    if (isSessionError(error) && error instanceof StoreError) {
+      this.#config.emit({ type: 'store-failed', error })
     }
+    throw error
   }
 
   #eager(): AnySession {

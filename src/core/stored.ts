@@ -78,8 +78,12 @@ export class StoredBacking implements Backing {
 
   commit(work: Work): Commit | Promise<Commit> {
     const { expiry, now } = this.#config
-    if (work.modified) return this.#end(work)
     const { origin, meta } = work
+    if (work.modified) {
+      return origin !== undefined && work.ended.length === 0
+        ? this.#change(work, origin, new Deadline(this.#watch, this.#config.timeout))
+        : this.#end(work)
+    }
     const due =
       origin !== undefined && work.refreshes && expiry.due(origin.expiresAt, meta.createdAt, now())
     return due ? this.#touch(work, origin) : UNTOUCHED
@@ -90,8 +94,11 @@ export class StoredBacking implements Backing {
     if (origin === undefined) return undefined
     const { serializer, timeout } = this.#config
     const deadline = new Deadline(this.#watch, timeout)
-    return this.#turns.take(origin.key, deadline, async (known) => {
-      const writing = new Writing(this.#config, origin, deadline, known ?? origin)
+    const turn = this.#turns.take(origin.key)
+    let known: Known | undefined
+    try {
+      const start = (await turn.begin(deadline)) ?? origin
+      const writing = new Writing(this.#config, origin, deadline, start)
       let entry: unknown
       let left = false
       const written = await writing.run((onto) => {
@@ -105,11 +112,13 @@ export class StoredBacking implements Backing {
         // Emptied or not, the record stays for this request's own writes; its commit removes an empty one.
         return { entries, reports: [], meta, empty: false, permanent: false }
       })
-      const taken = written.kind === 'written'
-      if (taken) work.claimed(key, left)
-      const value = taken ? named(key, () => serializer.decode(entry)) : undefined
-      return { result: value, known: written.known }
-    })
+      known = written.known
+      if (written.kind !== 'written') return undefined
+      work.claimed(key, left)
+      return named(key, () => serializer.decode(entry))
+    } finally {
+      turn.end(known)
+    }
   }
 
   async #read(candidates: readonly string[]): Promise<Found> {
@@ -167,18 +176,28 @@ export class StoredBacking implements Backing {
     return work.ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
   }
 
+  async #write(work: Work, origin: Origin, deadline: Deadline): Promise<Written> {
+    const turn = this.#turns.take(origin.key)
+    let known: Known | undefined
+    try {
+      const begun = turn.begin(deadline)
+      const before = begun === undefined ? undefined : await begun
+      const writing = new Writing(this.#config, origin, deadline, before ?? origin)
+      const draft = (onto: Origin['entries']) => work.draft(onto, this.#config.now())
+      const written = await (work.renewal === 'none'
+        ? writing.run(draft)
+        : writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined))
+      known = written.known
+      return written
+    } finally {
+      turn.end(known)
+    }
+  }
+
   /** Brings the changes of a session that has a record to the store. */
   async #change(work: Work, origin: Origin, deadline: Deadline): Promise<Commit> {
-    const { now, emit, expiry, habits } = this.#config
-    const written = await this.#turns.take(origin.key, deadline, async (known) => {
-      const writing = new Writing(this.#config, origin, deadline, known ?? origin)
-      const draft = (onto: Origin['entries']) => work.draft(onto, now())
-      const result: Written =
-        work.renewal === 'none'
-          ? await writing.run(draft)
-          : await writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined)
-      return { result, known: result.known }
-    })
+    const { emit, expiry, habits } = this.#config
+    const written = await this.#write(work, origin, deadline)
     if (written.kind === 'gone') return this.#gone(work, origin)
     if (written.attempts > 1) {
       emit({ type: 'retried', fingerprint: fingerprint(origin.id), attempts: written.attempts })
@@ -199,7 +218,7 @@ export class StoredBacking implements Backing {
    * it a new one by now.
    */
   #gone(work: Work, origin: Origin): Commit {
-    const keys = [...work.changes.edited()].map(([key]) => key)
+    const keys = work.changes.edited().map(([key]) => key)
     this.#config.emit({ type: 'gone', fingerprint: fingerprint(origin.id), keys })
     return withoutCookie('gone')
   }

@@ -139,17 +139,17 @@ export class Writing {
   ): Promise<Written> {
     for (;;) {
       this.#attempts += 1
-      const known = await this.#readable()
+      const known = this.#known?.version === undefined ? await this.#read() : this.#known
       if (known === undefined) break
       const draft = drafting(known.entries)
-      if (draft === undefined) return { kind: 'untouched', ...this.#outcome(known) }
+      if (draft === undefined) return { kind: 'untouched', attempts: this.#attempts, known }
       const result = await step(draft, known)
       if (result.kind === 'done') return result.written
       if (result.kind === 'gone') break
       this.#known = result.current === undefined ? undefined : this.#cut(result.current)
       await this.#pause()
     }
-    return { kind: 'gone', ...this.#outcome(undefined) }
+    return { kind: 'gone', attempts: this.#attempts, known: undefined }
   }
 
   async #replace(draft: Draft, known: Known): Promise<Step> {
@@ -179,13 +179,16 @@ export class Writing {
     const deleted = await this.#deleteOld(known)
     if (deleted !== 'deleted') return { kind: deleted }
     const { reports } = draft
-    return { kind: 'done', written: { kind: 'deleted', reports, ...this.#outcome(undefined) } }
+    const attempts = this.#attempts
+    return { kind: 'done', written: { kind: 'deleted', reports, attempts, known: undefined } }
   }
 
   /** A login outlives the end of the session that it began in. */
   async #anew(drafting: Drafting, blank: Entries): Promise<Written> {
     const draft = drafting(blank)
-    if (draft === undefined) return { kind: 'untouched', ...this.#outcome(undefined) }
+    if (draft === undefined) {
+      return { kind: 'untouched', attempts: this.#attempts, known: undefined }
+    }
     return this.#written(draft, await this.#keepFresh(draft)).written
   }
 
@@ -215,9 +218,8 @@ export class Writing {
     )
   }
 
-  /** The record to draft on; read when it is not known. Undefined: gone. */
-  async #readable(): Promise<Known | undefined> {
-    if (this.#known?.version !== undefined) return this.#known
+  /** The record to draft on. Undefined: gone. */
+  async #read(): Promise<Known | undefined> {
     const { store } = this.#config
     const record = await this.#deadline.run('read', (options) => store.read(this.#key, options))
     this.#known = record === undefined ? undefined : this.#cut(record)
@@ -245,16 +247,15 @@ export class Writing {
     const { entries, reports, permanent } = draft
     const { id, expiresAt, version } = fresh
     const known = id === this.#id && version !== undefined ? { entries, version } : undefined
-    const written = { kind: 'written', reports, permanent, id, expiresAt } as const
-    return { kind: 'done', written: { ...written, ...this.#outcome(known) } }
+    const attempts = this.#attempts
+    return {
+      kind: 'done',
+      written: { kind: 'written', reports, permanent, id, expiresAt, attempts, known },
+    }
   }
 
   #expiresAt(draft: Draft): number {
     const { expiry, now } = this.#config
     return expiry.deadline(draft.meta.createdAt, now())
-  }
-
-  #outcome(known: Known | undefined): Outcome {
-    return { attempts: this.#attempts, known }
   }
 }

@@ -5,7 +5,6 @@
  */
 
 const SHORT = 24
-const LONE_SURROGATE = /\p{Surrogate}/u
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The text of these bytes, a BOM included; undefined when they are not UTF-8. */
@@ -33,5 +32,5 @@ export function decodeUtf8(
 
 /** True when UTF-8 can hold this text: no half of a surrogate pair stands alone. */
 export function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text)
+  return text.isWellFormed()
 }

@@ -5,9 +5,12 @@
  * @module
  */
 
+import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import type { Store, StoredRecord } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
+import { Deadlines } from './memory-deadlines.ts'
+import { UseOrder } from './memory-order.ts'
 
 export interface MemoryStoreOptions {
   /** How many records are kept; default 100,000. One more, and the least recently used has to go. */
@@ -16,25 +19,6 @@ export interface MemoryStoreOptions {
   readonly onEvict?: (evicted: number) => void
   /** The clock, ms since the epoch. */
   readonly now?: () => number
-}
-
-/** A place in the ring of slots, in the order of their last use. */
-interface Link {
-  older: Link
-  newer: Link
-}
-
-/** What is kept for one id. Each write makes a fresh `bytes`, so its identity is the version. */
-interface Slot extends Link {
-  readonly id: string
-  bytes: Uint8Array
-  expiresAt: number
-}
-
-/** An entry of the deadline queue: nothing happens to `slot` before `at`. */
-interface Due {
-  readonly at: number
-  readonly slot: Slot
 }
 
 /** How many expired records one write clears away, so that none waits for a sweep and no write waits for all. */
@@ -56,70 +40,83 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   }
   warnInProduction()
 
-  const slots = new Map<string, Slot>()
-  const ring = emptyRing()
-  let queue: Due[] = []
+  // A record has a place, a number from 1, in each of these. An object of its own would take as much as its content.
+  const places = new Map<string, number>()
+  const ids: string[] = ['']
+  const contents: Content[] = ['']
+  const versions: number[] = [0]
+  const free: number[] = []
+  const deadlines = new Deadlines()
+  const uses = new UseOrder()
+  let writes = 0
   let evicted = 0
 
-  function find(id: string): Slot | undefined {
-    const slot = slots.get(id)
-    if (slot === undefined) return undefined
-    if (!(slot.expiresAt > now())) {
-      remove(slot)
+  function find(id: string): number | undefined {
+    const place = places.get(id)
+    if (place === undefined) return undefined
+    if (!(deadlines.of(place) > now())) {
+      remove(place)
       return undefined
     }
-    takeOut(slot)
-    putBefore(ring, slot)
-    return slot
+    uses.use(place)
+    return place
   }
 
-  function remove(slot: Slot): void {
-    slots.delete(slot.id)
-    takeOut(slot)
+  function add(id: string, bytes: Uint8Array, expiresAt: number): number {
+    const place = free.pop() ?? ids.length
+    places.set(id, place)
+    ids[place] = id
+    deadlines.add(place, expiresAt)
+    uses.add(place)
+    return write(place, bytes)
   }
 
-  function schedule(slot: Slot): void {
-    enqueue(queue, { at: slot.expiresAt, slot })
-    // Deleted records leave their entries behind.
-    if (queue.length > 2 * slots.size + 64) {
-      queue = [...slots.values()]
-        .map((kept) => ({ at: kept.expiresAt, slot: kept }))
-        .sort((a, b) => a.at - b.at)
-    }
+  /** Returns the version: the number of the write. */
+  function write(place: number, bytes: Uint8Array): number {
+    contents[place] = contentOf(bytes)
+    writes++
+    versions[place] = writes
+    return writes
+  }
+
+  function remove(place: number): void {
+    places.delete(ids[place] as string)
+    ids[place] = ''
+    contents[place] = ''
+    deadlines.remove(place)
+    uses.remove(place)
+    free.push(place)
   }
 
   function clear(limit: number): number {
     const time = now()
     let cleared = 0
-    while (cleared < limit && queue[0] !== undefined && !(queue[0].at > time)) {
-      const { slot } = dequeue(queue)
-      if (slots.get(slot.id) !== slot) continue
-      if (!(slot.expiresAt > time)) {
-        remove(slot)
-        cleared++
-      } else {
-        // Moving a deadline later costs nothing until the old one comes.
-        enqueue(queue, { at: slot.expiresAt, slot })
-      }
+    for (; cleared < limit; cleared++) {
+      const { first } = deadlines
+      if (first === undefined || deadlines.of(first) > time) break
+      remove(first)
     }
     return cleared
   }
 
   function makeRoom(): void {
     clear(CLEARED_PER_WRITE)
-    if (slots.size < maxSessions) return
-    remove(ring.newer as Slot)
+    if (places.size < maxSessions) return
+    remove(uses.oldest)
     evicted++
     if (evicted === 1) warnOfEviction(maxSessions)
     tell(onEvict, evicted)
   }
 
-  function setDeadline(slot: Slot, expiresAt: number): void {
-    const earlier = expiresAt < slot.expiresAt
-    slot.expiresAt = expiresAt
-    if (!(expiresAt > now())) remove(slot)
-    else if (earlier) schedule(slot)
+  function setDeadline(place: number, expiresAt: number): void {
+    if (expiresAt > now()) deadlines.move(place, expiresAt)
+    else remove(place)
     clear(CLEARED_PER_WRITE)
+  }
+
+  function recordAt(place: number): StoredRecord {
+    const bytes = bytesOf(contents[place] as Content)
+    return { bytes, version: versions[place], expiresAt: deadlines.of(place) }
   }
 
   return {
@@ -127,42 +124,37 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     atomic: true,
 
     async read(id) {
-      const slot = find(id)
-      return slot && recordOf(slot)
+      const place = find(id)
+      return place === undefined ? undefined : recordAt(place)
     },
 
     async create(id, bytes, expiresAt) {
       if (find(id) !== undefined) return { kind: 'exists' }
-      const slot: Slot = { id, bytes: copyOf(bytes), expiresAt, older: ring, newer: ring }
-      if (expiresAt > now()) {
-        makeRoom()
-        slots.set(id, slot)
-        putBefore(ring, slot)
-        schedule(slot)
-      }
-      return { kind: 'created', version: slot.bytes }
+      if (!(expiresAt > now())) return { kind: 'created' }
+      makeRoom()
+      return { kind: 'created', version: add(id, bytes, expiresAt) }
     },
 
     async replace(id, bytes, expiresAt, version) {
-      const slot = find(id)
-      if (slot === undefined) return { kind: 'gone' }
-      if (slot.bytes !== version) return { kind: 'conflict', current: recordOf(slot) }
-      slot.bytes = copyOf(bytes)
-      setDeadline(slot, expiresAt)
-      return { kind: 'replaced', version: slot.bytes }
+      const place = find(id)
+      if (place === undefined) return { kind: 'gone' }
+      if (versions[place] !== version) return { kind: 'conflict', current: recordAt(place) }
+      const written = write(place, bytes)
+      setDeadline(place, expiresAt)
+      return { kind: 'replaced', version: written }
     },
 
     async touch(id, expiresAt) {
-      const slot = find(id)
-      if (slot !== undefined) setDeadline(slot, expiresAt)
-      return slot !== undefined
+      const place = find(id)
+      if (place !== undefined) setDeadline(place, expiresAt)
+      return place !== undefined
     },
 
     async delete(id, version) {
-      const slot = find(id)
-      if (slot === undefined) return 'gone'
-      if (version !== undefined && slot.bytes !== version) return 'conflict'
-      remove(slot)
+      const place = find(id)
+      if (place === undefined) return 'gone'
+      if (version !== undefined && versions[place] !== version) return 'conflict'
+      remove(place)
       return 'deleted'
     },
 
@@ -172,74 +164,33 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
     async *list() {
       // A copy, as an id that is ended and made again meanwhile would come twice.
-      for (const slot of [...slots.values()]) {
-        if (slots.get(slot.id) === slot && slot.expiresAt > now()) yield slot.id
+      for (const id of [...places.keys()]) {
+        const place = places.get(id)
+        if (place !== undefined && deadlines.of(place) > now()) yield id
       }
     },
   }
 }
 
-function recordOf(slot: Slot): StoredRecord {
-  return { bytes: slot.bytes, version: slot.bytes, expiresAt: slot.expiresAt }
+/**
+ * Most records as a string of one character a byte: 16 bytes besides its own, where a Uint8Array and its buffer take
+ * 300. Large ones as they are, so that a read copies none of them.
+ */
+type Content = string | Uint8Array
+
+const LONGEST_STRING = 1_024
+
+/** Always a copy: a small slice would keep its larger buffer alive. */
+function contentOf(bytes: Uint8Array): Content {
+  if (bytes.length > LONGEST_STRING) return new Uint8Array(bytes)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-/** A copy also lets go of the larger buffer that a small slice would keep alive. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes)
-}
-
-/** A ring of no slots: from its one link, `newer` leads to the slot used longest ago. */
-function emptyRing(): Link {
-  const ring = {} as Link
-  ring.older = ring
-  ring.newer = ring
-  return ring
-}
-
-function putBefore(ring: Link, slot: Slot): void {
-  slot.older = ring.older
-  slot.newer = ring
-  ring.older.newer = slot
-  ring.older = slot
-}
-
-function takeOut(slot: Slot): void {
-  slot.older.newer = slot.newer
-  slot.newer.older = slot.older
-}
-
-/** The queue is a binary heap: each entry is due no later than the two at 2i + 1 and 2i + 2. */
-function enqueue(queue: Due[], due: Due): void {
-  let place = queue.length
-  queue.push(due)
-  while (place > 0) {
-    const above = (place - 1) >> 1
-    const parent = queue[above] as Due
-    if (parent.at <= due.at) break
-    queue[place] = parent
-    place = above
-  }
-  queue[place] = due
-}
-
-/** Takes the entry that is due first; the queue is not empty. */
-function dequeue(queue: Due[]): Due {
-  const first = queue[0] as Due
-  const last = queue.pop() as Due
-  if (queue.length === 0) return first
-  let place = 0
-  for (;;) {
-    let below = 2 * place + 1
-    if (below >= queue.length) break
-    const right = queue[below + 1]
-    if (right !== undefined && right.at < (queue[below] as Due).at) below++
-    const child = queue[below] as Due
-    if (child.at >= last.at) break
-    queue[place] = child
-    place = below
-  }
-  queue[place] = last
-  return first
+function bytesOf(content: Content): Uint8Array {
+  if (typeof content !== 'string') return content
+  // Not a Buffer, whose slices behave otherwise; but of its pool, as small allocations are dear.
+  const { buffer, byteOffset, length } = Buffer.from(content, 'latin1')
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 function tell(onEvict: MemoryStoreOptions['onEvict'], evicted: number): void {

@@ -11,7 +11,7 @@ export type RedisKey = string | Buffer
 
 /** Whether a text holds half of a surrogate pair. UTF-8 has no bytes for it, so all such texts would be one key. */
 export function isBroken(text: string): boolean {
-  return /\p{Surrogate}/u.test(text)
+  return !text.isWellFormed()
 }
 
 /** The key of an id. */

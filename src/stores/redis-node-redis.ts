@@ -88,7 +88,7 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
   return {
     resends: isSentinel && resends === 'accept',
     keyPrefix: keyPrefix.toString(),
-    get: async (key) => open().get(key),
+    get: (key) => open().get(key),
     pttl: async (key) => Number(await open().pTTL(key)),
     async setNew(key, value, lifetime) {
       const options = { condition: 'NX', expiration: expirationOf(lifetime) } as const
@@ -107,9 +107,8 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
             } as const
             return (await open().set(key, value, options)) as Uint8Array | null
           },
-    evalSha: async (script, key, args) =>
-      open().evalSha(script.sha1, { keys: [key], arguments: args }),
-    eval: async (script, key, args) => open().eval(script.text, { keys: [key], arguments: args }),
+    evalSha: (script, key, args) => open().evalSha(script.sha1, { keys: [key], arguments: args }),
+    eval: (script, key, args) => open().eval(script.text, { keys: [key], arguments: args }),
     pexpire: async (key, ms) => Number(await open().pExpire(key, ms)) === 1,
     del: async (key) => Number(await open().del(key)),
     async *scan(pattern) {

@@ -8,7 +8,7 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
+import type { ReplaceResult, Store, StoredRecord } from '../core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
 import { commandsOf, type RedisClient } from './redis-client.ts'
 import type { Lifetime, Script } from './redis-commands.ts'
@@ -81,10 +81,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   async function attempt<T>(
     operation: string,
     id: string,
-    { signal }: StoreOptions,
     run: (key: RedisKey) => Promise<T>,
   ): Promise<T> {
-    if (signal?.aborted) throw stopped(operation)
+    // What is sent cannot be taken back, so nobody asks for a signal, which would have to be made.
     try {
       return await run(keyOf(prefix, id))
     } catch (error) {
@@ -117,10 +116,13 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       }
     }
     const args = [equal, value, String(lifetime)]
-    const reply = await commands.evalSha(SWAP, key, args).catch((error: unknown) => {
-      if (isNoScript(error)) return commands.eval(SWAP, key, args)
-      throw error
-    })
+    let reply: unknown
+    try {
+      reply = await commands.evalSha(SWAP, key, args)
+    } catch (error) {
+      if (!isNoScript(error)) throw error
+      reply = await commands.eval(SWAP, key, args)
+    }
     if (reply === null) return undefined
     return reply instanceof Uint8Array ? reply : 'swapped'
   }
@@ -131,11 +133,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     atomic: true,
 
     read(id, options = {}) {
-      return attempt('read', id, options, async (key) => {
-        const [bytes, left] = await Promise.all([
-          commands.get(key),
-          options.deadline ? commands.pttl(key) : undefined,
-        ])
+      return attempt('read', id, async (key) => {
+        const [bytes, left] = options.deadline
+          ? await Promise.all([commands.get(key), commands.pttl(key)])
+          : [await commands.get(key)]
         if (bytes === null) return undefined
         // A record that another program gave no end has none to tell.
         if (left === undefined || left === -1) return recordOf(bytes)
@@ -143,18 +144,18 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       })
     },
 
-    async create(id, bytes, expiresAt, options = {}) {
+    async create(id, bytes, expiresAt) {
       const value = fitting(bytes)
-      return attempt('create', id, options, async (key) =>
+      return attempt('create', id, async (key) =>
         (await commands.setNew(key, value, lifetimeOf(expiresAt)))
           ? { kind: 'created', version: bytes }
           : { kind: 'exists' },
       )
     },
 
-    async replace(id, bytes, expiresAt, version, options = {}) {
+    async replace(id, bytes, expiresAt, version) {
       const value = fitting(bytes)
-      return attempt('replace', id, options, async (key): Promise<ReplaceResult> => {
+      return attempt('replace', id, async (key): Promise<ReplaceResult> => {
         const result = await swap(key, value, versionOf(version), lifetimeOf(expiresAt))
         if (result === undefined) return { kind: 'gone' }
         if (result === 'swapped') return { kind: 'replaced', version: bytes }
@@ -162,15 +163,15 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       })
     },
 
-    touch(id, expiresAt, options = {}) {
+    touch(id, expiresAt) {
       const lifetime = lifetimeOf(expiresAt)
-      return attempt('touch', id, options, (key) =>
+      return attempt('touch', id, (key) =>
         commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
       )
     },
 
-    delete(id, version, options = {}) {
-      return attempt('delete', id, options, async (key) => {
+    delete(id, version) {
+      return attempt('delete', id, async (key) => {
         if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
         const result = await swap(key, NOTHING, versionOf(version), 'ended')
         if (result === undefined) return 'gone'
