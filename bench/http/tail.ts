@@ -1,0 +1,61 @@
+/**
+ * T12: the tail of the latency. Windows are longer than elsewhere: each one opens its connections anew, and in a short one
+ * those first requests alone would be the slowest hundredth.
+ */
+
+import type { Options } from '../common/options.ts'
+import { digits, type Report, type Table } from '../common/report.ts'
+import type { Contenders } from './contender.ts'
+import { type Entry, type Measured, measure } from './rounds.ts'
+import { WORKLOADS } from './workloads.ts'
+
+/** The two frameworks with peers on every kind of store. */
+const FRAMEWORKS = ['express', 'fastify'] as const
+const NAMES =
+  /^(?:bare|vial (?:cookie|memory|redis)|.*connect-redis|.*session memory|cookie-session|@fastify\/secure-session)$/
+
+export async function run({ quick, check }: Options): Promise<Report> {
+  const entries: Entry[] = []
+  for (const framework of FRAMEWORKS) {
+    const { CONTENDERS } = (await import(`./servers/${framework}.ts`)) as { CONTENDERS: Contenders }
+    for (const [name, contender] of Object.entries(CONTENDERS)) {
+      if (NAMES.test(name)) entries.push({ framework, label: name, name, contender, env: {} })
+    }
+  }
+  const measured = await measure({
+    entries,
+    workloads: WORKLOADS.filter(({ name }) => name === 'read' || name === 'write'),
+    rounds: check ? 0 : 3,
+    seconds: quick ? 3 : 4,
+    warmUp: 1,
+    connections: 100,
+  })
+  return { tables: [tailTable(measured)], data: measured }
+}
+
+/** T12: the tail beside that of the peer with the best one. */
+function tailTable(measured: readonly Measured[]): Table {
+  const frameworks = [...new Set(measured.map(({ framework }) => framework))]
+  const rows = frameworks.flatMap((framework) =>
+    ['read', 'write'].flatMap((workload) => {
+      const all = measured.filter((one) => one.framework === framework && one.workload === workload)
+      const peers = all.filter(({ label }) => !/^(?:bare|empty|vial|floor)/.test(label))
+      const best = peers.sort((a, b) => a.p99.median - b.p99.median)[0]
+      if (best === undefined) return []
+      return all
+        .filter(({ label }) => /^vial (?:cookie|memory|redis)$/.test(label))
+        .map(({ label, p99 }) => [
+          `${framework}, ${workload}: ${label}`,
+          `${digits(p99.median)} (${digits(p99.least)}–${digits(p99.most)})`,
+          `${digits(best.p99.median)} (${digits(best.p99.least)}–${digits(best.p99.most)}), ${best.label}`,
+          p99.median <= best.p99.median ? 'met' : 'not met',
+        ])
+    }),
+  )
+  return {
+    title:
+      'T12: p99 with 100 connections, ms, beside the peer with the lowest (range over the rounds)',
+    head: ['', 'vial', 'the best peer', ''],
+    rows,
+  }
+}
