@@ -35,6 +35,10 @@ class Waiting implements ReadOptions, Wait {
     this.#reject = reject
   }
 
+  get aborted(): boolean {
+    return this.#ended
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#ended) this.#controller.abort()

@@ -24,6 +24,8 @@ export interface StoredRecord {
 export interface StoreOptions {
   /** Stop waiting. It never means that the operation is undone. */
   readonly signal?: AbortSignal
+  /** Whether it is aborted, for a store that only looks at the start: the signal itself is made when it is asked for. */
+  readonly aborted?: boolean | undefined
 }
 
 export interface ReadOptions extends StoreOptions {

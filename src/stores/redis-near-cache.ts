@@ -157,12 +157,12 @@ export function withNearCache(
     if (current === undefined && !closed && clock() >= retryAt) start()
     const asking = entries.ask(id)
     if (asking === undefined) return store.read(id, options)
-    const { signal } = options
+    const aborted = options.aborted ?? options.signal?.aborted
     const askedAt = now()
     let record: StoredRecord | undefined
     let end: number | undefined
     try {
-      record = await store.read(id, { deadline: true, ...(signal && { signal }) })
+      record = await store.read(id, { deadline: true, aborted })
       // What the server said was left is counted from before it said so.
       if (record?.expiresAt !== undefined) end = record.expiresAt - Math.max(0, now() - askedAt)
     } finally {

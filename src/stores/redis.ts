@@ -8,7 +8,7 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import type { ReplaceResult, Store, StoredRecord } from '../core/store.ts'
+import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
 import { commandsOf, type RedisClient } from './redis-client.ts'
 import type { Lifetime, Script } from './redis-commands.ts'
@@ -81,9 +81,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   async function attempt<T>(
     operation: string,
     id: string,
+    options: StoreOptions,
     run: (key: RedisKey) => Promise<T>,
   ): Promise<T> {
-    // What is sent cannot be taken back, so nobody asks for a signal, which would have to be made.
+    if (options.aborted ?? options.signal?.aborted) throw stopped(operation)
     try {
       return await run(keyOf(prefix, id))
     } catch (error) {
@@ -133,7 +134,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     atomic: true,
 
     read(id, options = {}) {
-      return attempt('read', id, async (key) => {
+      return attempt('read', id, options, async (key) => {
         const [bytes, left] = options.deadline
           ? await Promise.all([commands.get(key), commands.pttl(key)])
           : [await commands.get(key)]
@@ -144,18 +145,18 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       })
     },
 
-    async create(id, bytes, expiresAt) {
+    async create(id, bytes, expiresAt, options = {}) {
       const value = fitting(bytes)
-      return attempt('create', id, async (key) =>
+      return attempt('create', id, options, async (key) =>
         (await commands.setNew(key, value, lifetimeOf(expiresAt)))
           ? { kind: 'created', version: bytes }
           : { kind: 'exists' },
       )
     },
 
-    async replace(id, bytes, expiresAt, version) {
+    async replace(id, bytes, expiresAt, version, options = {}) {
       const value = fitting(bytes)
-      return attempt('replace', id, async (key): Promise<ReplaceResult> => {
+      return attempt('replace', id, options, async (key): Promise<ReplaceResult> => {
         const result = await swap(key, value, versionOf(version), lifetimeOf(expiresAt))
         if (result === undefined) return { kind: 'gone' }
         if (result === 'swapped') return { kind: 'replaced', version: bytes }
@@ -163,15 +164,15 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       })
     },
 
-    touch(id, expiresAt) {
+    touch(id, expiresAt, options = {}) {
       const lifetime = lifetimeOf(expiresAt)
-      return attempt('touch', id, (key) =>
+      return attempt('touch', id, options, (key) =>
         commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
       )
     },
 
-    delete(id, version) {
-      return attempt('delete', id, async (key) => {
+    delete(id, version, options = {}) {
+      return attempt('delete', id, options, async (key) => {
         if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
         const result = await swap(key, NOTHING, versionOf(version), 'ended')
         if (result === undefined) return 'gone'
