@@ -43,7 +43,16 @@ function installPeers(): void {
     existsSync(stamp) && versionsIn(wanted) === versionsIn(readFileSync(stamp, 'utf8'))
   if (isThere) return
   console.error('Installing the peers into bench/node_modules.')
-  run('npm', ['ci', '--prefix', BENCH, '--no-audit', '--no-fund', '--loglevel=error'])
+  // Not `ci`, which refuses a lock file without the optional packages of every platform, and those cannot be had everywhere.
+  run('npm', [
+    'install',
+    '--prefix',
+    BENCH,
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ])
 }
 
 /** What a lock file says of the packages that are needed everywhere. */
