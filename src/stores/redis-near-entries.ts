@@ -32,7 +32,7 @@ export interface NearEntries {
   answer(asking: Asking, record: NearEntry | undefined): void
   /** Comes before a write of this process asks the server; call what it gives when the write has settled in any way. */
   write(id: string): () => void
-  /** The record has changed, now or a while ago. Undefined: any of them may have. */
+  /** The record has changed, now or a while ago. Undefined: every record may have. */
   change(id: string | undefined): void
   /** Whether answers are held. Nothing is held before, nor after. */
   track(on: boolean): void

@@ -11,7 +11,7 @@ import type { RedisClient } from './redis-client.ts'
 
 /** Who hears of what comes over one connection. */
 export interface TrackingListener {
-  /** The keys have changed. Undefined: any key may have. */
+  /** The keys have changed. Undefined: every key may have. */
   changed(keys: readonly Buffer[] | undefined): void
   /** Nothing more comes; may be told twice. */
   lost(error: unknown): void
