@@ -60,7 +60,6 @@ export class FastifyScope extends Scope implements HeaderTarget {
   }
 
   #merge({ headers }: Commit, payload: unknown): unknown {
-    if (headers.length === 0) return payload
     if (this.headersSent) {
       if (headers.some(([name]) => name === 'set-cookie')) throw tooLate()
       return payload

@@ -36,8 +36,7 @@ export function withSession<Rest extends readonly unknown[]>(
     const response = await sessions.begin(request, scope, () => handler(request, ...rest))
     let commit: Commit
     try {
-      const committed = scope.commit()
-      commit = committed instanceof Promise ? await committed : committed
+      commit = await scope.commit()
     } catch (error) {
       discardBody(response)
       throw error

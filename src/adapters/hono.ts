@@ -39,8 +39,7 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {
-      const committed = scope.commit()
-      commit = committed instanceof Promise ? await committed : committed
+      commit = await scope.commit()
     } catch (error) {
       discardBody(c.res)
       // Hono puts these headers on what onError answers.

@@ -32,14 +32,12 @@ class KoaScope extends NodeScope {
   /** Commits while errors still reach the middleware outside, and before it looks at the headers. */
   async settle(): Promise<void> {
     try {
-      const committed = this.commit()
-      this.#commit = committed instanceof Promise ? await committed : committed
+      this.#commit = await this.commit()
     } catch (error) {
       this.#commit = UNTOUCHED
       throw error
     }
-    const { headers } = this.#commit
-    if (headers.length > 0 && !this.response.headersSent) mergeHeaders(this.response, headers)
+    if (!this.response.headersSent) mergeHeaders(this.response, this.#commit.headers)
   }
 }
 

@@ -20,7 +20,7 @@ export type Rejection =
   | 'ambiguous'
 
 export type Opened =
-  /** `sealedAt` in ms since the epoch, where the format keeps it. */
+  /** `sealedAt` in ms since the epoch, where the format keeps it. The bytes may be given out again: nobody changes them. */
   | { readonly ok: true; readonly bytes: Uint8Array; readonly sealedAt?: number }
   | { readonly ok: false; readonly reason: Rejection }
 

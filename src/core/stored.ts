@@ -180,9 +180,8 @@ export class StoredBacking implements Backing {
     const turn = this.#turns.take(origin.key)
     let known: Known | undefined
     try {
-      const begun = turn.begin(deadline)
-      const before = begun === undefined ? undefined : await begun
-      const writing = new Writing(this.#config, origin, deadline, before ?? origin)
+      const start = (await turn.begin(deadline)) ?? origin
+      const writing = new Writing(this.#config, origin, deadline, start)
       const draft = (onto: Origin['entries']) => work.draft(onto, this.#config.now())
       const written = await (work.renewal === 'none'
         ? writing.run(draft)

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** Of a timer, ms. */
+const LONGEST = 2 ** 31 - 1
+
 /** Something that is to be told when its time is over. */
 export interface Wait {
   /** On the clock of `performance.now()`, ms. */
@@ -33,7 +36,8 @@ export class Watch {
   #arm(at: number): void {
     clearTimeout(this.#timer)
     this.#firesAt = at
-    this.#timer = setTimeout(() => this.#fire(), at - performance.now())
+    // Sooner does no harm, and a longer wait than a timer knows would fire at once.
+    this.#timer = setTimeout(() => this.#fire(), Math.min(at - performance.now(), LONGEST))
   }
 
   #fire(): void {

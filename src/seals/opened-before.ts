@@ -8,12 +8,16 @@
 import { Buffer } from 'node:buffer'
 import type { Opened } from '../core/seal.ts'
 
-/** What one generation holds, in characters of sealed text; together they take about 4 MB. */
-const MOST_CHARACTERS = 2 ** 20
+/** What one generation may take, in bytes; there are two. */
+const MOST_BYTES = 2 * 2 ** 20
+/** What is kept for a text besides the text and what it holds: the objects around them, in bytes. */
+const AROUND = 400
 
+/** Shares no memory with a header or with a pool, which it would keep. */
 interface Known {
+  readonly text: string
   readonly cookie: string
-  readonly opened: Opened
+  readonly opened: Extract<Opened, { ok: true }>
 }
 
 /**
@@ -28,15 +32,15 @@ export function openedBefore(
   // Two generations instead of an order of use: whatever was not asked for during a whole one is forgotten.
   let young = new Map<string, Known>()
   let old = new Map<string, Known>()
-  let characters = 0
+  let bytes = 0
 
-  function keep(text: string, known: Known): void {
-    young.set(text, known)
-    characters += text.length
-    if (characters < MOST_CHARACTERS) return
+  function keep(known: Known): void {
+    young.set(known.text, known)
+    bytes += known.text.length + known.opened.bytes.length + AROUND
+    if (bytes < MOST_BYTES) return
     old = young
     young = new Map()
-    characters = 0
+    bytes = 0
   }
 
   return (text, cookie) => {
@@ -44,15 +48,19 @@ export function openedBefore(
     if (known?.cookie === cookie) return known.opened
     const older = old.get(text)
     if (older?.cookie === cookie) {
-      keep(text, older)
       old.delete(text)
+      keep(older)
       return older.opened
     }
     const opened = open(text, cookie)
     if (opened.ok) {
-      // A copy: the text is most often a part of a header, which it would keep in memory.
       const copy = Buffer.from(text, 'latin1').toString('latin1')
-      if (copy === text) keep(copy, { cookie, opened })
+      // A text of other characters would become another one.
+      if (copy === text) {
+        const own = Buffer.allocUnsafeSlow(opened.bytes.length)
+        own.set(opened.bytes)
+        keep({ text: copy, cookie, opened: { ...opened, bytes: own } })
+      }
     }
     return opened
   }

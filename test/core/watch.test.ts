@@ -53,6 +53,16 @@ describe('a watch', () => {
     expect(vi.getTimerCount()).toBe(1)
   })
 
+  test('waits longer than a timer can', async () => {
+    const failed = vi.fn()
+    const days = 86_400_000
+    void new Deadline(new Watch(), 40 * days).run('read', never).catch(failed)
+    await vi.advanceTimersByTimeAsync(39 * days)
+    expect(failed).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(2 * days)
+    expect(failed).toHaveBeenCalledOnce()
+  })
+
   test('the signal is aborted when the time is over, for whoever asks then, too', async () => {
     const watch = new Watch()
     const seen: { readonly signal?: AbortSignal }[] = []

@@ -49,6 +49,23 @@ describe('a text that was opened before', () => {
     expect(open('a', 'session').ok).toBe(false)
   })
 
+  test('gives what it holds even when what was first given out was changed', () => {
+    const { open } = counting()
+    const first = open('a', 'session')
+    if (first.ok) first.bytes.fill(0)
+    expect(open('a', 'session')).toEqual({ ok: true, bytes: Buffer.from('session a') })
+  })
+
+  test('stays, when asking for it fills a generation', () => {
+    const { calls, open } = counting()
+    const other = (n: number): string => `${n}`.padEnd(4096, '.')
+    for (let n = 0; n < 2_000; n++) {
+      open('kept', 'session')
+      open(other(n), 'session')
+    }
+    expect(calls.filter((text) => text === 'kept')).toHaveLength(1)
+  })
+
   test('is forgotten when enough others came, and kept while it is asked for', () => {
     const { calls, open } = counting()
     const other = (n: number): string => `${n}`.padEnd(4096, '.')
