@@ -17,6 +17,7 @@ export type { Entries, EntryKey, Serializer } from './core/serializer.ts'
 export type { Fields, Keys, KeysOf, Session, StoredSession } from './core/session.ts'
 export type { Eager, InferData, Sessions, StoredSessions } from './core/sessions.ts'
 export type {
+  AsyncStore,
   CreateResult,
   DeleteResult,
   ReadOptions,

@@ -80,7 +80,7 @@ export async function run({ quick, check }: Options): Promise<Report> {
 }
 
 /** Resolves once the cache serves, which begins when its own connection is there. */
-async function settled(store: { read(id: string): Promise<unknown> }): Promise<void> {
+async function settled(store: { read(id: string): unknown }): Promise<void> {
   const counter = await redis()
   for (let calm = 0; calm < 5; ) {
     const before = await gets(counter)

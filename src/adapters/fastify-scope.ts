@@ -52,7 +52,8 @@ export class FastifyScope extends Scope implements HeaderTarget {
 
   protected override opening(): void {
     this.#before = this.#reply.getHeaders()
-    this.#reply.raw.once('close', () => void this.#closed())
+    // It comes once; `once` would make more than it saves.
+    this.#reply.raw.on('close', () => void this.#closed())
   }
 
   protected override get headersSent(): boolean {

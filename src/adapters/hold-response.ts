@@ -21,33 +21,33 @@ import {
   type Holder,
   type Listener,
   type Method,
+  methodsOf,
   type Outlet,
   type Source,
 } from './hold.ts'
 import { headersSent, lookSent } from './look-sent.ts'
 import { applyHead, mergeHeaders, type NodeResponse } from './node-headers.ts'
 
-const OUTLETS: readonly Outlet[] = ['writeHead', 'write', 'end', 'flushHeaders']
-
 /** Commits `holder` before the first byte of the response leaves. Several holders share one hold. */
 export function holdResponse(response: NodeResponse, holder: Holder): void {
   const hold = (response as Partial<Held>)[HOLD]
-  if (hold === undefined) install(response, new Hold(response, holder))
+  if (hold === undefined) install(response as Held, new Hold(response, holder))
   else if (hold.state === 'open') hold.holders.push(holder)
   else hold.reopen(holder)
 }
 
-function install(response: NodeResponse, hold: Hold): void {
-  const methods = response as unknown as Record<string, Method>
-  ;(response as Held)[HOLD] = hold
-  for (const name of OUTLETS) {
-    hold.inner[name] = methods[name] as Method
-    methods[name] = outlets[name]
-  }
+/** Each method by its name: in a loop over names, each of these lines would be ten times as dear. */
+function install(response: Held, hold: Hold): void {
+  const methods = methodsOf(response)
+  response[HOLD] = hold
+  methods.writeHead = outlets.writeHead
+  methods.write = outlets.write
+  methods.end = outlets.end
+  methods.flushHeaders = outlets.flushHeaders
   // Compressing wrappers move `drain` listeners to their own stream, where we cannot reach them.
   if (response.on !== EventEmitter.prototype.on) {
-    hold.inner.on = methods['on'] as Method
-    methods['on'] = methods['addListener'] = on as Method
+    hold.on = methods.on
+    methods.on = methods.addListener = on as Method
   }
   response.on('pipe', onPipe)
 }
@@ -85,7 +85,7 @@ function pass(response: Held, name: Outlet, args: readonly unknown[]): unknown {
   if (hold.state === 'held') return enqueue(response, hold, name, rest)
   // The handler whose response was dropped may still be sending: the error page has taken its place.
   if (hold.state === 'failed' && response.writableEnded) return enqueue(response, hold, name, rest)
-  return hold.inner[name]?.call(response, ...rest)
+  return Reflect.apply(hold[name], response, rest)
 }
 
 function commit(response: Held, hold: Hold): void {
@@ -154,7 +154,7 @@ function release(response: Held, hold: Hold, queue: Hold['queue'], patches: Head
     if (!response.headersSent) response.statusCode = hold.status
     if (patches.length > 0) mergeHeaders(response, patches)
     let clear = true
-    for (const [name, args] of queue) clear = hold.inner[name]?.call(response, ...args) !== false
+    for (const [name, args] of queue) clear = Reflect.apply(hold[name], response, args) !== false
     if (hold.needDrain && clear && !hold.ended) process.nextTick(drain, response, hold)
   } catch (error) {
     fail(response, hold, { queue: [], patches, holder: hold.holders[0], error })
@@ -205,7 +205,7 @@ function drain(response: Held, hold: Hold): void {
 function on(this: Held, event: unknown, listener: Listener): unknown {
   const hold = this[HOLD]
   const before = event === 'drain' ? this.listenerCount(event) : 0
-  const result = hold.inner.on?.call(this, event, listener)
+  const result = hold.on?.call(this, event, listener)
   if (event === 'drain' && hold.state !== 'free' && this.listenerCount(event) === before) {
     hold.strays.push(listener)
   }

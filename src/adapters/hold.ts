@@ -30,6 +30,13 @@ export interface Source {
 /** The name of a response's {@link Hold}. */
 export const HOLD: unique symbol = Symbol('vial.hold')
 export type Held = NodeResponse & { [HOLD]: Hold }
+/** The methods of a response that stand in for each other. */
+export type Methods = Record<Outlet | Setter | 'on' | 'addListener', Method>
+
+/** The same response, for its methods to be replaced. */
+export function methodsOf(response: NodeResponse): Methods {
+  return response as unknown as Methods
+}
 
 /** The state of one response; the functions that stand in for its methods are shared by all. */
 export class Hold {
@@ -37,8 +44,15 @@ export class Hold {
   holders: Holder[]
   /** What stood on the response when the session was first asked for. */
   readonly headers: ReturnType<NodeResponse['getHeaders']>
-  /** The methods as they were: Node's, or those of a wrapper below. */
-  readonly inner: Partial<Record<Outlet | Setter | 'on', Method>> = {}
+  // The methods as they were: Node's, or those of a wrapper below.
+  readonly writeHead: Method
+  readonly write: Method
+  readonly end: Method
+  readonly flushHeaders: Method
+  /** Absent: as Node has it. */
+  on: Method | undefined
+  /** Absent: the response has not been held yet. */
+  setters: Record<Setter, Method> | undefined
   readonly sources: Source[] = []
   queue: [Outlet, readonly unknown[]][] = []
   status = 200
@@ -50,6 +64,11 @@ export class Hold {
   constructor(response: NodeResponse, holder: Holder) {
     this.holders = [holder]
     this.headers = response.getHeaders()
+    const methods = methodsOf(response)
+    this.writeHead = methods.writeHead
+    this.write = methods.write
+    this.end = methods.end
+    this.flushHeaders = methods.flushHeaders
   }
 
   /** Waits once more, for the page that takes the place of a dropped response. */

@@ -4,19 +4,16 @@
  * @module
  */
 
-import { type Held, HOLD, type Hold, type Method, type Setter } from './hold.ts'
+import { type Held, HOLD, type Hold, type Method, methodsOf, type Setter } from './hold.ts'
 
-const SETTERS: readonly Setter[] = ['setHeader', 'appendHeader', 'removeHeader']
 const LOOKS_SENT = ['headersSent', 'writableEnded', 'writableNeedDrain'] as const
 
 /** Makes the response look sent for as long as it is held. */
 export function lookSent(response: Held, hold: Hold): void {
-  if (hold.inner.setHeader !== undefined) return
-  const methods = response as unknown as Record<string, Method>
-  for (const name of SETTERS) {
-    hold.inner[name] = methods[name] as Method
-    methods[name] = setters[name]
-  }
+  if (hold.setters !== undefined) return
+  const { setHeader, appendHeader, removeHeader } = methodsOf(response)
+  hold.setters = { setHeader, appendHeader, removeHeader }
+  Object.assign(response, setters)
   for (const name of LOOKS_SENT) Object.defineProperty(response, name, LOOKS[name])
 }
 
@@ -35,7 +32,7 @@ const setters: Record<Setter, Method> = {
 function change(response: Held, name: Setter, args: readonly unknown[]): unknown {
   const hold = response[HOLD]
   if (hold.state === 'held') throw headersSent()
-  return hold.inner[name]?.call(response, ...args)
+  return hold.setters && Reflect.apply(hold.setters[name], response, args)
 }
 
 const LOOKS: Record<(typeof LOOKS_SENT)[number], PropertyDescriptor & ThisType<Held>> = {

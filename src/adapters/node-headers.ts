@@ -23,12 +23,13 @@ export interface HeaderTarget {
 /** Merges what a commit asks for into what the application set. Doing it again changes nothing. */
 export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
   for (const [name, value] of patch) {
-    const existing = linesOf(target.getHeader(name))
+    const existing = target.getHeader(name)
     if (name !== 'set-cookie') {
-      const joined = existing.length === 0 ? undefined : existing.join(', ')
+      const joined = existing === undefined ? undefined : linesOf(existing).join(', ')
       target.setHeader(name, mergeHeader(name, joined, value))
-    } else if (!existing.includes(value)) {
-      target.setHeader(name, [...existing, value])
+    } else {
+      const lines = linesOf(existing)
+      if (!lines.includes(value)) target.setHeader(name, [...lines, value])
     }
   }
 }

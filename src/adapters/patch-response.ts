@@ -40,7 +40,7 @@ function merge({ headers }: Response, patch: HeaderPatch): void {
 
 /** Tells a `Response`, also one of another implementation. */
 export function isResponse(value: unknown): value is Response {
-  return Object.prototype.toString.call(value) === '[object Response]'
+  return typeof value === 'object' && Object.prototype.toString.call(value) === '[object Response]'
 }
 
 /** Ends the body of a response that is not sent: a stream would keep what it reads from open. */

@@ -5,14 +5,13 @@
  * @module
  */
 
+import type { MaybePromise } from './maybe-promise.ts'
 import type { Commit } from './scope.ts'
 import type { Rejection } from './seal.ts'
 import type { Origin, Work } from './work.ts'
 
-/** What a request's cookies led to. */
-export type Found =
-  | { readonly kind: 'record'; readonly origin: Origin }
-  | { readonly kind: 'rejected'; readonly reason: Rejection }
+/** What a request's cookies led to: a record, or why none of them is honoured. */
+export type Found = Origin | Rejection
 
 export interface Backing {
   /**
@@ -20,9 +19,9 @@ export interface Backing {
    *
    * @param values All values of the session's cookie, at least one.
    */
-  find(values: readonly string[]): Found | Promise<Found>
+  find(values: readonly string[]): MaybePromise<Found>
   /** Brings a session to its end: stores what changed and tells the headers. Synchronous when nothing is to be stored. */
-  commit(work: Work): Commit | Promise<Commit>
+  commit(work: Work): MaybePromise<Commit>
   /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide who that is. */
   claim?(work: Work, key: string): Promise<unknown>
 }

@@ -39,6 +39,8 @@ export interface Cell {
   read: boolean
 }
 
+const NO_CELLS: Map<string, Cell> = new Map()
+const NOTHING: readonly (readonly [string, Cell])[] = []
 const NONE: Edit = { kind: 'none' }
 const PUT: Edit = { kind: 'put' }
 const NESTED: Edit = { kind: 'nested' }
@@ -48,7 +50,8 @@ export class Changes {
   readonly serializer: Serializer
   /** The record that was read, as it was cut. Nobody changes it. */
   readonly base: Entries
-  readonly #cells = new Map<string, Cell>()
+  /** By key; the shared empty one until a key is asked for. */
+  #cells = NO_CELLS
   #cleared = false
   /** What was edited when the request ended. */
   #last: readonly (readonly [string, Cell])[] | undefined
@@ -79,6 +82,7 @@ export class Changes {
   /** The keys that were edited, with their cells, nested changes included. */
   edited(): readonly (readonly [key: string, cell: Cell])[] {
     if (this.#last !== undefined) return this.#last
+    if (this.#cells === NO_CELLS) return NOTHING
     const edited: (readonly [string, Cell])[] = []
     for (const pair of this.#cells) {
       this.#settle(pair[0], pair[1])
@@ -165,28 +169,22 @@ export class Changes {
 
   /** Forgets a key, its edits included: it was taken out of the record by other means. */
   withdraw(key: string): void {
-    this.#cells.set(key, {
-      base: undefined,
-      edit: NONE,
-      entry: undefined,
-      live: undefined,
-      decoded: false,
-      read: false,
-    })
+    this.#keep(key, undefined)
   }
 
   clear(): void {
     this.#cleared = true
-    this.#cells.clear()
+    this.#cells = NO_CELLS
   }
 
   #cell(key: string): Cell {
-    let cell = this.#cells.get(key)
-    if (cell === undefined) {
-      const base = this.#cleared ? undefined : this.base.get(key)
-      cell = { base, edit: NONE, entry: base, live: undefined, decoded: false, read: false }
-      this.#cells.set(key, cell)
-    }
+    return this.#cells.get(key) ?? this.#keep(key, this.#cleared ? undefined : this.base.get(key))
+  }
+
+  #keep(key: string, base: unknown): Cell {
+    const cell = { base, edit: NONE, entry: base, live: undefined, decoded: false, read: false }
+    if (this.#cells === NO_CELLS) this.#cells = new Map()
+    this.#cells.set(key, cell)
     return cell
   }
 
@@ -211,22 +209,35 @@ export class Changes {
   }
 
   #encode(key: string, value: unknown): unknown {
-    return named(key, () => this.serializer.encode(value))
+    return encodeOf(this.serializer, key, value)
   }
 
   #decode(key: string, entry: unknown): unknown {
-    return named(key, () => this.serializer.decode(entry))
+    return decodeOf(this.serializer, key, entry)
   }
 }
 
-/** Says in a serializer's error which key it is about. */
-export function named<T>(key: string, work: () => T): T {
+/** Encodes the value of a key. What the serializer throws says which key it is about. */
+export function encodeOf(serializer: Serializer, key: string, value: unknown): unknown {
   try {
-    return work()
+    return serializer.encode(value)
   } catch (error) {
-    if (!(error instanceof SerializationError) || error.key !== undefined) throw error
-    throw new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
+    throw naming(key, error)
   }
+}
+
+/** Decodes the value of a key, likewise. */
+export function decodeOf(serializer: Serializer, key: string, entry: unknown): unknown {
+  try {
+    return serializer.decode(entry)
+  } catch (error) {
+    throw naming(key, error)
+  }
+}
+
+function naming(key: string, error: unknown): unknown {
+  if (!(error instanceof SerializationError) || error.key !== undefined) return error
+  return new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
 }
 
 function isPresent(key: EntryKey): key is string {

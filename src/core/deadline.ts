@@ -6,33 +6,41 @@
  */
 
 import { isSessionError, StoreError } from '../errors.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 import type { ReadOptions } from './store.ts'
 import type { Wait, Watch } from './watch.ts'
 
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
+type Call<Answer> = (options: ReadOptions) => Answer
 
-/** One call of a store verb that is being waited for, and what the verb is given. The signal is made when a store asks for it. */
-class Waiting implements ReadOptions, Wait {
-  readonly deadline: boolean
+/**
+ * Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. It is itself
+ * what each verb is given, one verb after the other.
+ */
+export class Deadline implements ReadOptions, Wait {
+  /** Whether the verb that runs is asked for the deadline of the record. */
+  deadline = false
+  /** When it is over, on the clock of `performance.now()`. */
   readonly end: number
-  readonly #verb: Verb
+  readonly #watch: Watch
   readonly #length: number
-  readonly #reject: (error: unknown) => void
+  #verb: Verb = 'read'
+  /** Of the wait that is under way. */
+  #reject: ((error: unknown) => void) | undefined
+  /** Made when a store asks for its signal. */
   #controller: AbortController | undefined
   #ended = false
 
-  constructor(
-    verb: Verb,
-    length: number,
-    end: number,
-    deadline: boolean,
-    reject: (error: unknown) => void,
-  ) {
-    this.deadline = deadline
-    this.end = end
-    this.#verb = verb
+  /** @param length In ms. */
+  constructor(watch: Watch, length: number) {
+    this.end = performance.now() + length
+    this.#watch = watch
     this.#length = length
-    this.#reject = reject
+  }
+
+  /** The ms left; 0 when it is over. */
+  get left(): number {
+    return Math.max(0, this.end - performance.now())
   }
 
   get aborted(): boolean {
@@ -45,61 +53,72 @@ class Waiting implements ReadOptions, Wait {
     return this.#controller.signal
   }
 
+  /**
+   * Runs one verb of a store. Throws or rejects with a {@link StoreError} (or what else of this package the store threw)
+   * when it fails or the deadline ends first; then a write may have happened. An answer that is there at once is given
+   * at once.
+   *
+   * @param expiry Whether the deadline of the record is asked for.
+   */
+  run<T>(verb: Verb, call: Call<Promise<T>>, expiry?: boolean): Promise<T>
+  run<T>(verb: Verb, call: Call<MaybePromise<T>>, expiry?: boolean): MaybePromise<T>
+  run<T>(verb: Verb, call: Call<MaybePromise<T>>, expiry = false): MaybePromise<T> {
+    this.#verb = verb
+    this.deadline = expiry
+    // A verb that comes after the end, to clean up, is still sent.
+    this.#ended = false
+    this.#controller = undefined
+    let answer: MaybePromise<T>
+    try {
+      answer = call(this)
+    } catch (error) {
+      throw asStoreError(error, verb)
+    }
+    return isThenable(answer) ? this.#wait(answer, verb) : answer
+  }
+
+  /** The time is over: {@link Watch} says so. */
   over(): void {
+    const verb = this.#verb
     this.#ended = true
     this.#controller?.abort()
-    this.#reject(
-      new StoreError(`The store did not answer \`${this.#verb}\` within ${this.#length} ms.`, {
-        operation: this.#verb,
-        outcome: this.#verb === 'read' ? 'not-done' : 'unknown',
+    this.#reject?.(
+      new StoreError(`The store did not answer \`${verb}\` within ${this.#length} ms.`, {
+        operation: verb,
+        outcome: verb === 'read' ? 'not-done' : 'unknown',
         retriable: true,
       }),
     )
   }
-}
 
-/** Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. */
-export class Deadline {
-  readonly #watch: Watch
-  readonly #length: number
-  readonly #end: number
-
-  /** @param length In ms. */
-  constructor(watch: Watch, length: number) {
-    this.#watch = watch
-    this.#length = length
-    this.#end = performance.now() + length
-  }
-
-  /** The ms left; 0 when it is over. */
-  get left(): number {
-    return Math.max(0, this.#end - performance.now())
-  }
-
-  /**
-   * Runs one verb of a store. Rejects with a {@link StoreError} (or what else of this package the store threw) when it
-   * fails or the deadline ends first; then a write may have happened.
-   *
-   * @param expiry Whether the deadline of the record is asked for.
-   */
-  run<T>(verb: Verb, call: (options: ReadOptions) => Promise<T>, expiry = false): Promise<T> {
+  #wait<T>(answer: PromiseLike<T>, verb: Verb): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const waiting = new Waiting(verb, this.#length, this.#end, expiry, reject)
-      const fail = (error: unknown): void => {
-        this.#watch.remove(waiting)
-        reject(asStoreError(error, verb))
-      }
-      this.#watch.add(waiting)
-      try {
-        call(waiting).then((value) => {
-          this.#watch.remove(waiting)
+      this.#reject = reject
+      this.#watch.add(this)
+      answer.then(
+        (value) => {
+          this.#answered(reject)
           resolve(value)
-        }, fail)
-      } catch (error) {
-        fail(error)
-      }
+        },
+        (error: unknown) => {
+          this.#answered(reject)
+          reject(asStoreError(error, verb))
+        },
+      )
     })
   }
+
+  /** An answer that comes after its time must not end the wait for another one. */
+  #answered(reject: (error: unknown) => void): void {
+    if (this.#reject === reject) this.#watch.remove(this)
+  }
+}
+
+/** Also a promise of another realm, which a client may give: it must not pass for an answer. */
+function isThenable<T>(answer: MaybePromise<T>): answer is Promise<T> {
+  return (
+    answer instanceof Promise || typeof (answer as Partial<Promise<T>> | null)?.then === 'function'
+  )
 }
 
 function asStoreError(error: unknown, verb: Verb): unknown {

@@ -15,7 +15,7 @@
  */
 
 import { ConflictError } from '../errors.ts'
-import { type Cell, type Changes, Misfit, named } from './changes.ts'
+import { type Cell, type Changes, decodeOf, encodeOf, Misfit } from './changes.ts'
 import type { Entries, Serializer } from './serializer.ts'
 
 /** What happened to an edit that could not be carried over as it was meant. */
@@ -64,21 +64,17 @@ export function rebase(changes: Changes, onto: Entries): Rebased {
 
 function again(serializer: Serializer, key: string, cell: Cell, theirs: unknown): unknown {
   if (cell.edit.kind !== 'apply') return cell.entry
-  return named(key, () => {
-    let value = theirs === undefined ? undefined : serializer.decode(theirs)
-    try {
-      for (const operation of cell.edit.kind === 'apply' ? cell.edit.operations : []) {
-        value = operation(value)
-      }
-    } catch (error) {
-      if (!(error instanceof Misfit)) throw error
-      throw new ConflictError(
-        `Session key '${key}': another request stored a value that this edit no longer fits. ${error.message}`,
-        { key, cause: error },
-      )
-    }
-    return value === undefined ? undefined : serializer.encode(value)
-  })
+  let value = theirs === undefined ? undefined : decodeOf(serializer, key, theirs)
+  try {
+    for (const operation of cell.edit.operations) value = operation(value)
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error
+    throw new ConflictError(
+      `Session key '${key}': another request stored a value that this edit no longer fits. ${error.message}`,
+      { key, cause: error },
+    )
+  }
+  return value === undefined ? undefined : encodeOf(serializer, key, value)
 }
 
 function assign(entries: Entries, key: string, entry: unknown): void {

@@ -8,6 +8,7 @@
 import { UNTOUCHED } from './answer.ts'
 import type { AnySession } from './any-session.ts'
 import type { HeaderPatch } from './headers.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 
 /** What became of a session at the end of its request. */
 export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
@@ -20,18 +21,18 @@ export interface Commit {
 
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
-  /** Never rejects because of what the header holds. A read-only session refuses writes. */
-  load(
-    cookieHeader: string | null | undefined,
-    options?: { readonly readOnly?: boolean },
-  ): Promise<AnySession>
-  commit(session: AnySession): Commit | Promise<Commit>
+  /**
+   * Finds the session of a `Cookie` header, at once when nothing has to be waited for. Never fails because of what the
+   * header holds. A read-only session refuses writes.
+   */
+  open(cookieHeader: string | null | undefined, readOnly: boolean): MaybePromise<AnySession>
+  commit(session: AnySession): MaybePromise<Commit>
   /**
    * Ties a request to its scope, unless it has one of these sessions already, so that `of(request)` finds it, and calls `next`: at once and with its result; with
    * `eager` after the session was loaded, in a promise that rejects when loading fails. With `ambient` or `eager`, what
    * runs inside `next` finds the scope without the request.
    */
-  begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T>
+  begin<T>(request: object, scope: Scope, next: () => T): MaybePromise<T>
 }
 
 const NOTHING: Commit = { outcome: 'untouched', headers: [] }
@@ -74,7 +75,7 @@ export abstract class Scope {
    * such a response need not be held. Throws or rejects with what prevented the commit; then the response must not
    * claim success. A second call does nothing.
    */
-  commit(): Commit | Promise<Commit> {
+  commit(): MaybePromise<Commit> {
     if (this.#committed) return NOTHING
     this.#committed = true
     if (this.#loading === undefined) return NOTHING
@@ -86,10 +87,20 @@ export abstract class Scope {
     )
   }
 
-  async #start(): Promise<AnySession> {
-    const readOnly = this.#committed || this.headersSent
-    if (!readOnly) this.opening()
-    this.#session = await this.#sessions.load(this.cookieHeader(), { readOnly })
-    return this.#session
+  #start(): Promise<AnySession> {
+    try {
+      const readOnly = this.#committed || this.headersSent
+      if (!readOnly) this.opening()
+      const opened = this.#sessions.open(this.cookieHeader(), readOnly)
+      if (opened instanceof Promise) return opened.then((session) => this.#keep(session))
+      return Promise.resolve(this.#keep(opened))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #keep(session: AnySession): AnySession {
+    this.#session = session
+    return session
   }
 }

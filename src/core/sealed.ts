@@ -36,12 +36,10 @@ export class SealedBacking implements Backing {
     for (const text of values.length === 1 ? values : new Set(values)) {
       const opened = this.#open(text)
       if (typeof opened === 'string') reason ??= opened
-      else if (origin !== undefined) return { kind: 'rejected', reason: 'ambiguous' }
+      else if (origin !== undefined) return 'ambiguous'
       else origin = opened
     }
-    return origin === undefined
-      ? { kind: 'rejected', reason: reason ?? 'malformed' }
-      : { kind: 'record', origin }
+    return origin ?? reason ?? 'malformed'
   }
 
   commit(work: Work): Commit {
@@ -64,7 +62,7 @@ export class SealedBacking implements Backing {
     return work.refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
   }
 
-  #open(text: string): Origin | Rejection {
+  #open(text: string): Found {
     const { seal, serializer, cookie, expiry, now: clock } = this.#config
     const now = clock()
     const opened = seal.open(text, now, cookie.name)

@@ -6,7 +6,7 @@
 
 import { StateError } from '../errors.ts'
 import { AnySession, workOf } from './any-session.ts'
-import { Misfit, named } from './changes.ts'
+import { encodeOf, Misfit } from './changes.ts'
 import { exactFloat, Float, isInteger } from './float.ts'
 import { isReserved } from './record.ts'
 
@@ -137,7 +137,7 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
   append<K extends KeysOf<Data, readonly unknown[]>>(key: K, ...items: Item<Data[K]>[]): void {
     const { changes, serializer } = writing(this, key)
     // Encoded now: what the handler does to an item later must not depend on who else was writing.
-    const entry = named(key, () => serializer.encode(items))
+    const entry = encodeOf(serializer, key, items)
     changes.apply(key, (value) => {
       if (value !== undefined && !Array.isArray(value)) throw new Misfit('append() needs a list.')
       return [...(value ?? []), ...(serializer.decode(entry) as unknown[])]

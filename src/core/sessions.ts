@@ -14,11 +14,12 @@ import type { Backing, Found } from './backing.ts'
 import type { OnEvent } from './events.ts'
 import { forward } from './forward.ts'
 import type { Habits } from './habits.ts'
+import type { MaybePromise } from './maybe-promise.ts'
 import type { Commit, LifeCycle, Scope } from './scope.ts'
 import type { Rejection } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import type { Fields, Keys, Session, StoredSession } from './session.ts'
-import { Work } from './work.ts'
+import { type Origin, Work } from './work.ts'
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
@@ -42,7 +43,7 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
     options?: { readonly readOnly?: boolean },
   ): Promise<S>
   /** Stores what changed, and tells the headers for the response. Once for each session. */
-  commit(session: S): Commit | Promise<Commit>
+  commit(session: S): MaybePromise<Commit>
   /** Ends what the store itself started, such as timers. */
   close(): Promise<void>
 }
@@ -103,24 +104,28 @@ export class SessionLifeCycle implements LifeCycle {
     cookieHeader: string | null | undefined,
     options?: { readonly readOnly?: boolean },
   ): Promise<AnySession> {
-    const { backing, cookieName } = this.#config
-    const values = cookieValues(cookieHeader, cookieName)
-    let session: AnySession | undefined
-    if (values.length > 0) {
-      try {
-        // Not everything that is found was waited for.
-        const found = backing.find(values)
-        session = this.#sessionOf(found instanceof Promise ? await found : found)
-      } catch (error) {
-        session = this.#withoutStore(error)
-      }
-    }
-    session ??= this.#fresh()
-    if (options?.readOnly === true) workOf(session).phase = 'read-only'
-    return session
+    return this.open(cookieHeader, options?.readOnly === true)
   }
 
-  commit(session: AnySession): Commit | Promise<Commit> {
+  open(cookieHeader: string | null | undefined, readOnly: boolean): MaybePromise<AnySession> {
+    const { backing, cookieName } = this.#config
+    const values = cookieValues(cookieHeader, cookieName)
+    if (values.length === 0) return this.#fresh(readOnly)
+    let found: MaybePromise<Found>
+    try {
+      found = backing.find(values)
+    } catch (error) {
+      return this.#withoutStore(error, readOnly)
+    }
+    return found instanceof Promise
+      ? found.then(
+          (found) => this.#sessionOf(found, readOnly),
+          (error: unknown) => this.#withoutStore(error, readOnly),
+        )
+      : this.#sessionOf(found, readOnly)
+  }
+
+  commit(session: AnySession): MaybePromise<Commit> {
     const work = workOf(session)
     if (work.phase === 'committed') throw new StateError('This session has been committed already.')
     const readOnly = work.phase === 'read-only'
@@ -128,11 +133,15 @@ export class SessionLifeCycle implements LifeCycle {
     if (readOnly) return UNTOUCHED
     work.changes.end()
     if (work.unsaved) return this.#unsaved(work)
-    const commit = this.#config.backing.commit(work)
-    return commit instanceof Promise ? commit.catch(this.#failed) : commit
+    try {
+      const commit = this.#config.backing.commit(work)
+      return commit instanceof Promise ? commit.catch(this.#failed) : commit
+    } catch (error) {
+      return this.#failed(error)
+    }
   }
 
-  begin<T>(request: object, scope: Scope, next: () => T): T | Promise<T> {
+  begin<T>(request: object, scope: Scope, next: () => T): MaybePromise<T> {
     const marked = request as Record<symbol, Scope | undefined>
     // A middleware that is registered twice must not make two sessions of one request.
     const own = marked[this.#mark] ?? scope
@@ -175,29 +184,34 @@ export class SessionLifeCycle implements LifeCycle {
     return this.#config.close()
   }
 
-  /** Undefined: a record that is not honoured. */
-  #sessionOf(found: Found): AnySession | undefined {
-    if (found.kind === 'rejected') return this.#rejected(found.reason)
-    const { serializer, habits, sessionClass, admits } = this.#config
-    const session = new sessionClass(new Work(serializer, habits, found.origin))
-    return admits(session) ? session : this.#rejected('invalid')
+  /** A record that is not honoured gives a fresh one. */
+  #sessionOf(found: Found, readOnly: boolean): AnySession {
+    if (typeof found === 'string') return this.#rejected(found, readOnly)
+    const session = this.#make(found, readOnly)
+    return this.#config.admits(session) ? session : this.#rejected('invalid', readOnly)
   }
 
-  #fresh(): AnySession {
-    const { serializer, habits, sessionClass } = this.#config
-    return new sessionClass(new Work(serializer, habits))
-  }
-
-  #rejected(reason: Rejection): undefined {
+  #rejected(reason: Rejection, readOnly: boolean): AnySession {
     this.#config.emit({ type: 'rejected', reason })
-    return undefined
+    return this.#fresh(readOnly)
   }
 
-  #withoutStore(error: unknown): AnySession {
+  #fresh(readOnly: boolean): AnySession {
+    return this.#make(undefined, readOnly)
+  }
+
+  #make(origin: Origin | undefined, readOnly: boolean): AnySession {
+    const { serializer, habits, sessionClass } = this.#config
+    const work = new Work(serializer, habits, origin)
+    if (readOnly) work.phase = 'read-only'
+    return new sessionClass(work)
+  }
+
+  #withoutStore(error: unknown, readOnly: boolean): AnySession {
     if (!(error instanceof StoreError)) throw error
     this.#config.emit({ type: 'store-failed', error })
     if (this.#config.onStoreFailure === 'reject') throw error
-    const session = this.#fresh()
+    const session = this.#fresh(readOnly)
     workOf(session).unsaved = true
     return session
   }

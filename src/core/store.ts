@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { MaybePromise } from './maybe-promise.ts'
+
 /** Names the content that was read. Opaque to everybody but its store; for most stores simply the bytes. */
 export type Version = unknown
 
@@ -46,8 +48,9 @@ export type ReplaceResult =
 export type DeleteResult = 'deleted' | 'conflict' | 'gone'
 
 /**
- * Rejects only with a `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. A write that
- * may have happened although its reply was lost is told as `unknown` [F2].
+ * Each verb answers with a promise, or at once when nothing has to be waited for. It rejects, or throws, only a
+ * `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. A write that may have happened
+ * although its reply was lost is told as `unknown` [F2].
  */
 export interface Store {
   /** For logs and tables, such as `redis`. */
@@ -60,10 +63,10 @@ export interface Store {
   readonly resolution?: number
 
   /**
-   * Resolves to the newest state, never a replica's [R1]; to undefined for an id that is unknown [R2] or at its
+   * Answers with the newest state, never a replica's [R1]; with undefined for an id that is unknown [R2] or at its
    * deadline [R3]. Gives back exactly the bytes that were written [R4], and with `deadline` when they end [R5].
    */
-  read(id: string, options?: ReadOptions): Promise<StoredRecord | undefined>
+  read(id: string, options?: ReadOptions): MaybePromise<StoredRecord | undefined>
 
   /**
    * Inserts, also over a record that is past its deadline [C1]; never overwrites a live one [C2]. Of many creates at
@@ -74,7 +77,7 @@ export interface Store {
     bytes: Uint8Array,
     expiresAt: number,
     options?: StoreOptions,
-  ): Promise<CreateResult>
+  ): MaybePromise<CreateResult>
 
   /**
    * Replaces exactly the version that was read, data and deadline in one step [P1]; otherwise tells `conflict` and
@@ -88,19 +91,19 @@ export interface Store {
     expiresAt: number,
     version: Version,
     options?: StoreOptions,
-  ): Promise<ReplaceResult>
+  ): MaybePromise<ReplaceResult>
 
   /**
    * Moves the deadline, later or earlier [T1], and not the version [T2]; never creates, and resolves to false when the
    * record is gone [T3]. A deadline that is not in the future ends the record [T4].
    */
-  touch(id: string, expiresAt: number, options?: StoreOptions): Promise<boolean>
+  touch(id: string, expiresAt: number, options?: StoreOptions): MaybePromise<boolean>
 
   /**
    * A postcondition: once it resolves without a version, the record is not there, whatever ran at the same time [X1].
    * With a version it removes exactly that one, or tells `conflict` [X2]. An unknown id is `gone`, not an error [X3].
    */
-  delete(id: string, version?: Version, options?: StoreOptions): Promise<DeleteResult>
+  delete(id: string, version?: Version, options?: StoreOptions): MaybePromise<DeleteResult>
 
   /**
    * Removes up to `limit` records past their deadline and resolves to their number [S1]; never a live one [S2].
@@ -114,3 +117,12 @@ export interface Store {
   /** Ends what the store itself started, such as timers. A client that was handed in stays open. */
   close?(): Promise<void>
 }
+
+type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
+
+/** A store whose answers are promises without exception, as it has a backend to wait for. */
+export interface AsyncStore
+  extends Omit<Store, Verb>,
+    Readonly<{
+      [V in Verb]: (...args: Parameters<Store[V]>) => Promise<Awaited<ReturnType<Store[V]>>>
+    }> {}

@@ -8,18 +8,19 @@
 import type { CookieWriter } from '../cookies/serialize.ts'
 import { UNTOUCHED, withCookie, withoutCookie, withRemoval } from './answer.ts'
 import type { Backing, Found } from './backing.ts'
-import { named } from './changes.ts'
+import { decodeOf } from './changes.ts'
 import { Deadline } from './deadline.ts'
 import type { OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import type { Habits } from './habits.ts'
 import { fingerprint, type IdScheme } from './ids.ts'
+import { after, type MaybePromise } from './maybe-promise.ts'
 import { Turns } from './queue.ts'
 import { isPermanent, PERMANENT, readMeta } from './record.ts'
 import type { Commit } from './scope.ts'
 import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
-import type { Store } from './store.ts'
+import type { Store, StoredRecord } from './store.ts'
 import { Watch } from './watch.ts'
 import type { Origin, Work } from './work.ts'
 import { type Known, Writing, type Written } from './writing.ts'
@@ -53,30 +54,23 @@ export class StoredBacking implements Backing {
     this.#config = config
   }
 
-  find(values: readonly string[]): Found | Promise<Found> {
-    const { seal, ids, cookie, now } = this.#config
-    const candidates: string[] = []
+  find(values: readonly string[]): MaybePromise<Found> {
+    const ids: string[] = []
     let forged = false
     for (const value of values) {
-      let id = value
-      if (seal !== undefined) {
-        const opened = seal.open(value, now(), cookie.name)
-        if (!opened.ok) {
-          forged ||= opened.reason !== 'malformed'
-          continue
-        }
-        id = textOf(opened.bytes)
-      }
-      if (!ids.valid(id) || candidates.includes(id)) continue
-      candidates.push(id)
-      if (candidates.length === MOST_CANDIDATES) break
+      const id = this.#idIn(value)
+      if (id === null) forged = true
+      else if (id !== undefined && !ids.includes(id) && ids.push(id) === MOST_CANDIDATES) break
     }
-    return candidates.length === 0
-      ? { kind: 'rejected', reason: forged ? 'forged' : 'malformed' }
-      : this.#read(candidates)
+    const [only] = ids
+    if (only === undefined) return forged ? 'forged' : 'malformed'
+    const deadline = new Deadline(this.#watch, this.#config.timeout)
+    return ids.length === 1
+      ? after(this.#read(only, deadline), (found) => found ?? 'unknown')
+      : this.#among(ids, deadline)
   }
 
-  commit(work: Work): Commit | Promise<Commit> {
+  commit(work: Work): MaybePromise<Commit> {
     const { expiry, now } = this.#config
     const { origin, meta } = work
     if (work.modified) {
@@ -94,14 +88,10 @@ export class StoredBacking implements Backing {
     if (origin === undefined) return undefined
     const { serializer, timeout } = this.#config
     const deadline = new Deadline(this.#watch, timeout)
-    const turn = this.#turns.take(origin.key)
-    let known: Known | undefined
-    try {
-      const start = (await turn.begin(deadline)) ?? origin
-      const writing = new Writing(this.#config, origin, deadline, start)
-      let entry: unknown
-      let left = false
-      const written = await writing.run((onto) => {
+    let entry: unknown
+    let left = false
+    const written = await this.#turns.take(origin.key, deadline, (before) =>
+      new Writing(this.#config, origin, deadline, before ?? origin).run((onto) => {
         entry = onto.get(key)
         // Nothing to take: the record stays as it is.
         if (entry === undefined) return undefined
@@ -111,39 +101,50 @@ export class StoredBacking implements Backing {
         left = work.isEmpty(entries, meta)
         // Emptied or not, the record stays for this request's own writes; its commit removes an empty one.
         return { entries, reports: [], meta, empty: false, permanent: false }
-      })
-      known = written.known
-      if (written.kind !== 'written') return undefined
-      work.claimed(key, left)
-      return named(key, () => serializer.decode(entry))
-    } finally {
-      turn.end(known)
-    }
+      }),
+    )
+    if (written.kind !== 'written') return undefined
+    work.claimed(key, left)
+    return decodeOf(serializer, key, entry)
   }
 
-  async #read(candidates: readonly string[]): Promise<Found> {
-    const { store, serializer, expiry, ids, now, timeout } = this.#config
-    const deadline = new Deadline(this.#watch, timeout)
+  /** The id in a cookie. Undefined: none; null: one that somebody else made. */
+  #idIn(value: string): string | null | undefined {
+    const { seal, ids, cookie, now } = this.#config
+    if (seal === undefined) return ids.valid(value) ? value : undefined
+    const opened = seal.open(value, now(), cookie.name)
+    if (!opened.ok) return opened.reason === 'malformed' ? undefined : null
+    const id = textOf(opened.bytes)
+    return ids.valid(id) ? id : undefined
+  }
+
+  /** Undefined: the store holds no such record. */
+  #read(id: string, deadline: Deadline): MaybePromise<Found | undefined> {
+    const { store, ids, expiry } = this.#config
+    const key = ids.key(id)
+    const read = deadline.run('read', (options) => store.read(key, options), expiry.compares)
+    return after(read, (record) => record && this.#cut(id, key, record))
+  }
+
+  #cut(id: string, key: string, { bytes, version, expiresAt }: StoredRecord): Found {
+    const { serializer, expiry, now } = this.#config
+    const entries = serializer.split(bytes)
+    if (entries === undefined) return 'invalid'
+    const meta = readMeta(entries, serializer)
+    if (expiry.outlived(meta.createdAt, now())) return 'expired'
+    return { id, key, entries, meta, version, expiresAt }
+  }
+
+  /** Of several cookies of the same name, the one that the store knows. */
+  async #among(ids: readonly string[], deadline: Deadline): Promise<Found> {
     let origin: Origin | undefined
-    for (const id of candidates) {
-      const key = ids.key(id)
-      const record = await deadline.run(
-        'read',
-        (options) => store.read(key, options),
-        expiry.compares,
-      )
-      if (record === undefined) continue
-      const { bytes, version, expiresAt } = record
-      const entries = serializer.split(bytes)
-      if (entries === undefined) return { kind: 'rejected', reason: 'invalid' }
-      const meta = readMeta(entries, serializer)
-      if (expiry.outlived(meta.createdAt, now())) return { kind: 'rejected', reason: 'expired' }
-      if (origin !== undefined) return { kind: 'rejected', reason: 'ambiguous' }
-      origin = { id, key, entries, meta, version, expiresAt }
+    for (const id of ids) {
+      const found = await this.#read(id, deadline)
+      if (typeof found === 'string') return found
+      if (found !== undefined && origin !== undefined) return 'ambiguous'
+      origin ??= found
     }
-    return origin === undefined
-      ? { kind: 'rejected', reason: 'unknown' }
-      : { kind: 'record', origin }
+    return origin ?? 'unknown'
   }
 
   async #touch(work: Work, origin: Origin): Promise<Commit> {
@@ -176,27 +177,20 @@ export class StoredBacking implements Backing {
     return work.ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
   }
 
-  async #write(work: Work, origin: Origin, deadline: Deadline): Promise<Written> {
-    const turn = this.#turns.take(origin.key)
-    let known: Known | undefined
-    try {
-      const start = (await turn.begin(deadline)) ?? origin
-      const writing = new Writing(this.#config, origin, deadline, start)
+  /** Brings the changes of a session that has a record to the store. */
+  #change(work: Work, origin: Origin, deadline: Deadline): MaybePromise<Commit> {
+    const written = this.#turns.take(origin.key, deadline, (before) => {
+      const writing = new Writing(this.#config, origin, deadline, before ?? origin)
       const draft = (onto: Origin['entries']) => work.draft(onto, this.#config.now())
-      const written = await (work.renewal === 'none'
+      return work.renewal === 'none'
         ? writing.run(draft)
-        : writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined))
-      known = written.known
-      return written
-    } finally {
-      turn.end(known)
-    }
+        : writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined)
+    })
+    return after(written, (written) => this.#changed(work, origin, written))
   }
 
-  /** Brings the changes of a session that has a record to the store. */
-  async #change(work: Work, origin: Origin, deadline: Deadline): Promise<Commit> {
+  #changed(work: Work, origin: Origin, written: Written): Commit {
     const { emit, expiry, habits } = this.#config
-    const written = await this.#write(work, origin, deadline)
     if (written.kind === 'gone') return this.#gone(work, origin)
     if (written.attempts > 1) {
       emit({ type: 'retried', fingerprint: fingerprint(origin.id), attempts: written.attempts })

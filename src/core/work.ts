@@ -44,6 +44,8 @@ export interface Draft extends Rebased {
   readonly permanent: boolean
 }
 
+const NONE: readonly Origin[] = []
+
 export type Phase = 'open' | 'committed' | 'read-only'
 
 export class Work {
@@ -60,7 +62,7 @@ export class Work {
   /** A claim took the last key of the record, so it has to go unless something is stored. */
   emptied = false
   /** Sessions that this request ended; their records have to go, whatever else happens. */
-  readonly ended: Origin[] = []
+  ended: readonly Origin[] = NONE
 
   constructor(serializer: Serializer, habits: Habits, origin?: Origin) {
     this.serializer = serializer
@@ -126,7 +128,7 @@ export class Work {
   }
 
   destroy(): void {
-    if (this.origin !== undefined) this.ended.push(this.origin)
+    if (this.origin !== undefined) this.ended = [...this.ended, this.origin]
     this.origin = undefined
     this.changes = new Changes(this.serializer, this.blank())
     this.meta = NO_META

@@ -8,9 +8,11 @@ import { ConflictError, StateError } from '../errors.ts'
 import type { Deadline } from './deadline.ts'
 import type { Expiry } from './expiry.ts'
 import type { IdScheme } from './ids.ts'
+import { after, type MaybePromise } from './maybe-promise.ts'
+import type { Outcome } from './queue.ts'
 import type { Report } from './rebase.ts'
 import type { Entries, Serializer } from './serializer.ts'
-import type { Store, StoredRecord, Version } from './store.ts'
+import type { DeleteResult, Store, StoredRecord, Version } from './store.ts'
 import type { Draft, Origin } from './work.ts'
 
 /** A record as this process last saw it. */
@@ -23,13 +25,7 @@ export interface Known {
 /** Makes the record to write from the record that is there; undefined: leave it as it is. */
 export type Drafting = (onto: Entries) => Draft | undefined
 
-interface Outcome {
-  readonly attempts: number
-  /** What the next commit of the same id may start from. */
-  readonly known: Known | undefined
-}
-export type Written = Outcome &
-  (
+export type Written = Outcome<Known> & { readonly attempts: number } & (
     | { readonly kind: 'gone' }
     | { readonly kind: 'untouched' }
     | { readonly kind: 'deleted'; readonly reports: readonly Report[] }
@@ -57,6 +53,7 @@ interface Fresh {
   readonly expiresAt: number
   readonly version?: Version
 }
+type Stepping = (draft: Draft, known: Known) => MaybePromise<Step>
 type Step =
   | { readonly kind: 'done'; readonly written: Written }
   | { readonly kind: 'conflict'; readonly current?: StoredRecord | undefined }
@@ -106,7 +103,7 @@ export class Writing {
   }
 
   /** Replaces the record, or deletes it when nothing is left of it. Never brings back one that is gone. */
-  run(drafting: Drafting): Promise<Written> {
+  run(drafting: Drafting): MaybePromise<Written> {
     return this.#until(drafting, (draft, known) => this.#replace(draft, known))
   }
 
@@ -119,8 +116,7 @@ export class Writing {
    */
   async renew(drafting: Drafting, anew: Entries | undefined): Promise<Written> {
     try {
-      const step = (draft: Draft, known: Known): Promise<Step> => this.#move(draft, known)
-      const written = await this.#until(drafting, step)
+      const written = await this.#until(drafting, (draft, known) => this.#move(draft, known))
       if (written.kind !== 'gone') return written
       if (anew !== undefined) return await this.#anew(drafting, anew)
       await this.#forget()
@@ -133,35 +129,43 @@ export class Writing {
   }
 
   /** Tries one step again and again on what is there then, until it is done or the deadline ends. */
-  async #until(
-    drafting: Drafting,
-    step: (draft: Draft, known: Known) => Promise<Step>,
-  ): Promise<Written> {
-    for (;;) {
-      this.#attempts += 1
-      const known = this.#known?.version === undefined ? await this.#read() : this.#known
-      if (known === undefined) break
-      const draft = drafting(known.entries)
-      if (draft === undefined) return { kind: 'untouched', attempts: this.#attempts, known }
-      const result = await step(draft, known)
+  #until(drafting: Drafting, step: Stepping): MaybePromise<Written> {
+    this.#attempts += 1
+    const known = this.#known
+    return known?.version === undefined
+      ? after(this.#read(), (read) => this.#attempt(read, drafting, step))
+      : this.#attempt(known, drafting, step)
+  }
+
+  #attempt(known: Known | undefined, drafting: Drafting, step: Stepping): MaybePromise<Written> {
+    if (known === undefined) return this.#gone()
+    const draft = drafting(known.entries)
+    if (draft === undefined) return { kind: 'untouched', attempts: this.#attempts, known }
+    return after(step(draft, known), (result) => {
       if (result.kind === 'done') return result.written
-      if (result.kind === 'gone') break
+      if (result.kind === 'gone') return this.#gone()
       this.#known = result.current === undefined ? undefined : this.#cut(result.current)
-      await this.#pause()
-    }
+      return this.#pause().then(() => this.#until(drafting, step))
+    })
+  }
+
+  #gone(): Written {
     return { kind: 'gone', attempts: this.#attempts, known: undefined }
   }
 
-  async #replace(draft: Draft, known: Known): Promise<Step> {
+  #replace(draft: Draft, known: Known): MaybePromise<Step> {
     if (draft.empty) return this.#delete(draft, known)
     const { store, serializer } = this.#config
     const expiresAt = this.#expiresAt(draft)
     const bytes = serializer.join(draft.entries)
-    const result = await this.#deadline.run('replace', (options) =>
+    const replaced = this.#deadline.run('replace', (options) =>
       store.replace(this.#key, bytes, expiresAt, known.version, options),
     )
-    if (result.kind !== 'replaced') return result
-    return this.#written(draft, { id: this.#id, expiresAt, version: result.version })
+    return after(replaced, (result) =>
+      result.kind === 'replaced'
+        ? this.#written(draft, { id: this.#id, expiresAt, version: result.version })
+        : result,
+    )
   }
 
   async #move(draft: Draft, known: Known): Promise<Step> {
@@ -175,12 +179,12 @@ export class Writing {
     return deleted === 'deleted' ? this.#written(draft, { id, expiresAt }) : { kind: deleted }
   }
 
-  async #delete(draft: Draft, known: Known): Promise<Step> {
-    const deleted = await this.#deleteOld(known)
-    if (deleted !== 'deleted') return { kind: deleted }
-    const { reports } = draft
-    const attempts = this.#attempts
-    return { kind: 'done', written: { kind: 'deleted', reports, attempts, known: undefined } }
+  #delete({ reports }: Draft, known: Known): MaybePromise<Step> {
+    return after(this.#deleteOld(known), (deleted): Step => {
+      if (deleted !== 'deleted') return { kind: deleted }
+      const attempts = this.#attempts
+      return { kind: 'done', written: { kind: 'deleted', reports, attempts, known: undefined } }
+    })
   }
 
   /** A login outlives the end of the session that it began in. */
@@ -211,7 +215,7 @@ export class Writing {
     return this.#fresh
   }
 
-  #deleteOld(known: Known): Promise<'deleted' | 'conflict' | 'gone'> {
+  #deleteOld(known: Known): MaybePromise<DeleteResult> {
     const { store } = this.#config
     return this.#deadline.run('delete', (options) =>
       store.delete(this.#key, known.version, options),
@@ -219,11 +223,13 @@ export class Writing {
   }
 
   /** The record to draft on. Undefined: gone. */
-  async #read(): Promise<Known | undefined> {
+  #read(): MaybePromise<Known | undefined> {
     const { store } = this.#config
-    const record = await this.#deadline.run('read', (options) => store.read(this.#key, options))
-    this.#known = record === undefined ? undefined : this.#cut(record)
-    return this.#known
+    const read = this.#deadline.run('read', (options) => store.read(this.#key, options))
+    return after(read, (record) => {
+      this.#known = record === undefined ? undefined : this.#cut(record)
+      return this.#known
+    })
   }
 
   #cut(record: StoredRecord): Known {

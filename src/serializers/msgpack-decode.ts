@@ -32,14 +32,12 @@ function damaged(how: string): SerializationError {
 
 class Decoder {
   readonly bytes: Uint8Array
-  readonly view: DataView
   readonly exactFloats: boolean
   at = 0
 
   constructor(bytes: Uint8Array, exactFloats: boolean) {
     this.bytes = bytes
     this.exactFloats = exactFloats
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   item(depth: number): unknown {
@@ -65,23 +63,23 @@ class Decoder {
       case 0xc9:
         return this.ext(this.length(1 << (head - 0xc7)))
       case 0xca:
-        return this.float(this.view.getFloat32(this.skip(4)))
+        return this.float(this.view(4).getFloat32(0))
       case 0xcb:
-        return this.float(this.view.getFloat64(this.skip(8)))
+        return this.float(this.view(8).getFloat64(0))
       case 0xcc:
       case 0xcd:
       case 0xce:
         return this.length(1 << (head - 0xcc))
       case 0xcf:
-        return narrow(this.view.getBigUint64(this.skip(8)))
+        return joined(this.length(4), this.length(4))
       case 0xd0:
-        return this.view.getInt8(this.skip(1))
+        return (this.length(1) << 24) >> 24
       case 0xd1:
-        return this.view.getInt16(this.skip(2))
+        return (this.length(2) << 16) >> 16
       case 0xd2:
-        return this.view.getInt32(this.skip(4))
+        return this.length(4) | 0
       case 0xd3:
-        return narrow(this.view.getBigInt64(this.skip(8)))
+        return joined(this.length(4) | 0, this.length(4))
       case 0xd9:
       case 0xda:
       case 0xdb:
@@ -106,6 +104,10 @@ class Decoder {
 
   length(size: number): number {
     return readLength(this.bytes, this.skip(size), size)
+  }
+
+  view(size: number): DataView {
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.skip(size), size)
   }
 
   float(value: number): number | Float {
@@ -157,15 +159,16 @@ class Decoder {
   }
 
   ext(size: number): Date | Ext {
-    const type = this.view.getInt8(this.skip(1))
+    const type = (this.length(1) << 24) >> 24
     const data = this.copy(size)
     return (type === -1 ? timestamp(data) : undefined) ?? new Ext(type, data)
   }
 }
 
-function narrow(value: bigint): number | bigint {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
+/** An integer of 64 bits from its halves. Most are times, which a number holds. */
+function joined(high: number, low: number): number | bigint {
+  const number = high * TWO_POW_32 + low
+  return Number.isSafeInteger(number) ? number : BigInt(high) * BigInt(TWO_POW_32) + BigInt(low)
 }
 
 /** Undefined for what a Date cannot hold, or what is no timestamp although it says so. */

@@ -10,8 +10,8 @@ import { SerializationError } from '../errors.ts'
 import { decodeItem } from './msgpack-decode.ts'
 import { encodeItem } from './msgpack-encode.ts'
 import { itemEnd, readLength } from './msgpack-items.ts'
+import { keyText } from './msgpack-keys.ts'
 import { Writer } from './msgpack-writer.ts'
-import { decodeUtf8 } from './utf8.ts'
 
 export { Ext, Timestamp } from './msgpack-values.ts'
 
@@ -29,7 +29,7 @@ export const msgpack: Serializer<Uint8Array> = {
   join,
   encode: encodeItem,
   decode: (entry) => decodeItem(entry),
-  equal: (a, b) => Buffer.compare(a, b) === 0,
+  equal: (a, b) => a.length === b.length && Buffer.compare(a, b) === 0,
 }
 
 /** {@link msgpack} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
@@ -61,20 +61,21 @@ function split(record: Uint8Array): Entries<Uint8Array> | undefined {
 
 function stringKey(bytes: Uint8Array, start: number, end: number): string | undefined {
   const head = bytes[start] as number
-  if (head >= 0xa0 && head < 0xc0) return decodeUtf8(bytes, start + 1, end)
+  if (head >= 0xa0 && head < 0xc0) return keyText(bytes, start + 1, end)
   if (head < 0xd9 || head > 0xdb) return undefined
-  return decodeUtf8(bytes, start + 1 + (1 << (head - 0xd9)), end)
+  return keyText(bytes, start + 1 + (1 << (head - 0xd9)), end)
 }
 
 function join(entries: Entries<Uint8Array>): Uint8Array {
   const writer = new Writer()
   writer.counted(entries.size, 0x80, 15, 0xde)
-  for (const [key, entry] of entries) {
+  // Not `for of`, which makes a pair of each.
+  entries.forEach((entry, key) => {
     if (typeof key === 'string' && !writer.string(key)) {
       const message = 'A session key holds half of a surrogate pair: use well-formed text.'
       throw new SerializationError(message, { key })
     }
     writer.bytes(entry)
-  }
+  })
   return writer.finish()
 }

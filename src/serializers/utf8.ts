@@ -4,7 +4,11 @@
  * @module
  */
 
+import { Buffer } from 'node:buffer'
+
 const SHORT = 24
+/** One character a byte; the same for ASCII, without the start of a decoder. */
+const { latin1Slice } = Buffer.prototype
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The text of these bytes, a BOM included; undefined when they are not UTF-8. */
@@ -14,14 +18,9 @@ export function decodeUtf8(
   end: number = bytes.length,
 ): string | undefined {
   if (end - start <= SHORT) {
-    let text = ''
     let at = start
-    for (; at < end; at++) {
-      const byte = bytes[at] as number
-      if (byte > 0x7f) break
-      text += String.fromCharCode(byte)
-    }
-    if (at === end) return text
+    while (at < end && (bytes[at] as number) < 0x80) at++
+    if (at === end) return latin1Slice.call(bytes, start, end)
   }
   try {
     return decoder.decode(bytes.subarray(start, end))

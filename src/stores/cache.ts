@@ -8,7 +8,7 @@
 
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Store, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError, type StoreOutcome } from '../errors.ts'
 import { cacheClient, type ItemStorage, type KeyValueCache } from './cache-client.ts'
 import { type CacheRecord, contentOf, fromText, keyOf, toStored, toText } from './cache-record.ts'
@@ -43,7 +43,7 @@ let warned = false
 export function cacheStore(
   cache: KeyValueCache | ItemStorage,
   options: CacheStoreOptions = {},
-): Store {
+): AsyncStore {
   const { prefix = 'vial:', now = Date.now } = options
   if (!/^[\w:-]*$/.test(prefix)) {
     throw new ConfigError(

@@ -7,7 +7,7 @@
 
 import { join } from 'node:path'
 import type { Duration } from '../core/duration.ts'
-import type { ReplaceResult, Store, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoreOptions } from '../core/store.ts'
 import { ConfigError, type StoreOutcome } from '../errors.ts'
 import { sweeper } from './background-sweep.ts'
 import { cachelibDirectory, isThere, TEMPORARY, UNCOUNTED } from './cachelib-directory.ts'
@@ -70,7 +70,7 @@ const NAME = 'cachelibFileStore'
 export function cachelibFileStore(
   directory: string,
   options: CachelibFileStoreOptions = {},
-): Store {
+): AsyncStore {
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
   const { hash, threshold = 500, mode = 0o600 } = options
   checkOptions(hash, threshold, mode)

@@ -7,7 +7,7 @@
  */
 
 import process from 'node:process'
-import type { Store, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, StoreOptions } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import type { DynamodbClient, DynamodbItem } from './dynamodb-client.ts'
 import { FailedCondition, toStoreError } from './dynamodb-errors.ts'
@@ -34,7 +34,7 @@ export interface DynamodbStoreOptions {
 }
 
 /** A store with the means to make its table. */
-export interface DynamodbStore extends Store {
+export interface DynamodbStore extends AsyncStore {
   /**
    * Makes the table when it is missing (paid by request), waits until it can be used, and switches time to live on. A
    * table that is there is accepted, also with credentials that may do none of this.

@@ -7,7 +7,7 @@
 
 import { join } from 'node:path'
 import type { Duration } from '../core/duration.ts'
-import type { ReplaceResult, Store, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoreOptions } from '../core/store.ts'
 import type { StoreOutcome } from '../errors.ts'
 import { sweeper } from './background-sweep.ts'
 import { fileLocks, type HeldLock, LockBusyError } from './file-lock.ts'
@@ -67,7 +67,7 @@ const SWEEP_WAIT = 100
  *
  * @throws {ConfigError} When the directory cannot be made, is not a directory, or others may write to it.
  */
-export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
+export function fileStore(directory: string, options: FileStoreOptions = {}): AsyncStore {
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
   const sweeping = sweeper('fileStore', sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory)

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ReplaceResult, Store, StoreOptions, Version } from '../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoreOptions, Version } from '../core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
 import { deadlineOf, exptimeOf, RESOLUTION } from './memcached-exptime.ts'
 import { isKey, keyOf, LONGEST_PREFIX } from './memcached-key.ts'
@@ -38,7 +38,7 @@ const EMPTY = new Uint8Array(0)
  *
  * @throws {ConfigError} When an option cannot be.
  */
-export function memcachedStore(options: MemcachedStoreOptions): Store {
+export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
   const { prefix = 'vial:', maxItemSize = 1_048_576, now = Date.now } = options
   if (prefix !== '' && (!isKey(prefix) || prefix.length > LONGEST_PREFIX)) {
     throw new ConfigError(

@@ -123,19 +123,19 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     name: 'memory',
     atomic: true,
 
-    async read(id) {
+    read(id) {
       const place = find(id)
       return place === undefined ? undefined : recordAt(place)
     },
 
-    async create(id, bytes, expiresAt) {
+    create(id, bytes, expiresAt) {
       if (find(id) !== undefined) return { kind: 'exists' }
       if (!(expiresAt > now())) return { kind: 'created' }
       makeRoom()
       return { kind: 'created', version: add(id, bytes, expiresAt) }
     },
 
-    async replace(id, bytes, expiresAt, version) {
+    replace(id, bytes, expiresAt, version) {
       const place = find(id)
       if (place === undefined) return { kind: 'gone' }
       if (versions[place] !== version) return { kind: 'conflict', current: recordAt(place) }
@@ -144,13 +144,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return { kind: 'replaced', version: written }
     },
 
-    async touch(id, expiresAt) {
+    touch(id, expiresAt) {
       const place = find(id)
       if (place !== undefined) setDeadline(place, expiresAt)
       return place !== undefined
     },
 
-    async delete(id, version) {
+    delete(id, version) {
       const place = find(id)
       if (place === undefined) return 'gone'
       if (version !== undefined && versions[place] !== version) return 'conflict'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Store, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, StoreOptions } from '../core/store.ts'
 import { ConfigError, isSessionError } from '../errors.ts'
 import type { MongodbCollection } from './mongodb-collection.ts'
 import {
@@ -39,7 +39,7 @@ export interface MongodbStoreOptions {
 }
 
 /** A store with the means to make its indexes. */
-export interface MongodbStore extends Store {
+export interface MongodbStore extends AsyncStore {
   /**
    * Makes a unique index on `id` and one on `expiration` by which the server removes what has expired. Where several
    * documents have one `id`, as Flask-Session may leave them, the first is not unique, and a warning says so.

@@ -82,7 +82,7 @@ export async function openStore(
   const close = closerOf(opened)
   try {
     if (create && prepare !== undefined) await inTime(prepare(), CREATE_TIMEOUT)
-    await inTime(store.read(randomUUID()), ANSWER_TIMEOUT)
+    await inTime(Promise.resolve(store.read(randomUUID())), ANSWER_TIMEOUT)
   } catch (error) {
     await close().catch(onError)
     throw error instanceof LateError ? notReached(parts.scheme, error) : error

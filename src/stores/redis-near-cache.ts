@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type Duration, milliseconds } from '../core/duration.ts'
-import type { ReadOptions, Store, StoredRecord } from '../core/store.ts'
+import type { AsyncStore, ReadOptions, Store, StoredRecord } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { heard } from './heard.ts'
 import { toTrackingError } from './redis-errors.ts'
@@ -52,7 +52,7 @@ const DEFAULT_BYTES = 32 * 1024 * 1024
  * @throws {ConfigError} When an option is unknown or out of its range.
  */
 export function withNearCache(
-  store: Store,
+  store: AsyncStore,
   options: true | NearCacheOptions,
   { tracker, prefix, now, onError, clock = () => performance.now() }: NearCacheContext,
 ): Store {
@@ -184,7 +184,7 @@ export function withNearCache(
   return {
     ...store,
 
-    async read(id, options = {}) {
+    read(id, options = {}) {
       const entry = clock() < freshUntil ? entries.get(id, now()) : undefined
       if (entry === undefined) return fetch(id, options)
       const { bytes: version, expiresAt } = entry

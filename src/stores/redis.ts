@@ -8,7 +8,7 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
 import { commandsOf, type RedisClient } from './redis-client.ts'
 import type { Lifetime, Script } from './redis-commands.ts'
@@ -72,6 +72,11 @@ const NOTHING: Buffer = Buffer.alloc(0)
  * @throws {ConfigError} When the client is none that it takes, sends a command again after a lost reply, or reads from
  * replicas. The message names the option to change.
  */
+export function redisStore(
+  client: RedisClient,
+  options?: RedisStoreOptions & { readonly nearCache?: false },
+): AsyncStore
+export function redisStore(client: RedisClient, options: RedisStoreOptions): Store
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
   const { prefix = 'vial:', resends, nearCache = false, onError, now = Date.now } = options
   if (isBroken(prefix)) throw new ConfigError('redisStore: the prefix holds half a character.')
@@ -128,7 +133,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     return reply instanceof Uint8Array ? reply : 'swapped'
   }
 
-  const store: Store = {
+  const store: AsyncStore = {
     name: 'redis',
     prefix,
     atomic: true,

@@ -7,7 +7,7 @@
 
 import type { QueryExecutor } from 'kysely'
 import type { Duration } from '../core/duration.ts'
-import type { ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoredRecord, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError } from '../errors.ts'
 import { sweeper } from './background-sweep.ts'
 import { type SqlCall, statementRunner, tooLarge } from './sql-connection.ts'
@@ -39,7 +39,7 @@ export interface SqlStoreOptions {
 }
 
 /** A store that can make its table. */
-export interface SqlStore extends Store {
+export interface SqlStore extends AsyncStore {
   /**
    * Makes the table with an index on `expiry`, unless there is one; that is left as it is. Any number of processes may
    * call it at once. Rejects with a `StoreError`, also when the table there cannot hold sessions.

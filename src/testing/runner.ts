@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import { ConfigError, isSessionError } from '../errors.ts'
 
 /** The runner's function, such as `test` of vitest or of `node:test`. */
@@ -150,13 +151,13 @@ export function checkBytes(
   check(at === -1, `${what}: byte ${at} is ${actual[at]} in place of ${expected[at]}`)
 }
 
-/** Fails unless the promise rejects with an error of that `code`; resolves to the error. */
+/** Fails unless the call rejects, or throws, an error of that `code`; resolves to the error. */
 export async function checkRejects(
-  promise: Promise<unknown>,
+  call: () => unknown,
   code: string,
   what: string,
 ): Promise<Error> {
-  const error = await settle(promise, what)
+  const error = await settle(call, what)
   check(error instanceof Rejected, `${what}: expected it to reject with ${code}, it resolved`)
   return checkError(error.reason, code, what)
 }
@@ -170,7 +171,7 @@ export function checkError(error: unknown, code: string, what: string): Error {
   return error
 }
 
-/** What {@link settle} gives for a promise that rejected. */
+/** What {@link settle} gives for a call that rejected, or threw. */
 export class Rejected {
   readonly reason: unknown
   constructor(reason: unknown) {
@@ -178,13 +179,14 @@ export class Rejected {
   }
 }
 
-/** Waits for a promise, whatever comes of it. Fails when nothing does within ten seconds. */
-export async function settle<T>(promise: Promise<T>, what: string): Promise<T | Rejected> {
+/** Calls, and waits for whatever comes of it. Fails when nothing does within ten seconds. */
+export async function settle<T>(call: () => MaybePromise<T>, what: string): Promise<T | Rejected> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: nothing came of it in 10 s`)), 10_000)
   })
-  const settled = promise.catch((reason: unknown) => new Rejected(reason))
+  const called = async () => call()
+  const settled = called().catch((reason: unknown) => new Rejected(reason))
   return Promise.race([settled, late]).finally(() => clearTimeout(timer))
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Store, StoredRecord, Version } from '../core/store.ts'
 import { check, checkBytes, checkSame, type SuiteCase, type Timeline } from './runner.ts'
 
@@ -168,8 +169,8 @@ export async function increment(store: Store, id: string, clock: Timeline): Prom
 }
 
 /** Calls at once. */
-export function many<T>(count: number, call: (n: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: count }, (_, n) => call(n)))
+export function many<T>(count: number, call: (n: number) => MaybePromise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, async (_, n) => call(n)))
 }
 
 /** Calls for each id, 50 at a time. */
@@ -198,7 +199,7 @@ export function abilityOf<Verb extends 'sweep' | 'list'>(
   return call.bind(store) as NonNullable<Store[Verb]>
 }
 
-type Call = (id: string, version: Version, signal?: AbortSignal) => Promise<unknown>
+type Call = (id: string, version: Version, signal?: AbortSignal) => unknown
 
 /** All verbs that a store has, by name. */
 export function verbsOf(store: Store, clock: Timeline): readonly (readonly [string, Call])[] {

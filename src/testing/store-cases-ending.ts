@@ -99,17 +99,15 @@ export const endingCases: readonly StoreCase[] = [
         const id = newId()
         await create(store, id, '0', clock)
         let writes = 0
-        const writers = settle(
-          many(6, async (n) => {
-            const client = n % 2 ? store : other
-            for (let turn = 0; turn < 1_000 && (await increment(client, id, clock)); turn++) {
-              writes++
-              if (n > 3) await client.touch(id, later(clock))
-              if (turn % (n + 1) === 0) await tick()
-            }
-          }),
-          'writers',
-        )
+        const write = async (n: number) => {
+          const client = n % 2 ? store : other
+          for (let turn = 0; turn < 1_000 && (await increment(client, id, clock)); turn++) {
+            writes++
+            if (n > 3) await client.touch(id, later(clock))
+            if (turn % (n + 1) === 0) await tick()
+          }
+        }
+        const writers = settle(() => many(6, write), 'writers')
         for (let turn = 0; turn < round || (writes < 3 && turn < 1_000); turn++) await tick()
         await (round % 2 ? store : other).delete(id)
         checkSame(await store.read(id), undefined, 'read after the delete')
@@ -227,7 +225,7 @@ export const endingCases: readonly StoreCase[] = [
       for (const [verb, call] of verbsOf(store, clock)) {
         const controller = new AbortController()
         if (abort === 'before') controller.abort()
-        const pending = settle(call(newId(), version, controller.signal), verb)
+        const pending = settle(() => call(newId(), version, controller.signal), verb)
         controller.abort()
         const result = await pending
         if (result instanceof Rejected)
@@ -248,7 +246,7 @@ export const endingCases: readonly StoreCase[] = [
       async ({ store, clock }) => {
         for (const [verb, call] of verbsOf(store, clock)) {
           const id = newId()
-          const error = await checkRejects(call(id, text('version')), 'ERR_VIAL_STORE', verb)
+          const error = await checkRejects(() => call(id, text('version')), 'ERR_VIAL_STORE', verb)
           check(!error.message.includes(id), `${verb}: the message holds the id`)
           const { operation, outcome, retriable } = error as Error &
             Record<'operation' | 'outcome' | 'retriable', unknown>
@@ -270,7 +268,7 @@ export const endingCases: readonly StoreCase[] = [
       async ({ store, clock, maxBytes }) => {
         const id = newId()
         await checkRejects(
-          store.create(id, noise(maxBytes + 1), later(clock)),
+          () => store.create(id, noise(maxBytes + 1), later(clock)),
           'ERR_VIAL_TOO_LARGE',
           'create',
         )
@@ -279,7 +277,7 @@ export const endingCases: readonly StoreCase[] = [
         await create(store, id, 'first', clock)
         const { version } = await readLive(store, id)
         await checkRejects(
-          store.replace(id, noise(maxBytes + 1), later(clock), version),
+          () => store.replace(id, noise(maxBytes + 1), later(clock), version),
           'ERR_VIAL_TOO_LARGE',
           'replace',
         )

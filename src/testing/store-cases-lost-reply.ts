@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Store } from '../core/store.ts'
 import { isSessionError, type StoreError } from '../errors.ts'
 import { check, checkError, checkSame, Rejected, settle } from './runner.ts'
@@ -42,7 +43,7 @@ export const lostReplyCases: readonly StoreCase[] = [
           delete: () => store.delete(id),
         }
         await loseNextReply()
-        await checkUnknown(calls[verb](), verb)
+        await checkUnknown(calls[verb], verb)
 
         await recovered(async () => {
           if (verb !== 'delete') {
@@ -122,7 +123,10 @@ async function incrementOnce(
     check(record !== undefined, 'the record has gone')
     const next = text(String(Number(new TextDecoder().decode(record.bytes)) + 1))
     if (turn === 0) await loseNextReply?.()
-    const result = await settle(store.replace(id, next, later(clock), record.version), 'replace')
+    const result = await settle(
+      () => store.replace(id, next, later(clock), record.version),
+      'replace',
+    )
     if (result instanceof Rejected) {
       checkError(result.reason, 'ERR_VIAL_STORE', 'replace')
       if ((result.reason as StoreError).outcome === 'unknown') return false
@@ -131,7 +135,7 @@ async function incrementOnce(
   throw new Error('replace: did not succeed in 10,000 tries')
 }
 
-async function checkUnknown(call: Promise<unknown>, verb: string): Promise<void> {
+async function checkUnknown(call: () => unknown, verb: string): Promise<void> {
   const what = `${verb} whose reply was lost`
   const result = await settle(call, what)
   if (!(result instanceof Rejected)) {
@@ -144,9 +148,9 @@ async function checkUnknown(call: Promise<unknown>, verb: string): Promise<void>
 }
 
 /** Tries again while the store fails, because its connection is being made anew. */
-async function recovered<T>(call: () => Promise<T>): Promise<T> {
+async function recovered<T>(call: () => MaybePromise<T>): Promise<T> {
   for (const end = Date.now() + RECOVERY; ; ) {
-    const result = await settle(call(), 'the store after its connection broke')
+    const result = await settle(call, 'the store after its connection broke')
     if (!(result instanceof Rejected)) return result
     const failed = isSessionError(result.reason) && result.reason.code === 'ERR_VIAL_STORE'
     if (!failed || Date.now() > end) throw result.reason

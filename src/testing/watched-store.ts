@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 
@@ -60,7 +61,7 @@ export function watchedStore(inner: Store, behaviour: StoreBehaviour = {}): Watc
     }
   }
 
-  function write<T>(operation: string, run: () => Promise<T>): Promise<T> {
+  function write<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
     calls.push(operation)
     for (const resolve of waiting) resolve()
     waiting = []

@@ -1,4 +1,4 @@
-import { createSessions, Scope, StateError } from 'vial'
+import { createSessions, Scope, StateError, type Store, type StoredSession, StoreError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import { Browser, Clock, countingStore, SECRET } from './requests.ts'
@@ -83,14 +83,39 @@ test('a scope that nobody asked commits to nothing; a session asked for after th
 })
 
 test('a commit waits for a session that is still loading, and is made once', async () => {
-  const sessions = createSessions({ store: memoryStore() })
-  const scope = new HeaderScope(sessions)
+  const store: Store = { ...memoryStore(), read: async () => undefined }
+  const scope = new HeaderScope(createSessions({ store }), `__Host-session=${'a'.repeat(43)}`)
   const loading = scope.load()
   const commit = scope.commit()
   expect(commit).toBeInstanceOf(Promise)
   await loading
   expect((await commit).outcome).toBe('untouched')
   expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+})
+
+test('a store that answers at once makes nobody wait, nor does one that fails at once', async () => {
+  const store = memoryStore()
+  const sessions = createSessions({ store, onStoreFailure: 'anonymous' })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('n', 1))
+  const { cookie } = browser
+  const scope = new HeaderScope(sessions, cookie)
+  const session = (await scope.load()) as StoredSession
+  session.increment('n')
+  expect(scope.commit()).toMatchObject({ outcome: 'saved' })
+  await browser.visit((session) => expect(session.get('n')).toBe(2))
+
+  store.replace = () => {
+    throw new Error('disk full')
+  }
+  const failing = new HeaderScope(sessions, cookie)
+  ;((await failing.load()) as StoredSession).increment('n')
+  expect(() => failing.commit()).toThrow(StoreError)
+  store.read = () => {
+    throw new Error('disk gone')
+  }
+  const unsaved = new HeaderScope(sessions, cookie)
+  expect((await unsaved.load()).isNew).toBe(true)
 })
 
 test('ambient: current() finds the session of the request being served, through awaits', async () => {

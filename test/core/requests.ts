@@ -2,6 +2,7 @@
 
 import type { AnySession, Commit, LifeCycle, SessionEvent, Store } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 
 /** A clock that moves when told; ms since the epoch. */
 export class Clock {
@@ -19,7 +20,7 @@ export function countingStore(
 ): Store & { calls: string[]; fail?: (verb: string) => unknown } {
   const memory = memoryStore({ now: clock.now })
   const counted =
-    <A extends unknown[], R>(verb: string, call: (...args: A) => Promise<R>) =>
+    <A extends unknown[], R>(verb: string, call: (...args: A) => MaybePromise<R>) =>
     async (...args: A): Promise<R> => {
       store.calls.push(verb)
       await store.fail?.(verb)

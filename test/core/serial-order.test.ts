@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -51,7 +52,7 @@ const requestArbitrary: fc.Arbitrary<Request> = fc.record({
 /** A store whose every verb waits for its turn, so that the scheduler decides the order. */
 function scheduled(store: Store, scheduler: fc.Scheduler, fault: () => Fault | undefined): Store {
   let calls = 0
-  const turn = async <T>(verb: string, call: () => Promise<T>): Promise<T> => {
+  const turn = async <T>(verb: string, call: () => MaybePromise<T>): Promise<T> => {
     await scheduler.schedule(Promise.resolve(), verb)
     calls += 1
     const failing = fault()?.at === calls ? fault() : undefined

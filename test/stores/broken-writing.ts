@@ -1,4 +1,5 @@
 /** Stores with one defect each, to see that the suite finds it: replacing, ending and the rest. */
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { type Defect, HOUR, tick } from './defect.ts'
@@ -263,19 +264,23 @@ export const writingDefects: readonly Defect[] = [
   {
     fails: 'F2 tells',
     what: 'a lost reply to a delete is told as not done',
-    broken: (sound) => ({ delete: (...call) => asNotDone(sound.delete(...call)) }),
+    broken: (sound) => ({ delete: (...args) => asNotDone(() => sound.delete(...args)) }),
   },
   {
     fails: 'F2 counts',
     what: 'a lost reply is told as not done',
-    broken: (sound) => ({ replace: (...call) => asNotDone(sound.replace(...call)) }),
+    broken: (sound) => ({ replace: (...args) => asNotDone(() => sound.replace(...args)) }),
   },
   {
     fails: 'F2 counts',
     what: 'a lost reply is told as success, whatever became of it',
     broken: (sound) => ({
-      async replace(id, bytes, expiresAt, version) {
-        await sound.replace(id, bytes, expiresAt, version).catch(() => undefined)
+      async replace(...call) {
+        try {
+          await sound.replace(...call)
+        } catch {
+          // Not told.
+        }
         return { kind: 'replaced' }
       },
     }),
@@ -292,9 +297,9 @@ export const writingDefects: readonly Defect[] = [
   },
 ]
 
-async function asNotDone<T>(reply: Promise<T>): Promise<T> {
+async function asNotDone<T>(call: () => MaybePromise<T>): Promise<T> {
   try {
-    return await reply
+    return await call()
   } catch (cause) {
     const error = { operation: 'replace', outcome: 'not-done', retriable: true } as const
     throw new StoreError('It failed', { ...error, cause })

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Store } from 'vial'
+import type { AsyncStore } from 'vial'
 import { type CachelibFileStoreOptions, cachelibFileStore } from 'vial/stores/cachelib-file'
 import { onTestFinished } from 'vitest'
 import {
@@ -20,7 +20,7 @@ export const NOW = 1_800_000_000_000
 export const LATER: number = NOW + 3_600_000
 
 /** A store whose clock stands still, that does not sweep by itself and is closed with its test. */
-export function openStore(root: string, options: CachelibFileStoreOptions = {}): Store {
+export function openStore(root: string, options: CachelibFileStoreOptions = {}): AsyncStore {
   const store = cachelibFileStore(root, { sweepInterval: false, now: () => NOW, ...options })
   onTestFinished(() => store.close?.())
   return store

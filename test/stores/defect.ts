@@ -1,4 +1,5 @@
 /** A way to break a store, to see that the suite finds it. */
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -23,8 +24,8 @@ export interface Lossy extends Store {
 export function lossyStore(options: { readonly now?: () => number } = {}): Lossy {
   const sound = memoryStore(options)
   let losing = false
-  const told = async <T>(operation: string, reply: Promise<T>): Promise<T> => {
-    const result = await reply
+  const told = async <T>(operation: string, call: () => MaybePromise<T>): Promise<T> => {
+    const result = await call()
     if (!losing) return result
     losing = false
     throw new StoreError('The connection broke', { operation, outcome: 'unknown', retriable: true })
@@ -34,10 +35,10 @@ export function lossyStore(options: { readonly now?: () => number } = {}): Lossy
     loseNextReply() {
       losing = true
     },
-    create: (...call) => told('create', sound.create(...call)),
-    replace: (...call) => told('replace', sound.replace(...call)),
-    touch: (...call) => told('touch', sound.touch(...call)),
-    delete: (...call) => told('delete', sound.delete(...call)),
+    create: (...args) => told('create', () => sound.create(...args)),
+    replace: (...args) => told('replace', () => sound.replace(...args)),
+    touch: (...args) => told('touch', () => sound.touch(...args)),
+    delete: (...args) => told('delete', () => sound.delete(...args)),
   }
 }
 

@@ -3,14 +3,14 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { inspect } from 'node:util'
-import { type Store, StoreError } from 'vial'
+import { type AsyncStore, StoreError } from 'vial'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fileNameOf } from '../../src/stores/cachelib-record.ts'
 import { countIn, LATER, namesIn, openStore, startCounting } from './cachelib-directory.ts'
 import { failureOf } from './failure-of.ts'
 import { bytes, content, mountProblem, mountSmallDisk, newDirectory } from './file-directory.ts'
 
-const writesOf = (store: Store, version: unknown) => [
+const writesOf = (store: AsyncStore, version: unknown) => [
   () => store.replace('id', bytes('new'), LATER, version),
   () => store.create('another', bytes('new'), LATER),
   () => store.touch('id', LATER + 1),

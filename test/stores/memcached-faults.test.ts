@@ -3,7 +3,7 @@ import { createSessions } from 'vial'
 import { memcachedStore } from 'vial/stores/memcached'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import type { Store } from '../../src/core/store.ts'
+import type { AsyncStore } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { Browser, listener } from '../core/requests.ts'
 import { faultProxy } from '../fault-proxy.ts'
@@ -40,7 +40,7 @@ async function startProxy(server: RunningServer) {
 }
 
 /** All verbs, each on an id of its own. */
-function verbs(store: Store): Record<string, () => Promise<unknown>> {
+function verbs(store: AsyncStore): Record<string, () => Promise<unknown>> {
   return {
     read: () => store.read(randomUUID()),
     create: () => store.create(randomUUID(), bytes('x'), LATER),

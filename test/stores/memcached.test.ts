@@ -5,7 +5,7 @@ import { memcachedTransport } from 'vial/stores/memcached-transport'
 import { storeSuite } from 'vial/testing'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import type { Store } from '../../src/core/store.ts'
+import type { AsyncStore } from '../../src/core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../../src/errors.ts'
 import { Browser, listener } from '../core/requests.ts'
 import { faultProxy } from '../fault-proxy.ts'
@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(servers.map((server) => server.stop())))
 
 const EMPTY = new Uint8Array(0)
-const open = (options: Partial<MemcachedStoreOptions> = {}): Store =>
+const open = (options: Partial<MemcachedStoreOptions> = {}): AsyncStore =>
   memcachedStore({ servers: one, prefix: `${randomUUID()}:`, ...options })
 
 /** The default -I of 1 MiB without what an item takes, this prefix of 37 characters and the id of 36. */

@@ -15,7 +15,8 @@ try {
   await exercise(store)
   console.log('open')
   for await (const _ of process.stdin);
-  store.read('a').catch(() => undefined)
+  const read = async () => store.read('a')
+  read().catch(() => undefined)
   await store.close()
   console.log('closed')
 } catch (error) {

@@ -133,7 +133,8 @@ describe('with a proxy before the server', () => {
         load: loading(client),
       })
       proxy.blackhole(true)
-      const reading = store.read('a').then(
+      const read = async () => store.read('a')
+      const reading = read().then(
         () => undefined,
         (error: unknown) => error,
       )
@@ -144,7 +145,7 @@ describe('with a proxy before the server', () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
       proxy.blackhole(false)
       expect([StoreError, undefined]).toContain((await reading)?.constructor)
-      await vi.waitFor(() => store.read('a'), { timeout: 20_000, interval: 100 })
+      await vi.waitFor(read, { timeout: 20_000, interval: 100 })
       await store.close()
     },
   )

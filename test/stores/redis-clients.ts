@@ -11,6 +11,7 @@ import {
   createSentinel as createSentinel5,
 } from 'redis5'
 import { onTestFinished } from 'vitest'
+import type { AsyncStore, Store } from '../../src/core/store.ts'
 import { type RedisClient, type RedisStoreOptions, redisStore } from '../../src/stores/redis.ts'
 
 export type Kind = 'single' | 'cluster' | 'sentinel'
@@ -219,12 +220,20 @@ export function newPrefix(): string {
   return `vial-test-${randomUUID()}:`
 }
 
+type OpenOptions = RedisStoreOptions & { readonly detours?: More['detours'] }
+
 /** A store of its own over a client that goes with its test. */
 export async function openStore(
   name: string,
   url: string,
-  options: RedisStoreOptions & { readonly detours?: More['detours'] } = {},
-): Promise<ReturnType<typeof redisStore>> {
+  options?: OpenOptions & { readonly nearCache?: false },
+): Promise<AsyncStore>
+export async function openStore(name: string, url: string, options: OpenOptions): Promise<Store>
+export async function openStore(
+  name: string,
+  url: string,
+  options: OpenOptions = {},
+): Promise<Store> {
   const { detours, ...rest } = options
   const opened = CLIENTS[name]?.open(url, detours && { detours })
   if (opened === undefined) throw new Error(`There is no client ${name}`)

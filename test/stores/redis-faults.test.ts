@@ -9,6 +9,7 @@ import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import type { AsyncStore } from '../../src/core/store.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { failureOf } from './failure-of.ts'
 import { bytes, clientsFor, content, LATER, newPrefix, openStore } from './redis-clients.ts'
@@ -19,7 +20,7 @@ interface Place {
   readonly server: RunningServer
   readonly proxy: FaultProxy
   readonly raw: (...words: string[]) => Promise<unknown>
-  readonly store: ReturnType<typeof redisStore>
+  readonly store: AsyncStore
   readonly prefix: string
 }
 

@@ -2,7 +2,7 @@
 
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
-import type { Store } from '../../src/core/store.ts'
+import type { AsyncStore } from '../../src/core/store.ts'
 import { type NearCacheOptions, withNearCache } from '../../src/stores/redis-near-cache.ts'
 import type { TrackingConnection, TrackingListener } from '../../src/stores/redis-tracking.ts'
 import { bytes, content } from './redis-clients.ts'
@@ -13,19 +13,24 @@ interface Question {
   fail(error: Error): void
 }
 
-/** Gives each reader bytes of his own, as a client does. */
-function copying(store: Store): Store {
+/** Never answers at once, and gives each reader bytes of his own, as a client does. */
+function serverStore(): AsyncStore {
+  const store = memoryStore()
   return {
     ...store,
     async read(id, options) {
       const record = await store.read(id, options)
       return record && { ...record, version: new Uint8Array(record.bytes) }
     },
+    create: async (...args) => store.create(...args),
+    replace: async (...args) => store.replace(...args),
+    touch: async (...args) => store.touch(...args),
+    delete: async (...args) => store.delete(...args),
   }
 }
 
 /** A connection that does what the test says. */
-function made(options: true | NearCacheOptions, store: Store = copying(memoryStore())) {
+function made(options: true | NearCacheOptions, store: AsyncStore = serverStore()) {
   const place = {
     clock: 1_000,
     now: 1_000_000,
@@ -99,7 +104,7 @@ describe('a record is served', () => {
   })
 
   test('to its end as the server told it, counted from before it was asked', async () => {
-    const inner = memoryStore()
+    const inner = serverStore()
     const { near, place } = made(true, {
       ...inner,
       async read(id, options) {

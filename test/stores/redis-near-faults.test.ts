@@ -68,7 +68,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(
       const frozenAt = performance.now()
       server.freeze()
       let servedAt = frozenAt
-      const waiting: Promise<unknown>[] = []
+      const waiting: unknown[] = []
       await soon(async () => {
         const reading = store.read('id')
         waiting.push(reading)

@@ -5,6 +5,7 @@ import { storeSuite } from 'vial/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import { freePort } from '../../scripts/services/servers/running-server.ts'
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import type { Store } from '../../src/core/store.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
@@ -86,7 +87,7 @@ describe.each([...NEAR_CLIENTS, 'ioredis Sentinel', 'iovalkey Sentinel'])(
             }
           })
         }
-        async function telling<T>(run: () => Promise<T>): Promise<T> {
+        async function telling<T>(run: () => MaybePromise<T>): Promise<T> {
           try {
             return await run()
           } finally {

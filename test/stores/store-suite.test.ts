@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { memoryStore } from 'vial/stores/memory'
 import { type StoreSuiteOptions, type SuiteBody, storeSentences, storeSuite } from 'vial/testing'
 import { describe, expect, test } from 'vitest'
+import type { Store } from '../../src/core/store.ts'
+import { StoreError, type StoreOutcome, TooLargeError } from '../../src/errors.ts'
 import { readingDefects } from './broken-reading.ts'
 import { writingDefects } from './broken-writing.ts'
 import { breakStore, foreignWrite, lossyStore } from './defect.ts'
@@ -72,6 +74,59 @@ describe('the list of sentences', () => {
 describe('the suite', () => {
   test('finds nothing in a sound store', async () => {
     expect(await failing(collect({ make: sound }))).toEqual([])
+  })
+
+  test('finds nothing in a store that answers at once, and throws at once', async () => {
+    const limit = 100_000
+    const failure = (operation: string, outcome: StoreOutcome) =>
+      new StoreError('It is down', { operation, outcome, retriable: true })
+    const fitting = (bytes: Uint8Array) => {
+      if (bytes.length <= limit) return bytes
+      throw new TooLargeError('It is too large', { size: bytes.length, limit })
+    }
+    const make: StoreSuiteOptions['make'] = ({ now }) => {
+      const memory = memoryStore({ now })
+      let losing = false
+      const told = <T>(operation: string, reply: T): T => {
+        if (!losing) return reply
+        losing = false
+        throw failure(operation, 'unknown')
+      }
+      const store: Store = {
+        ...memory,
+        read(id, options) {
+          if (options?.signal?.aborted) throw failure('read', 'not-done')
+          return memory.read(id)
+        },
+        create: (id, bytes, ...rest) => told('create', memory.create(id, fitting(bytes), ...rest)),
+        replace: (id, bytes, ...rest) =>
+          told('replace', memory.replace(id, fitting(bytes), ...rest)),
+        touch: (...call) => told('touch', memory.touch(...call)),
+        delete: (...call) => told('delete', memory.delete(...call)),
+      }
+      return {
+        store,
+        loseNextReply() {
+          losing = true
+        },
+        foreignWrite: (...record) => foreignWrite(memory, ...record),
+      }
+    }
+    const down = (operation: string) => () => {
+      throw failure(operation, 'not-done')
+    }
+    const makeBroken: StoreSuiteOptions['make'] = () => ({
+      store: {
+        name: 'down',
+        atomic: true,
+        read: down('read'),
+        create: down('create'),
+        replace: down('replace'),
+        touch: down('touch'),
+        delete: down('delete'),
+      },
+    })
+    expect(await failing(collect({ make, makeBroken, maxBytes: limit }))).toEqual([])
   })
 
   test.for(defects.map((defect) => [defect.fails, defect.what, defect] as const))(
