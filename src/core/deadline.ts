@@ -11,7 +11,7 @@ import type { ReadOptions } from './store.ts'
 import type { Wait, Watch } from './watch.ts'
 
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
-type Call<Answer> = (options: ReadOptions) => Answer
+type Call<T> = (options: ReadOptions) => MaybePromise<T>
 
 /**
  * Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. It is itself
@@ -54,15 +54,13 @@ export class Deadline implements ReadOptions, Wait {
   }
 
   /**
-   * Runs one verb of a store. Throws or rejects with a {@link StoreError} (or what else of this package the store threw)
-   * when it fails or the deadline ends first; then a write may have happened. An answer that is there at once is given
-   * at once.
+   * Runs one verb of a store, and `next` on its answer: at once, when it is there at once. Throws or rejects with a
+   * {@link StoreError} (or what else of this package the store threw) when the verb fails or the deadline ends first; then
+   * a write may have happened.
    *
    * @param expiry Whether the deadline of the record is asked for.
    */
-  run<T>(verb: Verb, call: Call<Promise<T>>, expiry?: boolean): Promise<T>
-  run<T>(verb: Verb, call: Call<MaybePromise<T>>, expiry?: boolean): MaybePromise<T>
-  run<T>(verb: Verb, call: Call<MaybePromise<T>>, expiry = false): MaybePromise<T> {
+  run<T, R>(verb: Verb, call: Call<T>, next: (answer: T) => R, expiry = false): MaybePromise<R> {
     this.#verb = verb
     this.deadline = expiry
     // A verb that comes after the end, to clean up, is still sent.
@@ -74,7 +72,7 @@ export class Deadline implements ReadOptions, Wait {
     } catch (error) {
       throw asStoreError(error, verb)
     }
-    return isThenable(answer) ? this.#wait(answer, verb) : answer
+    return isThenable(answer) ? this.#wait(answer, next, verb) : next(answer)
   }
 
   /** The time is over: {@link Watch} says so. */
@@ -91,14 +89,18 @@ export class Deadline implements ReadOptions, Wait {
     )
   }
 
-  #wait<T>(answer: PromiseLike<T>, verb: Verb): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+  #wait<T, R>(answer: PromiseLike<T>, next: (answer: T) => R, verb: Verb): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
       this.#reject = reject
       this.#watch.add(this)
       answer.then(
         (value) => {
           this.#answered(reject)
-          resolve(value)
+          try {
+            resolve(next(value))
+          } catch (error) {
+            reject(error)
+          }
         },
         (error: unknown) => {
           this.#answered(reject)

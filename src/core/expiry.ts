@@ -29,6 +29,11 @@ export class Expiry {
       (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
   }
 
+  /** Whether a request that changes nothing ever moves the deadline. */
+  get moves(): boolean {
+    return this.idle !== undefined && this.#window < Number.POSITIVE_INFINITY
+  }
+
   /** Whether the deadline on record matters to {@link due}. */
   get compares(): boolean {
     return this.#window > 0 && this.#window < Number.POSITIVE_INFINITY
@@ -47,7 +52,7 @@ export class Expiry {
 
   /** Whether the deadline on record is worth moving; an unknown one is. */
   due(expiresAt: number | undefined, createdAt: number | undefined, now: number): boolean {
-    if (this.idle === undefined || this.#window === Number.POSITIVE_INFINITY) return false
+    if (!this.moves) return false
     if (expiresAt === undefined || this.#window === 0) return true
     // Also when it is too late: a record from before `idle` was configured.
     return Math.abs(this.deadline(createdAt, now) - expiresAt) >= this.#window

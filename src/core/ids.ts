@@ -16,7 +16,8 @@ export interface IdScheme {
   key(id: string): string
 }
 
-const SHAPE = /^[A-Za-z0-9_-]{43}$/
+const LENGTH = 43
+const OTHER = /[^A-Za-z0-9_-]/
 
 /**
  * The scheme of vial's own sessions.
@@ -27,7 +28,7 @@ const SHAPE = /^[A-Za-z0-9_-]{43}$/
 export function nativeIds(randomBytes: (size: number) => Uint8Array, hashed: boolean): IdScheme {
   return {
     make: () => Buffer.from(randomBytes(32)).toString('base64url'),
-    valid: (text) => SHAPE.test(text),
+    valid: (text) => text.length === LENGTH && !OTHER.test(text),
     key: hashed ? (id) => hash('sha256', id, 'base64url') : (id) => id,
   }
 }

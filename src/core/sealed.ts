@@ -59,7 +59,7 @@ export class SealedBacking implements Backing {
 
   #due(work: Work, origin: Origin, now: number): boolean {
     const { expiry } = this.#config
-    return work.refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
+    return expiry.moves && work.refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
   }
 
   #open(text: string): Found {

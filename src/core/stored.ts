@@ -65,9 +65,7 @@ export class StoredBacking implements Backing {
     const [only] = ids
     if (only === undefined) return forged ? 'forged' : 'malformed'
     const deadline = new Deadline(this.#watch, this.#config.timeout)
-    return ids.length === 1
-      ? after(this.#read(only, deadline), (found) => found ?? 'unknown')
-      : this.#among(ids, deadline)
+    return ids.length === 1 ? this.#read(only, deadline) : this.#among(ids, deadline)
   }
 
   commit(work: Work): MaybePromise<Commit> {
@@ -79,7 +77,10 @@ export class StoredBacking implements Backing {
         : this.#end(work)
     }
     const due =
-      origin !== undefined && work.refreshes && expiry.due(origin.expiresAt, meta.createdAt, now())
+      origin !== undefined &&
+      expiry.moves &&
+      work.refreshes &&
+      expiry.due(origin.expiresAt, meta.createdAt, now())
     return due ? this.#touch(work, origin) : UNTOUCHED
   }
 
@@ -118,12 +119,15 @@ export class StoredBacking implements Backing {
     return ids.valid(id) ? id : undefined
   }
 
-  /** Undefined: the store holds no such record. */
-  #read(id: string, deadline: Deadline): MaybePromise<Found | undefined> {
+  #read(id: string, deadline: Deadline): MaybePromise<Found> {
     const { store, ids, expiry } = this.#config
     const key = ids.key(id)
-    const read = deadline.run('read', (options) => store.read(key, options), expiry.compares)
-    return after(read, (record) => record && this.#cut(id, key, record))
+    return deadline.run(
+      'read',
+      (options) => store.read(key, options),
+      (record) => (record === undefined ? 'unknown' : this.#cut(id, key, record)),
+      expiry.compares,
+    )
   }
 
   #cut(id: string, key: string, { bytes, version, expiresAt }: StoredRecord): Found {
@@ -140,31 +144,39 @@ export class StoredBacking implements Backing {
     let origin: Origin | undefined
     for (const id of ids) {
       const found = await this.#read(id, deadline)
+      if (found === 'unknown') continue
       if (typeof found === 'string') return found
-      if (found !== undefined && origin !== undefined) return 'ambiguous'
-      origin ??= found
+      if (origin !== undefined) return 'ambiguous'
+      origin = found
     }
     return origin ?? 'unknown'
   }
 
-  async #touch(work: Work, origin: Origin): Promise<Commit> {
+  #touch(work: Work, origin: Origin): MaybePromise<Commit> {
     const { store, expiry, now } = this.#config
     const deadline = new Deadline(this.#watch, this.#config.timeout)
     const expiresAt = expiry.deadline(work.meta.createdAt, now())
-    const alive = await deadline.run('touch', (options) =>
-      store.touch(origin.key, expiresAt, options),
+    return deadline.run(
+      'touch',
+      (options) => store.touch(origin.key, expiresAt, options),
+      (alive) => {
+        if (!alive) return this.#gone(work, origin)
+        return work.changes.peek(PERMANENT) === true
+          ? this.#give('touched', origin.id, expiresAt)
+          : withoutCookie('touched')
+      },
     )
-    if (!alive) return this.#gone(work, origin)
-    return work.changes.peek(PERMANENT) === true
-      ? this.#give('touched', origin.id, expiresAt)
-      : withoutCookie('touched')
   }
 
   async #end(work: Work): Promise<Commit> {
     const { store, cookie, now } = this.#config
     const deadline = new Deadline(this.#watch, this.#config.timeout)
     for (const ended of work.ended) {
-      await deadline.run('delete', (options) => store.delete(ended.key, undefined, options))
+      await deadline.run(
+        'delete',
+        (options) => store.delete(ended.key, undefined, options),
+        () => {},
+      )
     }
     const { origin } = work
     if (origin !== undefined) return this.#change(work, origin, deadline)

@@ -12,7 +12,7 @@ import { after, type MaybePromise } from './maybe-promise.ts'
 import type { Outcome } from './queue.ts'
 import type { Report } from './rebase.ts'
 import type { Entries, Serializer } from './serializer.ts'
-import type { DeleteResult, Store, StoredRecord, Version } from './store.ts'
+import type { Store, StoredRecord, Version } from './store.ts'
 import type { Draft, Origin } from './work.ts'
 
 /** A record as this process last saw it. */
@@ -94,10 +94,12 @@ export class Writing {
     const expiresAt = this.#expiresAt(draft)
     for (let collisions = 0; collisions < MOST_COLLISIONS; collisions += 1) {
       const id = ids.make()
-      const created = await this.#deadline.run('create', (options) =>
-        store.create(ids.key(id), bytes, expiresAt, options),
+      const fresh = await this.#deadline.run(
+        'create',
+        (options) => store.create(ids.key(id), bytes, expiresAt, options),
+        (made) => (made.kind === 'created' ? { id, expiresAt, version: made.version } : undefined),
       )
-      if (created.kind === 'created') return { id, expiresAt, version: created.version }
+      if (fresh !== undefined) return fresh
     }
     throw new StateError('The source of session ids repeats itself: `randomBytes` is not random.')
   }
@@ -158,13 +160,13 @@ export class Writing {
     const { store, serializer } = this.#config
     const expiresAt = this.#expiresAt(draft)
     const bytes = serializer.join(draft.entries)
-    const replaced = this.#deadline.run('replace', (options) =>
-      store.replace(this.#key, bytes, expiresAt, known.version, options),
-    )
-    return after(replaced, (result) =>
-      result.kind === 'replaced'
-        ? this.#written(draft, { id: this.#id, expiresAt, version: result.version })
-        : result,
+    return this.#deadline.run(
+      'replace',
+      (options) => store.replace(this.#key, bytes, expiresAt, known.version, options),
+      (result) =>
+        result.kind === 'replaced'
+          ? this.#written(draft, { id: this.#id, expiresAt, version: result.version })
+          : result,
     )
   }
 
@@ -175,13 +177,11 @@ export class Writing {
     }
     this.#fresh = await this.#keepFresh(draft)
     const { id, expiresAt } = this.#fresh
-    const deleted = await this.#deleteOld(known)
-    return deleted === 'deleted' ? this.#written(draft, { id, expiresAt }) : { kind: deleted }
+    return this.#deleteOld(known, () => this.#written(draft, { id, expiresAt }))
   }
 
   #delete({ reports }: Draft, known: Known): MaybePromise<Step> {
-    return after(this.#deleteOld(known), (deleted): Step => {
-      if (deleted !== 'deleted') return { kind: deleted }
+    return this.#deleteOld(known, () => {
       const attempts = this.#attempts
       return { kind: 'done', written: { kind: 'deleted', reports, attempts, known: undefined } }
     })
@@ -202,8 +202,10 @@ export class Writing {
     this.#fresh = undefined
     if (fresh === undefined) return
     const { store, ids } = this.#config
-    await this.#deadline.run('delete', (options) =>
-      store.delete(ids.key(fresh.id), undefined, options),
+    await this.#deadline.run(
+      'delete',
+      (options) => store.delete(ids.key(fresh.id), undefined, options),
+      () => {},
     )
   }
 
@@ -215,21 +217,26 @@ export class Writing {
     return this.#fresh
   }
 
-  #deleteOld(known: Known): MaybePromise<DeleteResult> {
+  #deleteOld(known: Known, done: () => Step): MaybePromise<Step> {
     const { store } = this.#config
-    return this.#deadline.run('delete', (options) =>
-      store.delete(this.#key, known.version, options),
+    return this.#deadline.run(
+      'delete',
+      (options) => store.delete(this.#key, known.version, options),
+      (deleted) => (deleted === 'deleted' ? done() : { kind: deleted }),
     )
   }
 
   /** The record to draft on. Undefined: gone. */
   #read(): MaybePromise<Known | undefined> {
     const { store } = this.#config
-    const read = this.#deadline.run('read', (options) => store.read(this.#key, options))
-    return after(read, (record) => {
-      this.#known = record === undefined ? undefined : this.#cut(record)
-      return this.#known
-    })
+    return this.#deadline.run(
+      'read',
+      (options) => store.read(this.#key, options),
+      (record) => {
+        this.#known = record === undefined ? undefined : this.#cut(record)
+        return this.#known
+      },
+    )
   }
 
   #cut(record: StoredRecord): Known {

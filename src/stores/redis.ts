@@ -8,7 +8,14 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import type { AsyncStore, ReplaceResult, Store, StoredRecord, StoreOptions } from '../core/store.ts'
+import type {
+  AsyncStore,
+  CreateResult,
+  ReplaceResult,
+  Store,
+  StoredRecord,
+  StoreOptions,
+} from '../core/store.ts'
 import { ConfigError, StoreError, TooLargeError } from '../errors.ts'
 import { commandsOf, type RedisClient } from './redis-client.ts'
 import type { Lifetime, Script } from './redis-commands.ts'
@@ -53,6 +60,9 @@ if ARGV[3] == 'ended' then redis.call('DEL', KEYS[1])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1`)
 
+/** What became of it: the value that was not equal; undefined: there was none. */
+type Swapped = 'swapped' | Uint8Array | undefined
+
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
@@ -83,17 +93,21 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const commands = commandsOf(client, resends)
   let { setIfEqual } = commands
 
-  async function attempt<T>(
+  /** Sends what a verb needs, and makes its answer of the reply. */
+  function attempt<Reply, T>(
     operation: string,
     id: string,
     options: StoreOptions,
-    run: (key: RedisKey) => Promise<T>,
+    send: (key: RedisKey) => Promise<Reply>,
+    answer: (reply: Reply) => T,
   ): Promise<T> {
-    if (options.aborted ?? options.signal?.aborted) throw stopped(operation)
+    if (options.aborted ?? options.signal?.aborted) return Promise.reject(stopped(operation))
     try {
-      return await run(keyOf(prefix, id))
+      return send(keyOf(prefix, id)).then(answer, (error: unknown) => {
+        throw toStoreError(error, operation, id, commands.resends)
+      })
     } catch (error) {
-      throw toStoreError(error, operation, id, commands.resends)
+      return Promise.reject(toStoreError(error, operation, id, commands.resends))
     }
   }
 
@@ -102,35 +116,45 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     return left > 0 ? Math.min(left, LONGEST) : 'ended'
   }
 
-  /** Puts a value in the place of an equal one, and of no other. Resolves to one that was not equal; undefined: none. */
-  async function swap(
+  /** Puts a value in the place of an equal one, and of no other. */
+  function swap(key: RedisKey, value: Buffer, equal: Buffer, lifetime: Lifetime): Promise<Swapped> {
+    // Not to end a record: a server out of memory refuses any SET.
+    return setIfEqual === undefined || lifetime === 'ended'
+      ? swapByScript(key, [equal, value, String(lifetime)])
+      : swapByCommand(setIfEqual, key, value, equal, lifetime)
+  }
+
+  async function swapByCommand(
+    send: NonNullable<typeof setIfEqual>,
     key: RedisKey,
     value: Buffer,
     equal: Buffer,
-    lifetime: Lifetime,
-  ): Promise<'swapped' | Uint8Array | undefined> {
-    // Not to end a record: a server out of memory refuses any SET.
-    if (setIfEqual !== undefined && lifetime !== 'ended') {
-      try {
-        const before = await setIfEqual(key, value, equal, lifetime)
-        if (before !== null) return equal.equals(before) ? 'swapped' : before
-        // None, or one that is not equal on a server that only resembles Redis. The script tells.
-      } catch (error) {
-        if (!isSyntaxError(error)) throw error
-        // The server does not know IFEQ, and has done nothing.
-        setIfEqual = undefined
-      }
-    }
-    const args = [equal, value, String(lifetime)]
-    let reply: unknown
+    ms: number,
+  ): Promise<Swapped> {
     try {
-      reply = await commands.evalSha(SWAP, key, args)
+      const before = await send(key, value, equal, ms)
+      if (before !== null) return equal.equals(before) ? 'swapped' : before
+      // None, or one that is not equal on a server that only resembles Redis. The script tells.
     } catch (error) {
-      if (!isNoScript(error)) throw error
-      reply = await commands.eval(SWAP, key, args)
+      if (!isSyntaxError(error)) throw error
+      // The server does not know IFEQ, and has done nothing.
+      setIfEqual = undefined
     }
-    if (reply === null) return undefined
-    return reply instanceof Uint8Array ? reply : 'swapped'
+    return swapByScript(key, [equal, value, String(ms)])
+  }
+
+  function swapByScript(key: RedisKey, args: readonly (string | Buffer)[]): Promise<Swapped> {
+    return commands.evalSha(SWAP, key, args).then(swapped, (error: unknown) => {
+      if (!isNoScript(error)) throw error
+      return commands.eval(SWAP, key, args).then(swapped)
+    })
+  }
+
+  /** @param left In ms. */
+  function recordUntil(bytes: Uint8Array | null, left: number): StoredRecord | undefined {
+    // A record that another program gave no end has none to tell.
+    if (bytes === null || left === -1) return recordOf(bytes)
+    return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
   }
 
   const store: AsyncStore = {
@@ -139,50 +163,65 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     atomic: true,
 
     read(id, options = {}) {
-      return attempt('read', id, options, async (key) => {
-        const [bytes, left] = options.deadline
-          ? await Promise.all([commands.get(key), commands.pttl(key)])
-          : [await commands.get(key)]
-        if (bytes === null) return undefined
-        // A record that another program gave no end has none to tell.
-        if (left === undefined || left === -1) return recordOf(bytes)
-        return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
-      })
+      return options.deadline
+        ? attempt(
+            'read',
+            id,
+            options,
+            (key) => Promise.all([commands.get(key), commands.pttl(key)]),
+            ([bytes, left]) => recordUntil(bytes, left),
+          )
+        : attempt('read', id, options, commands.get, recordOf)
     },
 
-    async create(id, bytes, expiresAt, options = {}) {
-      const value = fitting(bytes)
-      return attempt('create', id, options, async (key) =>
-        (await commands.setNew(key, value, lifetimeOf(expiresAt)))
-          ? { kind: 'created', version: bytes }
-          : { kind: 'exists' },
+    create(id, bytes, expiresAt, options = {}) {
+      if (bytes.length > MOST_BYTES) return Promise.reject(tooLarge(bytes))
+      return attempt(
+        'create',
+        id,
+        options,
+        (key) => commands.setNew(key, bufferOf(bytes), lifetimeOf(expiresAt)),
+        (set): CreateResult => (set ? { kind: 'created', version: bytes } : { kind: 'exists' }),
       )
     },
 
-    async replace(id, bytes, expiresAt, version, options = {}) {
-      const value = fitting(bytes)
-      return attempt('replace', id, options, async (key): Promise<ReplaceResult> => {
-        const result = await swap(key, value, versionOf(version), lifetimeOf(expiresAt))
-        if (result === undefined) return { kind: 'gone' }
-        if (result === 'swapped') return { kind: 'replaced', version: bytes }
-        return { kind: 'conflict', current: recordOf(result) }
-      })
+    replace(id, bytes, expiresAt, version, options = {}) {
+      if (bytes.length > MOST_BYTES) return Promise.reject(tooLarge(bytes))
+      return attempt(
+        'replace',
+        id,
+        options,
+        (key) => swap(key, bufferOf(bytes), bufferOf(version as Uint8Array), lifetimeOf(expiresAt)),
+        (result): ReplaceResult => {
+          if (result === undefined) return { kind: 'gone' }
+          if (result === 'swapped') return { kind: 'replaced', version: bytes }
+          return { kind: 'conflict', current: recordOf(result) }
+        },
+      )
     },
 
     touch(id, expiresAt, options = {}) {
       const lifetime = lifetimeOf(expiresAt)
-      return attempt('touch', id, options, (key) =>
-        commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
+      return attempt(
+        'touch',
+        id,
+        options,
+        (key) => commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
+        (alive) => alive,
       )
     },
 
     delete(id, version, options = {}) {
-      return attempt('delete', id, options, async (key) => {
-        if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
-        const result = await swap(key, NOTHING, versionOf(version), 'ended')
-        if (result === undefined) return 'gone'
-        return result === 'swapped' ? 'deleted' : 'conflict'
-      })
+      return version === undefined
+        ? attempt('delete', id, options, commands.del, (count) => (count > 0 ? 'deleted' : 'gone'))
+        : attempt(
+            'delete',
+            id,
+            options,
+            (key) => swap(key, NOTHING, bufferOf(version as Uint8Array), 'ended'),
+            (result) =>
+              result === undefined ? 'gone' : result === 'swapped' ? 'deleted' : 'conflict',
+          )
     },
 
     async *list({ signal } = {}) {
@@ -211,19 +250,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   return withNearCache(store, nearCache, context)
 }
 
-/** @throws {TooLargeError} When Redis has no string that long. */
-function fitting(bytes: Uint8Array): Buffer {
-  if (bytes.length > MOST_BYTES) {
-    throw new TooLargeError(
-      `redisStore: the session takes ${bytes.length} bytes, Redis holds at most ${MOST_BYTES}.`,
-      { size: bytes.length, limit: MOST_BYTES },
-    )
-  }
-  return bufferOf(bytes)
-}
-
-function versionOf(version: unknown): Buffer {
-  return bufferOf(version as Uint8Array)
+function tooLarge({ length }: Uint8Array): TooLargeError {
+  return new TooLargeError(
+    `redisStore: the session takes ${length} bytes, Redis holds at most ${MOST_BYTES}.`,
+    { size: length, limit: MOST_BYTES },
+  )
 }
 
 /** The same bytes: the clients take no other kind of array. */
@@ -231,8 +262,16 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function recordOf(bytes: Uint8Array): StoredRecord {
-  return { bytes, version: bytes }
+function recordOf(bytes: Uint8Array): StoredRecord
+function recordOf(bytes: Uint8Array | null): StoredRecord | undefined
+function recordOf(bytes: Uint8Array | null): StoredRecord | undefined {
+  return bytes === null ? undefined : { bytes, version: bytes }
+}
+
+/** What the script replied. */
+function swapped(reply: unknown): Swapped {
+  if (reply === null) return undefined
+  return reply instanceof Uint8Array ? reply : 'swapped'
 }
 
 function script(text: string): Script {

@@ -7,6 +7,8 @@ import { Deadline } from '../../src/core/deadline.ts'
 import { Watch } from '../../src/core/watch.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
+const waiting = (deadline: Deadline, verb: 'read' | 'replace' = 'read'): Promise<unknown> =>
+  Promise.resolve(deadline.run(verb, never, (answer) => answer))
 
 describe('a watch', () => {
   beforeEach(() => {
@@ -20,7 +22,7 @@ describe('a watch', () => {
     const watch = new Watch()
     const ended: string[] = []
     const begin = (name: string, length: number): void => {
-      new Deadline(watch, length).run('read', never).catch(() => ended.push(name))
+      waiting(new Deadline(watch, length)).catch(() => ended.push(name))
     }
     begin('300', 300)
     begin('100', 100)
@@ -40,7 +42,7 @@ describe('a watch', () => {
     const deadline = new Deadline(new Watch(), 100)
     await vi.advanceTimersByTimeAsync(60)
     const failed = vi.fn()
-    deadline.run('replace', never).catch(failed)
+    waiting(deadline, 'replace').catch(failed)
     await vi.advanceTimersByTimeAsync(39)
     expect(failed).not.toHaveBeenCalled()
     await vi.advanceTimersByTimeAsync(2)
@@ -49,14 +51,14 @@ describe('a watch', () => {
 
   test('uses one timer, however many wait', () => {
     const watch = new Watch()
-    for (let n = 0; n < 1000; n++) void new Deadline(watch, 1000).run('read', never).catch(() => {})
+    for (let n = 0; n < 1000; n++) void waiting(new Deadline(watch, 1000)).catch(() => {})
     expect(vi.getTimerCount()).toBe(1)
   })
 
   test('waits longer than a timer can', async () => {
     const failed = vi.fn()
     const days = 86_400_000
-    void new Deadline(new Watch(), 40 * days).run('read', never).catch(failed)
+    void waiting(new Deadline(new Watch(), 40 * days)).catch(failed)
     await vi.advanceTimersByTimeAsync(39 * days)
     expect(failed).not.toHaveBeenCalled()
     await vi.advanceTimersByTimeAsync(2 * days)
@@ -66,12 +68,15 @@ describe('a watch', () => {
   test('the signal is aborted when the time is over, for whoever asks then, too', async () => {
     const watch = new Watch()
     const seen: { readonly signal?: AbortSignal }[] = []
-    const failed = new Deadline(watch, 50)
-      .run('read', (options) => {
+    const read = new Deadline(watch, 50).run(
+      'read',
+      (options) => {
         seen.push(options)
         return never()
-      })
-      .catch((error: unknown) => error)
+      },
+      (answer) => answer,
+    )
+    const failed = Promise.resolve(read).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(51)
     expect(await failed).toMatchObject({
       code: 'ERR_VIAL_STORE',
@@ -79,6 +84,30 @@ describe('a watch', () => {
       retriable: true,
     })
     expect(seen[0]?.signal?.aborted).toBe(true)
+  })
+
+  test('a late answer of one verb does not end the wait for the next one', async () => {
+    const deadline = new Deadline(new Watch(), 50)
+    let answer = (): void => {}
+    const late = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const failed = vi.fn()
+    void Promise.resolve(
+      deadline.run(
+        'replace',
+        () => late,
+        () => {},
+      ),
+    ).catch(failed)
+    await vi.advanceTimersByTimeAsync(51)
+    expect(failed).toHaveBeenCalledOnce()
+    // To clean up, as a login does that failed.
+    const cleaning = vi.fn()
+    void waiting(deadline).catch(cleaning)
+    answer()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(cleaning).toHaveBeenCalledOnce()
   })
 })
 
@@ -88,8 +117,9 @@ test('keeps a program alive while it waits, and not a moment longer', () => {
     import { Deadline } from ${JSON.stringify(from('../../src/core/deadline.ts'))}
     import { Watch } from ${JSON.stringify(from('../../src/core/watch.ts'))}
     const watch = new Watch()
-    await new Deadline(watch, 60_000).run('read', async () => 'answered')
-    await new Deadline(watch, 50).run('read', () => new Promise(() => {})).catch(({ code }) => console.log(code))
+    const next = (answer) => answer
+    await new Deadline(watch, 60_000).run('read', async () => 'answered', next)
+    await new Deadline(watch, 50).run('read', () => new Promise(() => {}), next).catch(({ code }) => console.log(code))
   `
   const output = execFileSync(
     process.execPath,
