@@ -49,7 +49,7 @@ async function merging(): Promise<Case[]> {
     held.list.push(4)
     const decoded = (result: unknown, key: string): unknown => {
       const { entries } = result as ReturnType<typeof rebase>
-      return msgpack.decode(entries.get(key) as Uint8Array)
+      return msgpack.decode(entries.get(key) as Parameters<typeof msgpack.decode>[0])
     }
     return [
       {

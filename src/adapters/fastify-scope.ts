@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { UNTOUCHED } from '../core/answer.ts'
 import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
+import { isDropped } from './dropped-headers.ts'
 import { type HeaderTarget, type HeaderValue, mergeHeaders } from './node-headers.ts'
 import { discardBody, isResponse, patchResponse } from './patch-response.ts'
 
@@ -15,7 +16,6 @@ import { discardBody, isResponse, patchResponse } from './patch-response.ts'
 export class FastifyScope extends Scope implements HeaderTarget {
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
-  #before: ReturnType<FastifyReply['getHeaders']> | undefined
   #left = false
 
   constructor(sessions: LifeCycle, request: FastifyRequest, reply: FastifyReply) {
@@ -51,7 +51,6 @@ export class FastifyScope extends Scope implements HeaderTarget {
   }
 
   protected override opening(): void {
-    this.#before = this.#reply.getHeaders()
     // It comes once; `once` would make more than it saves.
     this.#reply.raw.on('close', () => void this.#closed())
   }
@@ -74,8 +73,10 @@ export class FastifyScope extends Scope implements HeaderTarget {
   #refuse(error: unknown, payload: unknown): never {
     discardBody(payload)
     if (!this.headersSent) {
-      for (const name of Object.keys(this.#reply.getHeaders())) this.#reply.removeHeader(name)
-      this.#reply.headers(this.#before ?? {}).code(500)
+      for (const name of Object.keys(this.#reply.getHeaders())) {
+        if (isDropped(name)) this.#reply.removeHeader(name)
+      }
+      this.#reply.code(500)
       mergeHeaders(this, UNTOUCHED.headers)
     }
     throw error

@@ -8,14 +8,11 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { UNTOUCHED } from '../core/answer.ts'
 import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
+import { isDropped } from './dropped-headers.ts'
 import { discardBody, patchResponse } from './patch-response.ts'
 
 /** `RESPONSE_ALREADY_SENT` of @hono/node-server says so with this header. */
 const ALREADY_SENT = 'x-hono-already-sent'
-/** What describes a response that is dropped, not the one that takes its place. */
-const DROPPED =
-  /^(?:location|set-cookie|cache-control|expires|etag|last-modified|content-(?:type|length|encoding|language|location|range|disposition))$/
-
 class HonoScope extends Scope {
   readonly #context: Context
 
@@ -65,6 +62,6 @@ function replace(c: Context, response: Response): void {
 
 function keptHeaders(response: Response): Headers {
   const headers = new Headers(response.headers)
-  for (const name of [...headers.keys()]) if (DROPPED.test(name)) headers.delete(name)
+  for (const name of [...headers.keys()]) if (isDropped(name)) headers.delete(name)
   return patchResponse(new Response(null, { headers }), UNTOUCHED.headers).headers
 }

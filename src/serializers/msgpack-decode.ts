@@ -6,6 +6,8 @@
 
 import { SerializationError } from '../errors.ts'
 import { itemEnd, readLength } from './msgpack-items.ts'
+import { keyText } from './msgpack-keys.ts'
+import type { Slice } from './msgpack-slice.ts'
 import { Ext, Timestamp } from './msgpack-values.ts'
 import { setOwn } from './own-property.ts'
 import { exactFloat, type Float } from './python-collections.ts'
@@ -16,14 +18,14 @@ const MAX_DATE_MS = 8.64e15
 const TWO_POW_32 = 0x1_0000_0000
 
 /**
- * Decodes one item that fills `bytes`. Throws {@link SerializationError} when it is damaged or too deep.
+ * Decodes one item that fills the slice. Throws {@link SerializationError} when it is damaged or too deep.
  *
  * @param exactFloats Whether a float that is whole becomes a {@link Float}.
  */
-export function decodeItem(bytes: Uint8Array, exactFloats = false): unknown {
+export function decodeItem({ bytes, start, end }: Slice, exactFloats = false): unknown {
   // Checked once for all: every length below is known to lie within the bytes.
-  if (itemEnd(bytes, 0) !== bytes.length) throw damaged('it is cut off or is not MessagePack')
-  return new Decoder(bytes, exactFloats).item(0)
+  if (itemEnd(bytes, start, end) !== end) throw damaged('it is cut off or is not MessagePack')
+  return new Decoder(bytes, start, exactFloats).item(0)
 }
 
 function damaged(how: string): SerializationError {
@@ -33,10 +35,11 @@ function damaged(how: string): SerializationError {
 class Decoder {
   readonly bytes: Uint8Array
   readonly exactFloats: boolean
-  at = 0
+  at: number
 
-  constructor(bytes: Uint8Array, exactFloats: boolean) {
+  constructor(bytes: Uint8Array, start: number, exactFloats: boolean) {
     this.bytes = bytes
+    this.at = start
     this.exactFloats = exactFloats
   }
 
@@ -121,9 +124,7 @@ class Decoder {
 
   string(size: number): string {
     const start = this.skip(size)
-    const text = decodeUtf8(this.bytes, start, this.at)
-    if (text === undefined) throw damaged('a string in it is not UTF-8')
-    return text
+    return this.text(decodeUtf8(this.bytes, start, this.at))
   }
 
   array(size: number, depth: number): unknown[] {
@@ -139,7 +140,7 @@ class Decoder {
     // In the order of the bytes: an object would put keys such as "1" first.
     const keys: string[] = []
     for (let i = 0; i < size; i++) {
-      const key = this.item(depth + 1)
+      const key = this.key(depth + 1)
       if (typeof key !== 'string') {
         const map = new Map<unknown, unknown>(keys.map((known) => [known, object[known]]))
         return this.rest(map.set(key, this.item(depth + 1)), size - i - 1, depth)
@@ -148,6 +149,19 @@ class Decoder {
       keys.push(key)
     }
     return object
+  }
+
+  /** An item; a short text as one that was met before. */
+  key(depth: number): unknown {
+    const head = this.bytes[this.at] as number
+    if (head < 0xa0 || head >= 0xc0) return this.item(depth)
+    const start = this.skip(1 + (head & 0x1f)) + 1
+    return this.text(keyText(this.bytes, start, this.at))
+  }
+
+  text(text: string | undefined): string {
+    if (text === undefined) throw damaged('a string in it is not UTF-8')
+    return text
   }
 
   rest(map: Map<unknown, unknown>, size: number, depth: number): Map<unknown, unknown> {

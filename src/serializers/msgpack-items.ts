@@ -12,13 +12,16 @@ export function readLength(bytes: Uint8Array, at: number, size: number): number 
   return length
 }
 
-/** Where the item at `start` ends; -1 when it is cut off or not MessagePack. Does not recurse and takes linear time. */
-export function itemEnd(bytes: Uint8Array, start: number): number {
+/**
+ * Where the item at `start` ends; -1 when it is cut off at `limit` or not MessagePack. Does not recurse and takes linear
+ * time.
+ */
+export function itemEnd(bytes: Uint8Array, start: number, limit: number = bytes.length): number {
   let at = start
   let pending = 1
   while (pending > 0) {
     // Each item takes a byte, so a count that the rest cannot hold is refused before it costs anything.
-    if (pending > bytes.length - at) return -1
+    if (pending > limit - at) return -1
     const head = bytes[at++] as number
     pending -= 1
     if (head < 0x80 || head >= 0xe0) continue
@@ -35,7 +38,7 @@ export function itemEnd(bytes: Uint8Array, start: number): number {
       at += size
     }
   }
-  return at <= bytes.length ? at : -1
+  return at <= limit ? at : -1
 }
 
 /** How many bytes follow the head of an item that holds no others; -1 for the head that is never used. */

@@ -64,11 +64,13 @@ export class Writer {
     }
   }
 
-  bytes(data: Uint8Array): void {
-    const { length } = data
+  /** The bytes from `from` to before `to`. */
+  bytes(data: Uint8Array, from = 0, to: number = data.length): void {
+    const length = to - from
     const start = this.claim(length)
-    if (length > FEW) this.buffer.set(data, start)
-    else for (let i = 0; i < length; i++) this.buffer[start + i] = data[i] as number
+    if (length > FEW)
+      this.buffer.set(length === data.length ? data : data.subarray(from, to), start)
+    else for (let i = 0; i < length; i++) this.buffer[start + i] = data[from + i] as number
   }
 
   /** The head of a list or map: `short` with the count in it up to `most`, else `long` or the one after it. */

@@ -3,10 +3,11 @@ import type { Serializer } from '../../src/core/serializer.ts'
 import { SerializationError } from '../../src/errors.ts'
 import { json } from '../../src/serializers/json.ts'
 import { msgpack } from '../../src/serializers/msgpack.ts'
+import type { Slice } from '../../src/serializers/msgpack-slice.ts'
 import { taggedJson } from '../../src/serializers/tagged-json.ts'
+import { bytesOf, sliceOf } from './hex.ts'
 
 const MILLION = 1_000_000
-const bytesOf = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'))
 const utf8 = (text: string) => new TextEncoder().encode(text)
 
 describe('MessagePack', () => {
@@ -28,7 +29,7 @@ describe('MessagePack', () => {
   ])('%s is no record', (_, hex) => {
     expect(msgpack.split(bytesOf(hex))).toBeUndefined()
     if (hex.length > 8)
-      expect(() => msgpack.decode(bytesOf(hex.slice(6)))).toThrow(SerializationError)
+      expect(() => msgpack.decode(sliceOf(hex.slice(6)))).toThrow(SerializationError)
   })
 
   it('a million nested lists are framed without recursion and refused by decode', () => {
@@ -37,26 +38,30 @@ describe('MessagePack', () => {
     bytes[MILLION + 3] = 0xc0
     const entries = msgpack.split(bytes)
     expect(entries?.get('a')?.length).toBe(MILLION + 1)
-    expect(() => msgpack.decode(entries?.get('a') as Uint8Array)).toThrow(/128 levels/)
+    expect(() => msgpack.decode(entries?.get('a') as Slice)).toThrow(/128 levels/)
     expect(msgpack.join(entries ?? new Map())).toEqual(bytes)
   })
 
   it('128 levels are decoded, and one more is not', () => {
-    expect(msgpack.decode(new Uint8Array(129).fill(0x91).fill(0xc0, 128))).toBeInstanceOf(Array)
-    expect(() => msgpack.decode(new Uint8Array(130).fill(0x91).fill(0xc0, 129))).toThrow(/nests/)
-    expect(() => msgpack.decode(bytesOf(`${'81a161'.repeat(129)}c0`))).toThrow(/nests/)
+    expect(msgpack.decode(sliceOf(new Uint8Array(129).fill(0x91).fill(0xc0, 128)))).toBeInstanceOf(
+      Array,
+    )
+    expect(() => msgpack.decode(sliceOf(new Uint8Array(130).fill(0x91).fill(0xc0, 129)))).toThrow(
+      /nests/,
+    )
+    expect(() => msgpack.decode(sliceOf(`${'81a161'.repeat(129)}c0`))).toThrow(/nests/)
   })
 
   it('maps inside maps whose last key is no string cost linear time', () => {
     const levels = 127
     const hex = `${'82a161'.repeat(levels)}c0${'01c0'.repeat(levels)}`
-    expect(msgpack.decode(bytesOf(hex))).toBeInstanceOf(Map)
+    expect(msgpack.decode(sliceOf(hex))).toBeInstanceOf(Map)
   })
 
   it.each(['a2ff61', '91a1ff', '81a1ff01', 'd9', '0102', 'c1', '', 'a361', '92a161'])(
     'a damaged value %s is refused by decode',
     (hex) => {
-      expect(() => msgpack.decode(bytesOf(hex))).toThrow(SerializationError)
+      expect(() => msgpack.decode(sliceOf(hex))).toThrow(SerializationError)
     },
   )
 })

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { SerializationError } from '../../src/errors.ts'
 import { json } from '../../src/serializers/json.ts'
 import { Ext, msgpack } from '../../src/serializers/msgpack.ts'
+import type { Slice } from '../../src/serializers/msgpack-slice.ts'
+import { bytesOf, hex, sliceOf } from './hex.ts'
 import { fromNotation, NotHere, vectors } from './notation.ts'
 
 const NO_TYPE = 'there is no such type here'
@@ -47,9 +49,6 @@ const encodesOtherwise = {
 for (const name of encodesOtherwise.msgpack.keys()) {
   if (name !== 'ext') encodesOtherwise.json.set(name, 'as in MessagePack')
 }
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, 'hex'))
 
 function encodedMsgpack(input: unknown): string {
   return hex(msgpack.join(new Map([['v', msgpack.encode(input)]])))
@@ -99,7 +98,7 @@ describe.each(decodable)('msgspec decodes $name', ({ name, msgpack: m, json: j }
       const entries = msgpack.split(bytesOf(record))
       expect([...(entries ?? [])].map(([key]) => key)).toEqual(['v'])
       expect(hex(msgpack.join(entries ?? new Map()))).toBe(record)
-      const value = msgpack.decode(entries?.get('v') as Uint8Array)
+      const value = msgpack.decode(entries?.get('v') as Slice)
       if (name === 'ext') expect(value).toEqual(new Ext(5, bytesOf('6162')))
       else if (name === 'dict_tuplekey') expect(value).toEqual(new Map([[[1, 2], 3]]))
       else expect(value).toEqual(fromNotation(decoded))
@@ -149,18 +148,18 @@ describe.each(vectors.msgspec.decode)('msgspec reads $name', ({ name, format, ..
   const special = readsOtherwise.get(name)
   if (special !== undefined) {
     it(`otherwise here (${special[1]})`, () => {
-      const value = msgpack.decode(bytes)
+      const value = msgpack.decode(sliceOf(bytes))
       expect(value).toEqual(special[0])
       expect(hex(msgpack.encode(value))).toBe(recorded.hex)
     })
   } else if (recorded.decoded !== undefined) {
     it('the same here', () => {
-      expect(msgpack.decode(bytes)).toEqual(fromNotation(recorded.decoded ?? null))
+      expect(msgpack.decode(sliceOf(bytes))).toEqual(fromNotation(recorded.decoded ?? null))
     })
   } else {
     it('an error: refused here, too', () => {
       expect(msgpack.split(bytes)).toBeUndefined()
-      expect(() => msgpack.decode(bytes)).toThrow(SerializationError)
+      expect(() => msgpack.decode(sliceOf(bytes))).toThrow(SerializationError)
     })
   }
 })
