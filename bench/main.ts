@@ -13,6 +13,7 @@ import { machine } from './common/machine.ts'
 import type { Options } from './common/options.ts'
 import { fillPage } from './common/pages.ts'
 import { markdown, type Report } from './common/report.ts'
+import { keepAwake } from './common/waking.ts'
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 const PAGES = ['README.md', '../docs/performance.md'].map((page) =>
@@ -61,7 +62,7 @@ mkdirSync(RESULTS, { recursive: true })
 const redis = process.env['BENCH_REDIS_URL'] === undefined ? await startRedis() : undefined
 if (redis !== undefined) process.env['BENCH_REDIS_URL'] = redis.url
 try {
-  console.log(`${machine()}\n`)
+  console.log(`${machine()}; ${keepAwake()}\n`)
   for (const topic of topics) {
     const load = TOPICS[topic]
     if (load === undefined) continue

@@ -45,9 +45,17 @@ interface Mapped {
   ): Promise<{ readonly cursor: string | Buffer; readonly keys: readonly Buffer[] }>
 }
 
+interface SendOptions {
+  readonly typeMapping: typeof BUFFERS
+  readonly timeout: undefined
+}
+
 /** What tells the kinds of clients apart, and what of their options can be seen. */
 interface Visible extends NodeRedisClient {
   readonly isOpen?: boolean
+  readonly isReady?: boolean
+  duplicate?(): unknown
+  sendCommand?(words: readonly RedisKey[], options: SendOptions): Promise<unknown>
   readonly _keyPrefix?: string | Buffer | undefined
   readonly _options?: { readonly useReplicas?: boolean } | undefined
   delEx?(): unknown
@@ -58,6 +66,12 @@ interface Visible extends NodeRedisClient {
 
 /** The type of replies that are strings of bytes, `RESP_TYPES.BLOB_STRING`. Otherwise they come as text, and damaged. */
 const BUFFERS = { 36: Buffer } as const
+
+/**
+ * Without the 5 s that node-redis gives each command until it is written: on a connection that is ready that is at once,
+ * the core has a deadline of its own, and an `AbortSignal` for each command costs more than all else about it.
+ */
+const SENT_NOW: SendOptions = { typeMapping: BUFFERS, timeout: undefined }
 
 /** Told by {@link nodeRedisCommands} for a client that sends nothing; looks like the error of node-redis. */
 class ClientClosedError extends Error {}
@@ -85,10 +99,23 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
     return mapped
   }
 
+  /** A client with one connection, whose commands can go as they are. */
+  const direct =
+    typeof visible.duplicate === 'function' &&
+    typeof visible.sendCommand === 'function' &&
+    visible.masters === undefined &&
+    !isSentinel &&
+    keyPrefix.length === 0
+      ? (visible as Required<Visible>)
+      : undefined
+
   return {
     resends: isSentinel && resends === 'accept',
     keyPrefix: keyPrefix.toString(),
-    get: (key) => open().get(key),
+    get: (key) =>
+      direct?.isReady === true
+        ? (direct.sendCommand(['GET', key], SENT_NOW) as Promise<Buffer | null>)
+        : open().get(key),
     pttl: async (key) => Number(await open().pTTL(key)),
     async setNew(key, value, lifetime) {
       const options = { condition: 'NX', expiration: expirationOf(lifetime) } as const
@@ -107,7 +134,10 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
             } as const
             return (await open().set(key, value, options)) as Uint8Array | null
           },
-    evalSha: (script, key, args) => open().evalSha(script.sha1, { keys: [key], arguments: args }),
+    evalSha: (script, key, args) =>
+      direct?.isReady === true
+        ? direct.sendCommand(['EVALSHA', script.sha1, '1', key, ...args], SENT_NOW)
+        : open().evalSha(script.sha1, { keys: [key], arguments: args }),
     eval: (script, key, args) => open().eval(script.text, { keys: [key], arguments: args }),
     pexpire: async (key, ms) => Number(await open().pExpire(key, ms)) === 1,
     del: async (key) => Number(await open().del(key)),

@@ -52,12 +52,16 @@ const MOST_BYTES = 512 * 1024 * 1024
 /** In ms. Beyond it the server's own numbers overflow. */
 const LONGEST = Number.MAX_SAFE_INTEGER
 
-/** Puts ARGV[2] for ARGV[3] ms in the place of ARGV[1], or nothing when ARGV[3] is `ended`: 1, or what is there. */
+/**
+ * Puts the new value for ARGV[1] ms in the place of an equal one, or nothing when ARGV[1] is `ended`: 1, or what is there.
+ * Both are in ARGV[3], the equal one in its first ARGV[2] bytes, as clients send each Buffer with a write of its own.
+ */
 const SWAP: Script = script(`local value = redis.call('GET', KEYS[1])
 if not value then return false end
-if value ~= ARGV[1] then return value end
-if ARGV[3] == 'ended' then redis.call('DEL', KEYS[1])
-else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+local length = tonumber(ARGV[2])
+if value ~= string.sub(ARGV[3], 1, length) then return value end
+if ARGV[1] == 'ended' then redis.call('DEL', KEYS[1])
+else redis.call('SET', KEYS[1], string.sub(ARGV[3], length + 1), 'PX', ARGV[1]) end
 return 1`)
 
 /** What became of it: the value that was not equal; undefined: there was none. */
@@ -120,7 +124,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   function swap(key: RedisKey, value: Buffer, equal: Buffer, lifetime: Lifetime): Promise<Swapped> {
     // Not to end a record: a server out of memory refuses any SET.
     return setIfEqual === undefined || lifetime === 'ended'
-      ? swapByScript(key, [equal, value, String(lifetime)])
+      ? swapByScript(key, value, equal, lifetime)
       : swapByCommand(setIfEqual, key, value, equal, lifetime)
   }
 
@@ -140,10 +144,16 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       // The server does not know IFEQ, and has done nothing.
       setIfEqual = undefined
     }
-    return swapByScript(key, [equal, value, String(ms)])
+    return swapByScript(key, value, equal, ms)
   }
 
-  function swapByScript(key: RedisKey, args: readonly (string | Buffer)[]): Promise<Swapped> {
+  function swapByScript(
+    key: RedisKey,
+    value: Buffer,
+    equal: Buffer,
+    lifetime: Lifetime,
+  ): Promise<Swapped> {
+    const args = [String(lifetime), String(equal.length), Buffer.concat([equal, value])]
     return commands.evalSha(SWAP, key, args).then(swapped, (error: unknown) => {
       if (!isNoScript(error)) throw error
       return commands.eval(SWAP, key, args).then(swapped)
