@@ -47,8 +47,8 @@ export interface RedisStoreOptions {
   readonly now?: () => number
 }
 
-/** The largest string of Redis, in bytes. */
-const MOST_BYTES = 512 * 1024 * 1024
+/** Half of the largest string of Redis, in bytes: what is replaced and what takes its place are sent as one. */
+const MOST_BYTES = 256 * 1024 * 1024
 /** In ms. Beyond it the server's own numbers overflow. */
 const LONGEST = Number.MAX_SAFE_INTEGER
 
@@ -262,7 +262,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
 function tooLarge({ length }: Uint8Array): TooLargeError {
   return new TooLargeError(
-    `redisStore: the session takes ${length} bytes, Redis holds at most ${MOST_BYTES}.`,
+    `redisStore: the session takes ${length} bytes, and at most ${MOST_BYTES} can be replaced.`,
     { size: length, limit: MOST_BYTES },
   )
 }

@@ -73,14 +73,14 @@ export const PROFILES = {
     title: 'Redis, Valkey',
     entry: 'redis',
     on: 'Redis 7.0: one server, Cluster, Sentinel; node-redis 5 and 6, ioredis 5 and 6, iovalkey',
-    limit: '512 MiB',
+    limit: '256 MiB',
     suite: { deviations: REMOVES },
   },
   redisNearCache: {
     title: 'Redis, Valkey with `nearCache`',
     entry: 'redis',
     on: 'Redis 7.0: one server, Sentinel; node-redis 5 and 6, ioredis 5 and 6, iovalkey',
-    limit: '512 MiB',
+    limit: '256 MiB',
     suite: {
       deviations: {
         ...REMOVES,
