@@ -8,10 +8,11 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { decodeBase64url } from './base64url.ts'
+import { type Hmac, hmac } from './hmac.ts'
 import { openedBefore } from './opened-before.ts'
 
 export interface FlaskSignerOptions {
@@ -35,12 +36,9 @@ const FORGED: Opened = { ok: false, reason: 'forged' }
 export function flaskSigner(options: FlaskSignerOptions): Seal {
   const { weakSecret = 'refuse' } = options
   const keys = secretKeys(options.secret, 'secret', { weak: weakSecret }).map((secret) =>
-    createSecretKey(createHmac('sha1', secret).update('flask-session').digest()),
+    hmac('sha1', createHmac('sha1', secret).update('flask-session').digest()),
   )
-  const sign = (key: (typeof keys)[number] | undefined, id: string): Buffer =>
-    createHmac('sha1', key ?? '')
-      .update(id, 'utf8')
-      .digest()
+  const first = keys[0] as Hmac
 
   const openText = openedBefore(openNew)
 
@@ -49,7 +47,7 @@ export function flaskSigner(options: FlaskSignerOptions): Seal {
 
     seal(bytes) {
       const id = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-      return `${id}.${sign(keys[0], id).toString('base64url')}`
+      return `${id}.${first.sign(id, 'base64url')}`
     },
 
     open(text) {
@@ -63,7 +61,7 @@ export function flaskSigner(options: FlaskSignerOptions): Seal {
     const id = text.slice(0, dot)
     const signature = decodeBase64url(text.slice(dot + 1))
     if (signature === undefined) return MALFORMED
-    return keys.some((key) => timingSafeEqual(sign(key, id), signature))
+    return keys.some((key) => key.verify(id, signature))
       ? { ok: true, bytes: Buffer.from(id, 'utf8') }
       : FORGED
   }

@@ -9,19 +9,14 @@
  */
 
 import { Buffer } from 'node:buffer'
-import {
-  createHash,
-  createHmac,
-  createSecretKey,
-  type KeyObject,
-  timingSafeEqual,
-} from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { deflateSync, inflateSync } from 'node:zlib'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { ConfigError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { type Hmac, hmac } from './hmac.ts'
 import { openedBefore } from './opened-before.ts'
 
 /** How the signing key comes from secret and salt; the names are itsdangerous's. Flask uses `hmac`. */
@@ -69,9 +64,9 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
   const { salt = 'cookie-session', keyDerivation = 'hmac', compress = true } = options
   const { weakSecret = 'refuse', maxOutputLength = 1_048_576 } = options
   const keys = secretKeys(options.secret, 'secret', { weak: weakSecret }).map((secret) =>
-    createSecretKey(derive(secret, salt, keyDerivation)),
+    hmac('sha1', derive(secret, salt, keyDerivation)),
   )
-  const first = keys[0] as KeyObject
+  const first = keys[0] as Hmac
   const maxAge =
     options.maxAge === undefined
       ? Number.POSITIVE_INFINITY
@@ -91,7 +86,7 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
 
     seal(bytes, now) {
       const signed = `${pack(bytes, compress)}.${timestamp(now - backdate)}`
-      return `${signed}.${sign(first, signed).toString('base64url')}`
+      return `${signed}.${first.sign(signed, 'base64url')}`
     },
 
     open(text, now) {
@@ -111,7 +106,8 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
     const signature = decodeBase64url(text.slice(signatureDot + 1))
     if (signature === undefined) return MALFORMED
     const signed = text.slice(0, signatureDot)
-    if (!keys.some((key) => timingSafeEqual(sign(key, signed), signature))) return FORGED
+    // As UTF-8, not Latin-1, which would fold other characters onto ASCII ones.
+    if (!keys.some((key) => key.verify(signed, signature))) return FORGED
 
     const time = decodeBase64url(signed.slice(timestampDot + 1))
     if (time === undefined || time.length > TIMESTAMP_BYTES) return MALFORMED
@@ -140,11 +136,6 @@ function derive(secret: Buffer, salt: string, derivation: KeyDerivation): Buffer
         "keyDerivation is not known. Flask uses 'hmac'; 'django-concat', 'concat' and 'none' are the others.",
       )
   }
-}
-
-/** UTF-8, not Latin-1, which would fold other characters onto ASCII ones. */
-function sign(key: KeyObject, signed: string): Buffer {
-  return createHmac('sha1', key).update(signed, 'utf8').digest()
 }
 
 function pack(bytes: Uint8Array, compress: boolean): string {

@@ -8,11 +8,12 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { hkdfSync } from 'node:crypto'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { type Hmac, hmac } from './hmac.ts'
 import { openedBefore } from './opened-before.ts'
 
 export interface SignedOptions {
@@ -35,9 +36,9 @@ const FORGED: Opened = { ok: false, reason: 'forged' }
  */
 export function signed(options: SignedOptions): Seal {
   const keys = secretKeys(options.secret, 'secret', { weak: 'refuse' }).map((secret) =>
-    createSecretKey(Buffer.from(hkdfSync('sha256', secret, FORMAT, 'key', 32))),
+    hmac('sha256', Buffer.from(hkdfSync('sha256', secret, FORMAT, 'key', 32))),
   )
-  const first = keys[0] as KeyObject
+  const first = keys[0] as Hmac
 
   const openText = openedBefore(openNew)
 
@@ -51,7 +52,7 @@ export function signed(options: SignedOptions): Seal {
           'signed() seals ids and other text of A-Z a-z 0-9 - _ only. Use encrypted() for a record in the cookie.',
         )
       }
-      return `${text}.${sign(first, cookie, text).toString('base64url')}`
+      return `${text}.${first.sign(bound(text, cookie), 'base64url')}`
     },
 
     open(sealed, _now, cookie) {
@@ -65,12 +66,13 @@ export function signed(options: SignedOptions): Seal {
     const text = sealed.slice(0, dot)
     const signature = decodeBase64url(sealed.slice(dot + 1))
     if (signature === undefined || !TEXT.test(text)) return MALFORMED
-    return keys.some((key) => timingSafeEqual(sign(key, cookie, text), signature))
+    return keys.some((key) => key.verify(bound(text, cookie), signature))
       ? { ok: true, bytes: Buffer.from(text, 'latin1') }
       : FORGED
   }
 }
 
-function sign(key: KeyObject, cookie: string, text: string): Buffer {
-  return createHmac('sha256', key).update(`${cookie}\0${text}`).digest()
+/** What is signed: the text and the cookie that it is for. */
+function bound(text: string, cookie: string): string {
+  return `${cookie}\0${text}`
 }
