@@ -1,48 +1,50 @@
 /**
  * The seal for a record that travels in the cookie: nobody else can read it, change it or move it to another cookie.
- * AES-256-GCM, with a key that HKDF derives from the secret.
+ * AES-256 in counter mode, then HMAC-SHA-256 over all of it (encrypt-then-MAC), with keys that HKDF derives from the
+ * secret.
  *
- * The text is base64url of: version (1 byte, 1), key id (4), nonce (12), ciphertext, tag (16). What is encrypted is the
- * time of sealing (ms, 6 bytes, big-endian), then the bytes. Nothing is compressed, as lengths would tell about secrets.
+ * The text is base64url of: version (1 byte, 2), key id (4), counter block (16), ciphertext, code (16). What is encrypted
+ * is the time of sealing (ms, 6 bytes, big-endian), then the bytes. The code is the first half of the HMAC of the format's
+ * name, a zero byte, the length of the cookie's name in bytes as decimal digits, a zero byte, that name, and all before
+ * the code. Nothing is compressed, as lengths would tell about secrets.
  *
- * Nonces are random, so one secret may seal 2^32 times (NIST SP 800-38D, 8.3): at 100 a second that is over a year.
- * Put a new secret in front of the list before that.
+ * Why not GCM: a value opens under no other key, whatever is in it, which GCM does not promise for a list of secrets; and
+ * a cipher has to be started for each value, which costs more than all else here.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
 import {
-  createCipheriv,
   createDecipheriv,
   createSecretKey,
   hkdfSync,
   type KeyObject,
+  timingSafeEqual,
 } from 'node:crypto'
 import { pooledRandomBytes } from '../core/random.ts'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
+import { type Hmac, hmac } from './hmac.ts'
+import { BLOCK, KEYSTREAM_CIPHER, Keystream } from './keystream.ts'
 import { openedBefore } from './opened-before.ts'
 
 export interface EncryptedOptions {
   /** The first one seals, all open. */
   readonly secret: Secret | undefined
-  /** The source of nonces. They must never repeat under one secret. @default that of `node:crypto` */
+  /** The source of nonces; 12 bytes for about sixty values. They must never repeat under one secret. @default that of `node:crypto` */
   readonly randomBytes?: (size: number) => Uint8Array
 }
 
-const FORMAT = 'vial.encrypted.v1'
-const CIPHER = 'aes-256-gcm'
-const VERSION = 1
+const FORMAT = 'vial.encrypted.v2'
+const VERSION = 2
 const ID_END = 5
-const NONCE = 12
-const NONCE_END = ID_END + NONCE
+const COUNTER_END = ID_END + BLOCK
 const TIME = 6
-const TAG = 16
-const LEAST = NONCE_END + TIME + TAG
-const LENGTHS = { authTagLength: TAG } as const
+const CODE = 16
+const LEAST = COUNTER_END + TIME + CODE
 /** How far another machine's clock may be ahead, in ms. */
 const SKEW = 60_000
 
@@ -53,6 +55,7 @@ const EXPIRED: Opened = { ok: false, reason: 'expired' }
 interface Key {
   readonly id: Buffer
   readonly key: KeyObject
+  readonly mac: Hmac
 }
 
 /**
@@ -64,27 +67,27 @@ export function encrypted(options: EncryptedOptions): Seal {
   const { secret, randomBytes = pooledRandomBytes } = options
   const keys = secretKeys(secret, 'secret', { weak: 'refuse' }).map(derive)
   const first = keys[0] as Key
-  const head = Buffer.concat([Buffer.of(VERSION), first.id])
+  const keystream = new Keystream(first.key, checked(randomBytes))
   const openText = openedBefore(openNew)
 
   return {
     name: 'encrypted',
 
     seal(bytes, now, cookie) {
-      const nonce = randomBytes(NONCE)
-      if (nonce.length !== NONCE) {
-        throw new StateError(
-          `randomBytes(${NONCE}) gave ${nonce.length} bytes; give as many as asked.`,
-        )
-      }
-      const plaintext = Buffer.allocUnsafe(TIME + bytes.length)
-      plaintext.writeUIntBE(Math.floor(now), 0, TIME)
-      plaintext.set(bytes, TIME)
-      const cipher = createCipheriv(CIPHER, first.key, nonce, LENGTHS)
-      cipher.setAAD(associated(cookie))
-      const ciphertext = cipher.update(plaintext)
-      cipher.final()
-      return Buffer.concat([head, nonce, ciphertext, cipher.getAuthTag()]).toString('base64url')
+      // What the code is made of, then the code: the text is all behind the name of the cookie.
+      const bound = boundTo(cookie)
+      const start = bound.length
+      const time = start + COUNTER_END
+      const end = time + TIME + bytes.length
+      const buffer = Buffer.allocUnsafe(end + CODE)
+      buffer.set(bound)
+      buffer[start] = VERSION
+      buffer.set(first.id, start + 1)
+      buffer.writeUIntBE(Math.floor(now), time, TIME)
+      buffer.set(bytes, time + TIME)
+      keystream.encipher(buffer, time, end, start + ID_END)
+      buffer.write(codeOf(first, buffer.subarray(0, end)), end, 'latin1')
+      return buffer.toString('base64url', start)
     },
 
     open(text, now, cookie) {
@@ -96,13 +99,12 @@ export function encrypted(options: EncryptedOptions): Seal {
   function openNew(text: string, cookie: string): Opened {
     const sealed = decodeBase64url(text)
     if (sealed === undefined || sealed.length < LEAST || sealed[0] !== VERSION) return MALFORMED
-    for (const { id, key } of keys) {
-      // Two secrets may share an id, so a failed tag is not the end.
-      const isOurs = sealed.compare(id, 0, id.length, 1, ID_END) === 0
-      const plaintext = isOurs ? decrypt(sealed, key, associated(cookie)) : undefined
-      if (plaintext === undefined) continue
-      const sealedAt = plaintext.readUIntBE(0, TIME)
-      return { ok: true, bytes: plaintext.subarray(TIME), sealedAt }
+    for (const key of keys) {
+      // Two secrets may share an id, so a wrong code is not the end.
+      if (sealed.compare(key.id, 0, key.id.length, 1, ID_END) !== 0) continue
+      if (!isAuthentic(sealed, key, cookie)) continue
+      const plaintext = decipher(sealed, key)
+      return { ok: true, bytes: plaintext.subarray(TIME), sealedAt: plaintext.readUIntBE(0, TIME) }
     }
     return FORGED
   }
@@ -111,30 +113,46 @@ export function encrypted(options: EncryptedOptions): Seal {
 function derive(secret: Buffer): Key {
   const expand = (info: string, length: number): Buffer =>
     Buffer.from(hkdfSync('sha256', secret, FORMAT, info, length))
-  return { id: expand('key id', ID_END - 1), key: createSecretKey(expand('key', 32)) }
+  return {
+    id: expand('key id', ID_END - 1),
+    key: createSecretKey(expand('encryption key', 32)),
+    mac: hmac('sha256', expand('authentication key', 32)),
+  }
+}
+
+function checked(randomBytes: (size: number) => Uint8Array): (size: number) => Uint8Array {
+  return (size) => {
+    const bytes = randomBytes(size)
+    if (bytes.length === size) return bytes
+    throw new StateError(`randomBytes(${size}) gave ${bytes.length} bytes; give as many as asked.`)
+  }
 }
 
 /** One cookie has one name, so nearly every call asks for the same. */
-let lastAssociated = { cookie: '', bytes: Buffer.from(`${FORMAT}\0`) }
+let lastBound = { cookie: '', bytes: Buffer.from(`${FORMAT}\0${0}\0`) }
 
-function associated(cookie: string): Buffer {
-  if (lastAssociated.cookie !== cookie) {
-    lastAssociated = { cookie, bytes: Buffer.from(`${FORMAT}\0${cookie}`) }
+/** The beginning of what a code is made of. */
+function boundTo(cookie: string): Buffer {
+  if (lastBound.cookie !== cookie) {
+    const bytes = Buffer.from(`${FORMAT}\0${Buffer.byteLength(cookie)}\0${cookie}`)
+    lastBound = { cookie, bytes }
   }
-  return lastAssociated.bytes
+  return lastBound.bytes
 }
 
-function decrypt(sealed: Buffer, key: KeyObject, associatedData: Buffer): Buffer | undefined {
-  const end = sealed.length - TAG
-  const nonce = sealed.subarray(ID_END, NONCE_END)
-  const decipher = createDecipheriv(CIPHER, key, nonce, LENGTHS)
-  decipher.setAAD(associatedData)
-  decipher.setAuthTag(sealed.subarray(end))
-  const plaintext = decipher.update(sealed.subarray(NONCE_END, end))
-  try {
-    decipher.final()
-  } catch {
-    return undefined
-  }
-  return plaintext
+/** One character a byte. */
+function codeOf({ mac }: Key, message: Uint8Array): string {
+  return mac.sign(message, 'binary').slice(0, CODE)
+}
+
+function isAuthentic(sealed: Buffer, key: Key, cookie: string): boolean {
+  const end = sealed.length - CODE
+  const message = Buffer.concat([boundTo(cookie), sealed.subarray(0, end)])
+  return timingSafeEqual(Buffer.from(codeOf(key, message), 'latin1'), sealed.subarray(end))
+}
+
+function decipher(sealed: Buffer, { key }: Key): Buffer {
+  const counter = sealed.subarray(ID_END, COUNTER_END)
+  const cipher = createDecipheriv(KEYSTREAM_CIPHER, key, counter)
+  return cipher.update(sealed.subarray(COUNTER_END, sealed.length - CODE))
 }
