@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual } from '../core/deep-equal.ts'
 import type { Entries, EntryKey, Serializer } from '../core/serializer.ts'
 import { SerializationError } from '../errors.ts'
 import { type PlainTarget, plainOf } from './plain-values.ts'

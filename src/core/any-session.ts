@@ -4,12 +4,15 @@
  * @module
  */
 
-import { inspect, isDeepStrictEqual } from 'node:util'
 import { StateError } from '../errors.ts'
+import { isDeepStrictEqual } from './deep-equal.ts'
 import { fingerprint } from './ids.ts'
 import { FLASHES, isReserved, PERMANENT } from './record.ts'
 import { tuple } from './tuple.ts'
 import type { Work } from './work.ts'
+
+/** What `util.inspect` asks for, on every runtime. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /** A message for the next page. */
 export interface Flash {
@@ -142,7 +145,7 @@ export abstract class AnySession {
   }
 
   /** Shows neither id nor data. */
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return `Session <${this.fingerprint}>`
   }
 }

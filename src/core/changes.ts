@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isDeepStrictEqual } from 'node:util'
 import { SerializationError, StateError } from '../errors.ts'
+import { isDeepStrictEqual } from './deep-equal.ts'
 import type { Entries, EntryKey, Serializer } from './serializer.ts'
 
 /** An edit that depends on the value before it. It runs again when that was another one; undefined removes the key. */
