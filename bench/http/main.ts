@@ -39,7 +39,7 @@ export async function run(options: Options): Promise<Report> {
       ({ name, path }) => path !== PATHS.plain && (!options.quick || !name.includes('-')),
     ),
     isFor: ({ name }, { framework }) => !name.includes('-') || SIZED.has(framework),
-    rounds: options.check ? 0 : options.quick ? 9 : 5,
+    rounds: options.check ? 0 : options.quick ? 11 : 5,
     seconds: 1,
     warmUp: 1,
     connections: 100,
