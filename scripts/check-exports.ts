@@ -12,6 +12,7 @@ const FOLDERS = ['stores', 'seals', 'serializers', 'compat', 'adapters', 'testin
 
 /** Files that only their neighbours import. */
 const INTERNAL: readonly string[] = [
+  'adapters/dropped-headers',
   'adapters/fastify-scope',
   'adapters/hold',
   'adapters/hold-response',
@@ -30,6 +31,8 @@ const INTERNAL: readonly string[] = [
   'compat/plain-values',
   'compat/several-formats',
   'seals/base64url',
+  'seals/hmac',
+  'seals/keystream',
   'seals/opened-before',
   'serializers/json-parse',
   'serializers/json-text',
@@ -37,6 +40,8 @@ const INTERNAL: readonly string[] = [
   'serializers/msgpack-decode',
   'serializers/msgpack-encode',
   'serializers/msgpack-items',
+  'serializers/msgpack-keys',
+  'serializers/msgpack-slice',
   'serializers/msgpack-values',
   'serializers/msgpack-writer',
   'serializers/own-property',

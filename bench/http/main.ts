@@ -125,7 +125,7 @@ function tablesOf(measured: readonly Measured[]): Table[] {
   })
 }
 
-/** The steadiest figures: what else runs on the machine only adds, so the least of the rounds has least of it. */
+/** The steadiest figures: what slows the machine for a while slows both of a round. */
 function ratioTable(measured: readonly Measured[]): Table {
   const workloads = [...new Set(measured.map(({ workload }) => workload))]
   const names = [...new Set(measured.map(({ framework, label }) => `${framework}: ${label}`))]
@@ -138,12 +138,12 @@ function ratioTable(measured: readonly Measured[]): Table {
         framework === one?.framework && label === 'bare' && its === workload,
     )
     if (one === undefined || bare === undefined) return ''
-    const median = overRounds(one, bare, (a, b) => a / b).median
-    return `${digits(one.cpu.least / bare.cpu.least)} (${digits(median)})`
+    const { median, least, most } = overRounds(one, bare, (a, b) => a / b)
+    return `${digits(median)} (${digits(least)}–${digits(most)})`
   }
   return {
     title:
-      'CPU of the server as a multiple of the bare framework: the least of the rounds over the least of its (median of the ratios of the rounds)',
+      'CPU of the server as a multiple of the bare framework: median of the rounds (least to most)',
     head: ['', ...workloads],
     rows: names.map((name) => [name, ...workloads.map((workload) => of(name, workload))]),
   }
