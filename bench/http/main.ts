@@ -23,7 +23,7 @@ const MEASURED_ON: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Where the size of a session is measured, too. */
-const SIZED: ReadonlySet<string> = new Set(['express', 'fastify', 'hono'])
+const SIZED: ReadonlySet<string> = new Set(['express', 'fastify'])
 
 /** For daily use: the framework that adds least of its own, and what its targets are about. */
 const QUICK_FRAMEWORK = 'fastify'
@@ -39,7 +39,8 @@ export async function run(options: Options): Promise<Report> {
       ({ name, path }) => path !== PATHS.plain && (!options.quick || !name.includes('-')),
     ),
     isFor: ({ name }, { framework }) => !name.includes('-') || SIZED.has(framework),
-    rounds: options.check ? 0 : options.quick ? 11 : 5,
+    processes: options.check ? 1 : options.quick ? 3 : 2,
+    rounds: options.check ? 0 : 3,
     seconds: 1,
     warmUp: 1,
     connections: 100,

@@ -25,7 +25,12 @@ export interface Plan {
   readonly workloads: readonly Workload[]
   /** Leaves out cases. Absent: every workload that suits the sessions. */
   readonly isFor?: (workload: Workload, entry: Entry) => boolean
-  /** 0: every server is started and checked, and nothing is measured. */
+  /**
+   * How many processes of each server: two of the same program differ by up to a quarter for as long as they live, by how
+   * their code and data happen to lie in memory. Default 1.
+   */
+  readonly processes?: number
+  /** Of each process. 0: every server is started and checked, and nothing is measured. */
   readonly rounds: number
   /** s, of one window. */
   readonly seconds: number
@@ -71,7 +76,8 @@ export async function measure(plan: Plan): Promise<Measured[]> {
   const program = await loader()
   const ready: Ready[] = []
   try {
-    for (const entry of plan.entries) {
+    const { processes = 1 } = plan
+    for (const entry of Array.from({ length: processes }, () => plan.entries).flat()) {
       const running = await (entry.start?.() ?? start(entry.framework, entry.name, entry.env))
       // Known to the `finally` even when the check fails.
       const place = ready.push({ ...entry, running, visitors: new Map() }) - 1
@@ -97,7 +103,7 @@ export async function measure(plan: Plan): Promise<Measured[]> {
       }
     }
     progress.end()
-    return cases.map(result)
+    return pooled(cases).map(result)
   } finally {
     await Promise.all(ready.map(({ running }) => running.stop()))
   }
@@ -129,6 +135,17 @@ async function measured(
     user: (after.user - before.user) / loaded.requests,
     system: (after.system - before.system) / loaded.requests,
   }
+}
+
+/** The windows of all processes of a server together, round by round. */
+function pooled(cases: readonly Case[]): Case[] {
+  const all = new Map<string, Case>()
+  for (const { ready, workload, windows } of cases) {
+    const name = `${ready.framework} ${ready.label} ${workload.name}`
+    const before = all.get(name)?.windows ?? []
+    all.set(name, { ready, workload, windows: [...before, ...windows] })
+  }
+  return [...all.values()]
 }
 
 function result({ ready, workload, windows }: Case): Measured {
