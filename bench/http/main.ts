@@ -39,7 +39,7 @@ export async function run(options: Options): Promise<Report> {
       ({ name, path }) => path !== PATHS.plain && (!options.quick || !name.includes('-')),
     ),
     isFor: ({ name }, { framework }) => !name.includes('-') || SIZED.has(framework),
-    processes: options.check ? 1 : options.quick ? 3 : 2,
+    processes: options.check ? 1 : 2,
     rounds: options.check ? 0 : 3,
     seconds: 1,
     warmUp: 1,
