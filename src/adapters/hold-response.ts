@@ -36,7 +36,7 @@ export function holdResponse(response: NodeResponse, holder: Holder): void {
   else hold.reopen(holder)
 }
 
-/** Each method by its name: in a loop over names, each of these lines would be ten times as dear. */
+/** Each method by its name: V8 has no fast way to properties whose names come from a loop. */
 function install(response: Held, hold: Hold): void {
   const methods = methodsOf(response)
   response[HOLD] = hold

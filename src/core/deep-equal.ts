@@ -6,7 +6,7 @@
 
 import process from 'node:process'
 
-// Not an import: for one, Node 24 loads all that `node:util` could offer, which takes as long as half of vial.
+// Not an import: for one, Node 24 loads all that `node:util` could offer, which takes some milliseconds.
 const { isDeepStrictEqual } = process.getBuiltinModule('node:util')
 
 export { isDeepStrictEqual }

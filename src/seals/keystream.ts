@@ -22,7 +22,7 @@ export class Keystream {
   readonly #key: KeyObject
   /** Gives the random bytes; they must never repeat under one key. */
   readonly #nonce: (size: number) => Uint8Array
-  readonly #counter: Buffer = Buffer.alloc(BLOCK)
+  #counter: Buffer = Buffer.alloc(BLOCK)
   #stream: Buffer = Buffer.alloc(0)
   #used = 0
 
@@ -47,9 +47,12 @@ export class Keystream {
   }
 
   #begin(length: number): void {
-    this.#counter.set(this.#nonce(NONCE))
-    const cipher = createCipheriv(KEYSTREAM_CIPHER, this.#key, this.#counter)
+    const counter = Buffer.alloc(BLOCK)
+    counter.set(this.#nonce(NONCE))
+    const cipher = createCipheriv(KEYSTREAM_CIPHER, this.#key, counter)
+    // All three or none: a stream must never go with another one's counter.
     this.#stream = cipher.update(length <= SIZE ? ZEROS : Buffer.alloc(length))
+    this.#counter = counter
     this.#used = 0
   }
 }

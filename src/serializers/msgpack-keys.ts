@@ -1,6 +1,6 @@
 /**
  * The keys of records: a program has a few dozen, and they come again with every record. So each is made into a string
- * once; what is met again is compared with its bytes, which costs a tenth of decoding and hashing it anew.
+ * once; what is met again is compared with its bytes, and neither decoded nor hashed anew.
  *
  * @module
  */

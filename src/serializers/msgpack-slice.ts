@@ -1,5 +1,5 @@
 /**
- * A piece of a record: one item of MessagePack where it stands. A view of its own for each would cost ten times as much,
+ * A piece of a record: one item of MessagePack where it stands. A view of its own for each would cost more,
  * and most are never looked at.
  *
  * @module
