@@ -10,7 +10,6 @@
  */
 
 import { EventEmitter } from 'node:events'
-import process from 'node:process'
 import { UNTOUCHED } from '../core/answer.ts'
 import type { HeaderPatch } from '../core/headers.ts'
 import { StateError } from '../errors.ts'

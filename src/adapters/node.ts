@@ -5,7 +5,6 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import process from 'node:process'
 import type { LifeCycle } from '../core/scope.ts'
 import type { NodeResponse } from './node-headers.ts'
 import { type NodeRequest, NodeScope } from './node-scope.ts'

@@ -4,7 +4,6 @@
  * @module
  */
 
-import process from 'node:process'
 import { ConfigError } from '../errors.ts'
 import type { FlaskConfig } from './flask-config.ts'
 

@@ -5,7 +5,6 @@
  * @module
  */
 
-import process from 'node:process'
 import { ConfigError, StateError, TooLargeError } from '../errors.ts'
 
 /** The attributes of the cookie. It is always `HttpOnly`. */

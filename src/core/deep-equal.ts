@@ -4,9 +4,7 @@
  * @module
  */
 
-import process from 'node:process'
-
-// Not an import: for one, Node 24 loads all that `node:util` could offer, which takes some milliseconds.
+// An import of `node:util`, as of `node:process`, makes all that it could offer, which takes milliseconds.
 const { isDeepStrictEqual } = process.getBuiltinModule('node:util')
 
 export { isDeepStrictEqual }

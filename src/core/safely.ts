@@ -4,7 +4,6 @@
  * @module
  */
 
-import process from 'node:process'
 import type { OnEvent, SessionEvent } from './events.ts'
 
 /** An `onEvent` that throws must not turn what a stranger sent into a failed request. */

@@ -6,7 +6,6 @@
  */
 
 import { Buffer } from 'node:buffer'
-import process from 'node:process'
 import { ConfigError } from '../errors.ts'
 
 /** A secret, or a list for rotation: the first seals, all open. A text counts as its UTF-8 bytes. */

@@ -6,7 +6,6 @@
  * @module
  */
 
-import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../core/store.ts'
 import { ConfigError, StoreError, type StoreOutcome } from '../errors.ts'

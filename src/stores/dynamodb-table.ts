@@ -5,7 +5,6 @@
  * @module
  */
 
-import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError } from '../errors.ts'
 import type { DynamodbClient, DynamodbRequestOptions, DynamodbTable } from './dynamodb-client.ts'

@@ -6,7 +6,6 @@
  * @module
  */
 
-import process from 'node:process'
 import type { AsyncStore, StoreOptions } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import type { DynamodbClient, DynamodbItem } from './dynamodb-client.ts'

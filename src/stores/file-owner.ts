@@ -8,7 +8,6 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import process from 'node:process'
 
 /** The fields are absent where the system has no `/proc` to tell them. */
 interface Owner {

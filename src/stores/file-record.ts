@@ -9,7 +9,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import process from 'node:process'
 import type { StoredRecord, Version } from '../core/store.ts'
 import { ConfigError, StoreError, type StoreOutcome } from '../errors.ts'
 

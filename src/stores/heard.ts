@@ -4,8 +4,6 @@
  * @module
  */
 
-import process from 'node:process'
-
 /** An `onError` that never throws: one that does becomes a process warning, an absent one hears nothing. */
 export function heard(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
   return (error) => {

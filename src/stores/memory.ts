@@ -6,7 +6,6 @@
  */
 
 import { Buffer } from 'node:buffer'
-import process from 'node:process'
 import type { Store, StoredRecord } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { Deadlines } from './memory-deadlines.ts'

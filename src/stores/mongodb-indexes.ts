@@ -4,7 +4,6 @@
  * @module
  */
 
-import process from 'node:process'
 import type { MongodbCollection } from './mongodb-collection.ts'
 import { isDuplicate, isOtherIndex } from './mongodb-errors.ts'
 

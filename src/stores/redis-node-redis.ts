@@ -109,17 +109,24 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
       ? (visible as Required<Visible>)
       : undefined
 
+  /** Undefined when the command has to go the client's own way. */
+  function sent<Reply>(...words: readonly RedisKey[]): Promise<Reply> | undefined {
+    if (direct?.isReady !== true) return undefined
+    return direct.sendCommand(words, SENT_NOW) as Promise<Reply>
+  }
+
   return {
     resends: isSentinel && resends === 'accept',
     keyPrefix: keyPrefix.toString(),
-    get: (key) =>
-      direct?.isReady === true
-        ? (direct.sendCommand(['GET', key], SENT_NOW) as Promise<Buffer | null>)
-        : open().get(key),
-    pttl: async (key) => Number(await open().pTTL(key)),
+    get: (key) => sent<Uint8Array | null>('GET', key) ?? open().get(key),
+    pttl: async (key) => Number(await (sent<number>('PTTL', key) ?? open().pTTL(key))),
     async setNew(key, value, lifetime) {
-      const options = { condition: 'NX', expiration: expirationOf(lifetime) } as const
-      return (await open().set(key, value, options)) !== null
+      const expiration = expirationOf(lifetime)
+      const { type, value: time } = expiration
+      const reply =
+        sent('SET', key, value, type, String(time), 'NX') ??
+        open().set(key, value, { condition: 'NX', expiration })
+      return (await reply) !== null
     },
     // Versions before 5.10 drop `matchValue`, and the next word would be taken for it. `delEx` came with it.
     setIfEqual:
@@ -135,12 +142,12 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
             return (await open().set(key, value, options)) as Uint8Array | null
           },
     evalSha: (script, key, args) =>
-      direct?.isReady === true
-        ? direct.sendCommand(['EVALSHA', script.sha1, '1', key, ...args], SENT_NOW)
-        : open().evalSha(script.sha1, { keys: [key], arguments: args }),
+      sent('EVALSHA', script.sha1, '1', key, ...args) ??
+      open().evalSha(script.sha1, { keys: [key], arguments: args }),
     eval: (script, key, args) => open().eval(script.text, { keys: [key], arguments: args }),
-    pexpire: async (key, ms) => Number(await open().pExpire(key, ms)) === 1,
-    del: async (key) => Number(await open().del(key)),
+    pexpire: async (key, ms) =>
+      Number(await (sent<number>('PEXPIRE', key, String(ms)) ?? open().pExpire(key, ms))) === 1,
+    del: async (key) => Number(await (sent<number>('DEL', key) ?? open().del(key))),
     async *scan(pattern) {
       const options = { MATCH: pattern, COUNT: 1_000, TYPE: 'string' } as const
       open()
