@@ -95,6 +95,7 @@ const INTERNAL: readonly string[] = [
   'stores/memcached-parser',
   'stores/memcached-servers',
   'stores/memory-deadlines',
+  'stores/memory-numbers',
   'stores/memory-order',
   'stores/mongodb-collection',
   'stores/mongodb-document',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { Store } from '../../src/core/store.ts'
+import { plainMap } from './plain-map.ts'
 import { type ServerName, startServer } from './servers.ts'
 import { vial } from './vial.ts'
 
@@ -31,7 +32,13 @@ const ON_SERVERS = {
 >
 
 export type ServerStore = keyof typeof ON_SERVERS
-export type StoreName = ServerStore | 'memory' | 'SQLite' | 'file'
+export type StoreName =
+  | ServerStore
+  | 'memory'
+  | 'plain Map (control)'
+  | 'SQLite'
+  | 'SQLite, mapped'
+  | 'file'
 
 /** The name of the server that a store needs. */
 export function serverOf(name: ServerStore): ServerName {
@@ -49,9 +56,10 @@ const ARGUMENTS: Partial<Record<StoreName, readonly string[]>> = { memcached: ['
 /** Opens a store with a server of its own, which ends with it. */
 export async function openStore(name: StoreName): Promise<OpenStore> {
   if (name === 'memory') return openMemory()
-  if (name === 'file' || name === 'SQLite') {
+  if (name === 'plain Map (control)') return { store: plainMap(), close: async () => undefined }
+  if (name === 'file' || name === 'SQLite' || name === 'SQLite, mapped') {
     const folder = await mkdtemp(join(tmpdir(), 'vial-bench-'))
-    const opened = await (name === 'file' ? openFile(folder) : openSqlite(folder))
+    const opened = await (name === 'file' ? openFile(folder) : openSqlite(folder, name))
     return {
       ...opened,
       async close() {
@@ -84,12 +92,13 @@ async function openFile(folder: string): Promise<OpenStore> {
   return { store, close: async () => store.close?.() }
 }
 
-async function openSqlite(folder: string): Promise<OpenStore> {
+async function openSqlite(folder: string, name: 'SQLite' | 'SQLite, mapped'): Promise<OpenStore> {
   const { DatabaseSync } = await import('node:sqlite')
   const kysely = await import('kysely')
   const { nodeSqlite } = await vial('stores/node-sqlite')
   const database = new DatabaseSync(join(folder, 'sessions.db'), { timeout: 5_000 })
   database.exec('pragma journal_mode = wal; pragma synchronous = normal')
+  if (name === 'SQLite, mapped') database.exec('pragma mmap_size = 1073741824')
   const db = new kysely.Kysely<unknown>({
     dialect: new kysely.SqliteDialect({ database: nodeSqlite(database) }),
   })

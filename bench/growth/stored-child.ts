@@ -15,7 +15,12 @@ const BATCH = 10_000
 /** One by one means so many at a time. */
 const AT_ONCE = 256
 /** Requests that are on their way at the same time. Where nothing is waited for, more than one only queue. */
-const LANES: Partial<Record<StoreName, number>> = { memory: 1, SQLite: 1 }
+const LANES: Partial<Record<StoreName, number>> = {
+  memory: 1,
+  'plain Map (control)': 1,
+  SQLite: 1,
+  'SQLite, mapped': 1,
+}
 const MOST_LANES = 8
 const MOST_OPERATIONS = 100_000
 

@@ -26,10 +26,12 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { store: 'memory', most: MILLION },
+  { store: 'plain Map (control)', most: MILLION },
   { store: 'redis', most: MILLION },
   { store: 'memcached', most: MILLION },
   { store: 'PostgreSQL', most: MILLION },
   { store: 'SQLite', most: MILLION },
+  { store: 'SQLite, mapped', most: MILLION },
   { store: 'MariaDB', most: MILLION },
   process.env['BENCH_MILLION_FILES'] === '1'
     ? { store: 'file', most: MILLION }

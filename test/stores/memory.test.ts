@@ -89,6 +89,21 @@ describe('the bound', () => {
     expect(emitted).not.toHaveBeenCalled()
   })
 
+  test('finds the one that expired behind many whose deadlines moved', async () => {
+    const onEvict = vi.fn()
+    let time = 0
+    const store = memoryStore({ maxSessions: 100, onEvict, now: () => time })
+    for (let n = 0; n < 99; n++) await store.create(`moved-${n}`, bytes, 10)
+    for (let n = 0; n < 99; n++) await store.touch(`moved-${n}`, 1_000)
+    await store.create('short', bytes, 20)
+    time = 20
+    await store.create('new', bytes, 1_000)
+    const ids = await idsIn(store)
+    expect(ids).toHaveLength(100)
+    expect(ids).toContain('new')
+    expect(onEvict).not.toHaveBeenCalled()
+  })
+
   test('tells how many live sessions had to go, never which, and warns once', async () => {
     const emitted = warnings()
     const onEvict = vi.fn()
