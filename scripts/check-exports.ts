@@ -95,7 +95,6 @@ const INTERNAL: readonly string[] = [
   'stores/memcached-parser',
   'stores/memcached-servers',
   'stores/memory-deadlines',
-  'stores/memory-numbers',
   'stores/memory-order',
   'stores/mongodb-collection',
   'stores/mongodb-document',

@@ -25,7 +25,8 @@ export async function run({ quick, check }: Options): Promise<Report> {
   const measured = await measure({
     entries,
     workloads: WORKLOADS.filter(({ name }) => name === 'read' || name === 'write'),
-    rounds: check ? 0 : 3,
+    processes: check ? 1 : 2,
+    rounds: check ? 0 : 2,
     seconds: quick ? 3 : 4,
     warmUp: 1,
     connections: 100,

@@ -9,7 +9,6 @@ import { Buffer } from 'node:buffer'
 import type { Store, StoredRecord } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { Deadlines } from './memory-deadlines.ts'
-import { DOUBLES, PlaceNumbers, VERSION } from './memory-numbers.ts'
 import { UseOrder } from './memory-order.ts'
 
 export interface MemoryStoreOptions {
@@ -21,8 +20,8 @@ export interface MemoryStoreOptions {
   readonly now?: () => number
 }
 
-/** How many records one write looks at that may have expired, so that none waits for a sweep and no write waits for all. */
-const LOOKS_PER_WRITE = 8
+/** How many expired records one write clears away, so that none waits for a sweep and no write waits for all. */
+const CLEARED_PER_WRITE = 8
 
 let warnedOfProduction = false
 
@@ -44,10 +43,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const places = new Map<string, number>()
   const ids: string[] = ['']
   const contents: Content[] = ['']
+  const versions: number[] = [0]
   const free: number[] = []
-  const numbers = new PlaceNumbers()
-  const deadlines = new Deadlines(numbers)
-  const uses = new UseOrder(numbers)
+  const deadlines = new Deadlines()
+  const uses = new UseOrder()
   let writes = 0
   let evicted = 0
 
@@ -64,7 +63,6 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
 
   function add(id: string, bytes: Uint8Array, expiresAt: number): number {
     const place = free.pop() ?? ids.length
-    numbers.reach(place)
     places.set(id, place)
     ids[place] = id
     deadlines.add(place, expiresAt)
@@ -76,12 +74,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   function write(place: number, bytes: Uint8Array): number {
     contents[place] = contentOf(bytes)
     writes++
-    numbers.doubles[place * DOUBLES + VERSION] = writes
+    versions[place] = writes
     return writes
-  }
-
-  function versionOf(place: number): number {
-    return numbers.doubles[place * DOUBLES + VERSION] as number
   }
 
   function remove(place: number): void {
@@ -93,22 +87,20 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     free.push(place)
   }
 
-  function clear(limit: number, looks: number): number {
+  function clear(limit: number): number {
     const time = now()
     let cleared = 0
-    for (let look = 0; look < looks && cleared < limit; look++) {
-      const place = deadlines.look(time)
-      if (place === undefined) break
-      if (place === 0) continue
-      remove(place)
-      cleared++
+    for (; cleared < limit; cleared++) {
+      const { first } = deadlines
+      if (first === undefined || deadlines.of(first) > time) break
+      remove(first)
     }
     return cleared
   }
 
   function makeRoom(): void {
-    clear(Infinity, LOOKS_PER_WRITE)
-    if (places.size < maxSessions || clear(1, Infinity) > 0) return
+    clear(CLEARED_PER_WRITE)
+    if (places.size < maxSessions) return
     remove(uses.oldest)
     evicted++
     if (evicted === 1) warnOfEviction(maxSessions)
@@ -118,12 +110,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   function setDeadline(place: number, expiresAt: number): void {
     if (expiresAt > now()) deadlines.move(place, expiresAt)
     else remove(place)
-    clear(Infinity, LOOKS_PER_WRITE)
+    clear(CLEARED_PER_WRITE)
   }
 
   function recordAt(place: number): StoredRecord {
     const bytes = bytesOf(contents[place] as Content)
-    return { bytes, version: versionOf(place), expiresAt: deadlines.of(place) }
+    return { bytes, version: versions[place], expiresAt: deadlines.of(place) }
   }
 
   return {
@@ -145,7 +137,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     replace(id, bytes, expiresAt, version) {
       const place = find(id)
       if (place === undefined) return { kind: 'gone' }
-      if (versionOf(place) !== version) return { kind: 'conflict', current: recordAt(place) }
+      if (versions[place] !== version) return { kind: 'conflict', current: recordAt(place) }
       const written = write(place, bytes)
       setDeadline(place, expiresAt)
       return { kind: 'replaced', version: written }
@@ -160,13 +152,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     delete(id, version) {
       const place = find(id)
       if (place === undefined) return 'gone'
-      if (version !== undefined && versionOf(place) !== version) return 'conflict'
+      if (version !== undefined && versions[place] !== version) return 'conflict'
       remove(place)
       return 'deleted'
     },
 
     async sweep({ limit = Infinity } = {}) {
-      return clear(limit, Infinity)
+      return clear(limit)
     },
 
     async *list() {
