@@ -12,6 +12,8 @@
 import { EventEmitter } from 'node:events'
 import { UNTOUCHED } from '../core/answer.ts'
 import type { HeaderPatch } from '../core/headers.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { Commit } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
 import {
   type Held,
@@ -87,39 +89,57 @@ function pass(response: Held, name: Outlet, args: readonly unknown[]): unknown {
   return Reflect.apply(hold[name], response, rest)
 }
 
+/** What became of a holder's commit: its headers, or, with none, why it failed. */
+interface Outcome {
+  readonly holder: Holder
+  readonly patch: HeaderPatch
+  readonly failure?: { readonly error: unknown }
+}
+
 function commit(response: Held, hold: Hold): void {
   const late = response.headersSent
-  const commits = hold.holders.map((holder) => patchOf(holder, late))
-  if (commits.some((patch) => patch instanceof Promise)) {
-    hold.state = 'held'
-    hold.status = response.statusCode
-    lookSent(response, hold)
-    void Promise.allSettled(commits).then((results) => settle(response, hold, results))
-  } else {
+  const outcomes = hold.holders.map((holder) => outcomeOf(holder, late))
+  if (!outcomes.some((outcome) => outcome instanceof Promise)) {
     hold.state = 'free'
-    for (const patch of commits as HeaderPatch[]) mergeHeaders(response, patch)
+    for (const { patch } of outcomes as Outcome[]) mergeHeaders(response, patch)
+    return
   }
+  hold.state = 'held'
+  hold.status = response.statusCode
+  lookSent(response, hold)
+  const settled = (outcomes: readonly Outcome[]) => settle(response, hold, outcomes)
+  const [only] = outcomes
+  // Nearly always there is one, and `Promise.all` costs more than the rest of waiting.
+  if (outcomes.length === 1 && only instanceof Promise) void only.then((one) => settled([one]))
+  else void Promise.all(outcomes).then(settled)
 }
 
-function patchOf(holder: Holder, late: boolean): HeaderPatch | Promise<HeaderPatch> {
+/** Never rejects. A holder that fails at once makes the response wait, too. */
+function outcomeOf(holder: Holder, late: boolean): MaybePromise<Outcome> {
+  const failed = (error: unknown): Outcome => ({ holder, patch: [], failure: { error } })
+  const committed = ({ headers }: Commit): Outcome => {
+    const patch = late ? ofLate(headers) : headers
+    return patch === undefined ? failed(tooLate()) : { holder, patch }
+  }
   try {
     const done = holder.commit()
-    if (done instanceof Promise)
-      return done.then(({ headers }) => (late ? refuse(headers) : headers))
-    return late ? refuse(done.headers) : done.headers
+    if (done instanceof Promise) return done.then(committed, failed)
+    const outcome = committed(done)
+    return outcome.failure === undefined ? outcome : Promise.resolve(outcome)
   } catch (error) {
-    return Promise.reject(error)
+    return Promise.resolve(failed(error))
   }
 }
 
-/** The headers have left by a way around the hold. */
-function refuse(patch: HeaderPatch): HeaderPatch {
-  if (patch.some(([name]) => name === 'set-cookie')) {
-    throw new StateError(
-      'The session needs a cookie, and the response headers have left already. Write the session before answering, and answer with the methods of the response.',
-    )
-  }
-  return []
+/** What can be left out where the headers have left by a way around the hold; undefined: a cookie cannot. */
+function ofLate(patch: HeaderPatch): HeaderPatch | undefined {
+  return patch.some(([name]) => name === 'set-cookie') ? undefined : []
+}
+
+function tooLate(): StateError {
+  return new StateError(
+    'The session needs a cookie, and the response headers have left already. Write the session before answering, and answer with the methods of the response.',
+  )
 }
 
 function enqueue(response: Held, hold: Hold, name: Outlet, args: readonly unknown[]): unknown {
@@ -131,19 +151,15 @@ function enqueue(response: Held, hold: Hold, name: Outlet, args: readonly unknow
   return false
 }
 
-function settle(
-  response: Held,
-  hold: Hold,
-  results: readonly PromiseSettledResult<HeaderPatch>[],
-): void {
+function settle(response: Held, hold: Hold, outcomes: readonly Outcome[]): void {
   const { queue } = hold
   hold.queue = []
   hold.state = 'free'
-  const patches = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-  const failed = results.findIndex((result) => result.status === 'rejected')
-  if (failed >= 0) {
-    const { reason } = results[failed] as PromiseRejectedResult
-    fail(response, hold, { queue, patches, holder: hold.holders[failed], error: reason })
+  const patches = outcomes.flatMap(({ patch }) => patch)
+  const failed = outcomes.find(({ failure }) => failure !== undefined)
+  if (failed?.failure !== undefined) {
+    const { holder, failure } = failed
+    fail(response, hold, { queue, patches, holder, error: failure.error })
   } else if (isGone(response)) drop(queue, dropped())
   else release(response, hold, queue, patches)
 }
