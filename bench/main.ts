@@ -80,7 +80,11 @@ try {
 
 function keep(topic: string, text: string, { data, plots = {} }: Report): void {
   const name = options.quick ? `quick-${topic}` : topic
-  const head = `${machine()}, \`npm run bench -- ${topic}${options.quick ? ' --quick' : ''}\``
+  const flags = [
+    ...(options.quick ? ['--quick'] : []),
+    ...[...options.against.keys()].map((commit) => `--against=${commit}`),
+  ]
+  const head = `${machine()}, \`npm run bench -- ${[topic, ...flags].join(' ')}\``
   writeFileSync(join(RESULTS, `${name}.md`), `${head}\n\n${text}\n`)
   writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify({ machine: machine(), data })}\n`)
   if (!options.quick) {

@@ -22,10 +22,17 @@ interface Once {
   readonly folders: Readonly<Record<string, number>>
 }
 
-export async function run({ quick, check }: Options): Promise<Report> {
-  const entries = entryPoints().filter(({ name }) => !quick || name === 'vial')
+const SHORT: ReadonlySet<string> = new Set(['vial', 'vial/stores/memory', 'vial/adapters/express'])
+
+export async function run({ quick, check, against }: Options): Promise<Report> {
+  const entries = entryPoints().filter(({ name }) => !quick || SHORT.has(name))
+  const earlier = [...against].flatMap(([commit, dist]) =>
+    entryPoints(dist)
+      .filter(({ name }) => SHORT.has(name))
+      .map(({ name, file }) => ({ name: `${name} @ ${commit}`, file })),
+  )
   const rounds = check ? 1 : quick ? 7 : 15
-  const progress = new Progress(rounds * (entries.length + 2))
+  const progress = new Progress(rounds * (entries.length + earlier.length + 2))
   const times = new Map<string, Once[]>()
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, file } of [
@@ -34,6 +41,7 @@ export async function run({ quick, check }: Options): Promise<Report> {
         file: join(fileURLToPath(new URL('empty.mjs', import.meta.url))),
       },
       ...entries,
+      ...earlier,
       { name: 'express-session', file: 'express-session' },
     ]) {
       progress.step(`importing ${name}`)
@@ -71,7 +79,7 @@ export async function run({ quick, check }: Options): Promise<Report> {
   }
 }
 
-function entryPoints(): { name: string; file: string }[] {
+function entryPoints(dist = DIST): { name: string; file: string }[] {
   const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     exports: Record<string, string | { readonly default: string }>
   }
@@ -81,7 +89,7 @@ function entryPoints(): { name: string; file: string }[] {
       : [
           {
             name: entry.replace('.', 'vial'),
-            file: join(DIST, target.default.replace('./dist/', '')),
+            file: join(dist, target.default.replace('./dist/', '')),
           },
         ],
   )
