@@ -36,7 +36,8 @@ export function withSession<Rest extends readonly unknown[]>(
     const response = await sessions.begin(request, scope, () => handler(request, ...rest))
     let commit: Commit
     try {
-      commit = await scope.commit()
+      const done = scope.commit()
+      commit = done instanceof Promise ? await done : done
     } catch (error) {
       discardBody(response)
       throw error

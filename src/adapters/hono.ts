@@ -36,7 +36,8 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {
-      commit = await scope.commit()
+      const done = scope.commit()
+      commit = done instanceof Promise ? await done : done
     } catch (error) {
       discardBody(c.res)
       // Hono puts these headers on what onError answers.

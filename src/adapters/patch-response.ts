@@ -12,6 +12,8 @@ import { type HeaderPatch, mergeHeader } from '../core/headers.ts'
  * else that a session does.
  */
 export function patchResponse(response: Response, patch: HeaderPatch): Response {
+  // Asking some servers' responses for their headers makes the headers first.
+  if (patch.length === 0) return response
   const isForOne = patch.some(([name]) => name === 'set-cookie')
   if (!isForOne && isMerged(response, patch)) return response
   // Outside this range a response cannot be made anew: 101, which no other visitor gets.
