@@ -13,6 +13,12 @@ const SERVER = fileURLToPath(new URL('server.ts', import.meta.url))
  */
 const STAYS_COMPILED = ['--no-flush-bytecode', '--no-memory-reducer'] as const
 
+/**
+ * V8 gives a program more room for what is new when much of it survived, as while sessions are filled, and then collects
+ * less often: bare servers, whose room stayed small, cost up to a fifth more than with this.
+ */
+const SAME_ROOM = ['--min-semi-space-size=16', '--max-semi-space-size=16'] as const
+
 /** Of the whole process so far, µs. */
 export interface CpuTime {
   readonly user: number
@@ -33,7 +39,7 @@ export async function start(
 ): Promise<Running> {
   const child = fork(SERVER, [framework, name], {
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    execArgv: ['--no-warnings', ...STAYS_COMPILED],
+    execArgv: ['--no-warnings', ...STAYS_COMPILED, ...SAME_ROOM],
   })
   const { port } = (await message(child)) as { port: number }
   return {
