@@ -103,11 +103,10 @@ export async function collect(): Promise<void> {
     globalThis.gc?.()
     await aMoment()
   }
-  await rest()
 }
 
 /** V8 sweeps on other threads for a while, and their time is the process's: until there is next to none, or two seconds. */
-async function rest(): Promise<void> {
+export async function rest(): Promise<void> {
   for (let time = 0; time < 100; time++) {
     const before = process.cpuUsage()
     await aMoment()

@@ -5,7 +5,7 @@ import process from 'node:process'
 import type { StoredSessions } from '../../src/core/sessions.ts'
 import { type OpenStore, openStore, type StoreName } from '../common/stores.ts'
 import { vial } from '../common/vial.ts'
-import { answerQuestions, collect } from './child.ts'
+import { answerQuestions, collect, rest } from './child.ts'
 import { cookieAfter } from './cookie.ts'
 import { sessionData } from './session-data.ts'
 import type { StoredQuestion, What, Window } from './stored-task.ts'
@@ -101,6 +101,7 @@ async function measure(at: Place, what: What, ms: number): Promise<Window> {
   // Made before, each for one operation: a cookie that was used a moment ago is in the processor's cache.
   const chosen = cookies(at, Math.min(MOST_OPERATIONS, Math.max(10, Math.round(rate * ms))))
   await collect()
+  await rest()
   const window = await operate(at, what, chosen)
   at.rates.set(what, window.rate)
   return window

@@ -107,11 +107,7 @@ function commit(response: Held, hold: Hold): void {
   hold.state = 'held'
   hold.status = response.statusCode
   lookSent(response, hold)
-  const settled = (outcomes: readonly Outcome[]) => settle(response, hold, outcomes)
-  const [only] = outcomes
-  // Nearly always there is one, and `Promise.all` costs more than the rest of waiting.
-  if (outcomes.length === 1 && only instanceof Promise) void only.then((one) => settled([one]))
-  else void Promise.all(outcomes).then(settled)
+  void Promise.all(outcomes).then((settled) => settle(response, hold, settled))
 }
 
 /** Never rejects. A holder that fails at once makes the response wait, too. */
