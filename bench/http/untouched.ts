@@ -23,8 +23,8 @@ export async function run({ quick, check, only }: Options): Promise<Report> {
   const measured = await measure({
     entries,
     workloads: WORKLOADS.filter(({ path }) => path === '/plain'),
-    processes: check ? 1 : 2,
-    rounds: check ? 1 : quick ? 2 : 5,
+    processes: check ? 1 : 4,
+    rounds: check ? 1 : quick ? 2 : 3,
     seconds: 1,
     warmUp: 1,
     connections: 100,

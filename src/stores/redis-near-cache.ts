@@ -18,7 +18,7 @@ import type { Tracker, TrackingConnection } from './redis-tracking.ts'
 
 /** The bounds of the near cache. */
 export interface NearCacheOptions {
-  /** How many records are held; default 10,000. The least recently used goes first. */
+  /** How many records are held; default 10,000. The oldest goes first, unless it was read since it came. */
   readonly maxEntries?: number
   /** How many bytes the records have together; default 32 MiB. A larger record is not held. */
   readonly maxBytes?: number

@@ -12,6 +12,11 @@ export interface NearEntry {
   readonly expiresAt: number | undefined
 }
 
+interface Held extends NearEntry {
+  /** Read since it came, or was spared. Moving it to the end of the map with each read would cost several times as much. */
+  used: boolean
+}
+
 /** Reads of one id that are on their way, all since its last change. */
 export interface Asking {
   readonly id: string
@@ -20,7 +25,7 @@ export interface Asking {
   valid: boolean
 }
 
-/** Drops the least recently used when there are too many. */
+/** Drops what was not used of late when there are too many. */
 export interface NearEntries {
   /** How many there are. */
   readonly size: number
@@ -44,8 +49,7 @@ export interface NearEntries {
  * @param maxBytes Of the records; a larger one is never held.
  */
 export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
-  /** In the order of their last use. */
-  const entries = new Map<string, NearEntry>()
+  const entries = new Map<string, Held>()
   const asked = new Map<string, Asking>()
   /** How many writes of each id are on their way. */
   const writes = new Map<string, number>()
@@ -78,13 +82,24 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
 
   function put(id: string, record: NearEntry): void {
     remove(id)
-    if (record.bytes.length > maxBytes) return
-    bytes += record.bytes.length
+    const { length } = record.bytes
+    if (length > maxBytes) return
+    makeRoom(length)
+    bytes += length
     // The client's array may be a small part of a large one.
-    entries.set(id, { bytes: new Uint8Array(record.bytes), expiresAt: record.expiresAt })
-    for (const oldest of entries.keys()) {
-      if (entries.size <= maxEntries && bytes <= maxBytes) break
-      remove(oldest)
+    const copy = new Uint8Array(record.bytes)
+    entries.set(id, { bytes: copy, expiresAt: record.expiresAt, used: false })
+  }
+
+  /** Second chance: the oldest goes, but what was used since is made the newest, once. */
+  function makeRoom(length: number): void {
+    for (const [id, entry] of entries) {
+      if (entries.size < maxEntries && bytes + length <= maxBytes) return
+      entries.delete(id)
+      if (entry.used) {
+        entry.used = false
+        entries.set(id, entry)
+      } else bytes -= entry.bytes.length
     }
   }
 
@@ -96,12 +111,11 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
     get(id, now) {
       const entry = entries.get(id)
       if (entry === undefined) return undefined
-      entries.delete(id)
       if (entry.expiresAt !== undefined && !(entry.expiresAt > now)) {
-        bytes -= entry.bytes.length
+        remove(id)
         return undefined
       }
-      entries.set(id, entry)
+      entry.used = true
       return entry
     },
 

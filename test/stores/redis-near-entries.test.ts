@@ -178,12 +178,36 @@ describe('what is held', () => {
   }
   const has = (entries: NearEntries, id: string) => entries.get(id, 0) !== undefined
 
-  test('is no more than so many records, and the least recently used goes first', () => {
+  test('is no more than so many records; the oldest goes first, but not one that was read since', () => {
     const entries = made(3, 1_000)
     for (const id of ['a', 'b', 'c']) put(entries, id, 1)
     expect(has(entries, 'a')).toBe(true)
     put(entries, 'd', 1)
     expect(['a', 'b', 'c', 'd'].map((id) => has(entries, id))).toEqual([true, false, true, true])
+  })
+
+  test('lets the oldest go when all were read since, and never the new one for them', () => {
+    const entries = made(3, 1_000)
+    const all = ['a', 'b', 'c', 'd', 'e', 'f']
+    const held = () => all.filter((id) => has(entries, id))
+    for (const id of ['a', 'b', 'c']) put(entries, id, 1)
+    expect(held()).toEqual(['a', 'b', 'c'])
+    put(entries, 'd', 1)
+    put(entries, 'e', 1)
+    // Whoever was spared was spared once.
+    expect(entries.size).toBe(3)
+    expect(held()).toEqual(['c', 'd', 'e'])
+    put(entries, 'f', 1)
+    expect(held()).toContain('f')
+  })
+
+  test('lets as many go as a large record needs, whether they were read or not', () => {
+    const entries = made(100, 100)
+    for (const id of ['a', 'b', 'c', 'd']) put(entries, id, 25)
+    for (const id of ['a', 'b', 'c', 'd']) has(entries, id)
+    put(entries, 'large', 100)
+    expect(entries.size).toBe(1)
+    expect(has(entries, 'large')).toBe(true)
   })
 
   test('is no more than so many bytes, also after records were replaced, changed and ended', () => {
