@@ -22,6 +22,7 @@ export class Deadline implements ReadOptions, Wait {
   deadline = false
   /** When it is over, on the clock of `performance.now()`. */
   readonly end: number
+  place = -1
   readonly #watch: Watch
   readonly #length: number
   #verb: Verb = 'read'

@@ -17,9 +17,12 @@ export interface Outcome<Known> {
 
 type Doing<Known, T> = (known: Known | undefined) => MaybePromise<T>
 
+/** Of the table of turns. More turns than this at one time are found more slowly. */
+const SLOTS = 256
+
 export class Turns<Known> {
-  /** The last one of each id; it has not ended. */
-  readonly #last = new Map<string, Turn<Known>>()
+  /** Those that have not ended, the newest first in each slot. Not a `Map`, for the reason that `watch.ts` gives. */
+  readonly #slots: (Turn<Known> | undefined)[] = new Array(SLOTS).fill(undefined)
 
   /**
    * Does something with an id once those have ended that came before: at once, when there is none. It is told what the
@@ -31,26 +34,58 @@ export class Turns<Known> {
     deadline: Deadline,
     doing: Doing<Known, T>,
   ): MaybePromise<T> {
-    const before = this.#last.get(key)
-    const turn = new Turn(key, this.#last)
-    if (before === undefined) return turn.do(doing, undefined)
-    return before.ended(deadline).then(
-      (known) => turn.do(doing, known),
-      (error: unknown) => turn.fail(error),
+    const slot = slotOf(key)
+    const before = this.#last(key, slot)
+    if (before !== undefined) return this.#until(before.ended(deadline).then(doing), key, slot)
+    const done = doing(undefined)
+    // What is done at once needs no turn: nobody can come in between.
+    return done instanceof Promise ? this.#until(done, key, slot) : done
+  }
+
+  #last(key: string, slot: number): Turn<Known> | undefined {
+    let turn = this.#slots[slot]
+    while (turn !== undefined && turn.key !== key) turn = turn.older
+    return turn
+  }
+
+  /** A turn that ends when this does. */
+  #until<T extends Outcome<Known>>(done: Promise<T>, key: string, slot: number): Promise<T> {
+    const turn = new Turn(key, this.#slots[slot])
+    this.#slots[slot] = turn
+    return done.then(
+      (outcome) => {
+        this.#leave(turn, slot, outcome.known)
+        return outcome
+      },
+      (error: unknown) => {
+        this.#leave(turn, slot, undefined)
+        throw error
+      },
     )
+  }
+
+  #leave(turn: Turn<Known>, slot: number, known: Known | undefined): void {
+    let newer = this.#slots[slot]
+    if (newer === turn) this.#slots[slot] = turn.older
+    else {
+      while (newer !== undefined && newer.older !== turn) newer = newer.older
+      if (newer !== undefined) newer.older = turn.older
+    }
+    turn.older = undefined
+    turn.next?.(known)
   }
 }
 
 class Turn<Known> {
-  readonly #key: string
-  readonly #last: Map<string, Turn<Known>>
+  readonly key: string
+  /** In the same slot. */
+  older: Turn<Known> | undefined
   /** Whoever waits for the end of this one. */
-  #next: ((known: Known | undefined) => void) | undefined
+  next: ((known: Known | undefined) => void) | undefined
 
-  constructor(key: string, last: Map<string, Turn<Known>>) {
-    this.#key = key
-    this.#last = last
-    last.set(key, this)
+  constructor(key: string, older: Turn<Known> | undefined) {
+    this.key = key
+    this.older = older
   }
 
   /** Resolves to what this one leaves. */
@@ -65,41 +100,19 @@ class Turn<Known> {
           }),
         )
       }, deadline.left)
-      this.#next = (known) => {
+      this.next = (known) => {
         clearTimeout(timer)
         resolve(known)
       }
     })
   }
+}
 
-  do<T extends Outcome<Known>>(doing: Doing<Known, T>, before: Known | undefined): MaybePromise<T> {
-    let done: MaybePromise<T>
-    try {
-      done = doing(before)
-    } catch (error) {
-      return this.fail(error)
-    }
-    return done instanceof Promise
-      ? done.then(
-          (outcome) => this.#end(outcome),
-          (error: unknown) => this.fail(error),
-        )
-      : this.#end(done)
+/** By the end of the key, which is random. */
+function slotOf(key: string): number {
+  let hash = 0
+  for (let i = Math.max(0, key.length - 8); i < key.length; i++) {
+    hash = (hash * 31 + key.charCodeAt(i)) | 0
   }
-
-  fail(error: unknown): never {
-    this.#leave(undefined)
-    throw error
-  }
-
-  #end<T extends Outcome<Known>>(outcome: T): T {
-    this.#leave(outcome.known)
-    return outcome
-  }
-
-  /** Lets the next one begin. */
-  #leave(known: Known | undefined): void {
-    if (this.#last.get(this.#key) === this) this.#last.delete(this.#key)
-    else this.#next?.(known)
-  }
+  return hash & (SLOTS - 1)
 }
