@@ -2,9 +2,10 @@
 
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Deadline } from '../../src/core/deadline.ts'
-import { Watch } from '../../src/core/watch.ts'
+import { type Wait, Watch } from '../../src/core/watch.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 const waiting = (deadline: Deadline, verb: 'read' | 'replace' = 'read'): Promise<unknown> =>
@@ -63,6 +64,49 @@ describe('a watch', () => {
     expect(failed).not.toHaveBeenCalled()
     await vi.advanceTimersByTimeAsync(2 * days)
     expect(failed).toHaveBeenCalledOnce()
+  })
+
+  test('tells each wait once, at its end, unless it was removed, whichever come and go', () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ do: fc.constant('add' as const), length: fc.integer({ min: 1, max: 50 }) }),
+        fc.record({ do: fc.constant('remove' as const), which: fc.nat() }),
+        fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 30 }) }),
+      ),
+      { maxLength: 40 },
+    )
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const watch = new Watch()
+        const told: number[] = []
+        const waits: { readonly wait: Wait; removed: boolean }[] = []
+        const due = (): number[] =>
+          waits.flatMap(({ wait, removed }, n) =>
+            !removed && wait.end <= performance.now() ? [n] : [],
+          )
+        for (const step of steps) {
+          if (step.do === 'pass') vi.advanceTimersByTime(step.ms)
+          else if (step.do === 'add') {
+            const number = waits.length
+            const end = performance.now() + step.length
+            const wait = { end, place: -1, over: () => void told.push(number) }
+            waits.push({ wait, removed: false })
+            watch.add(wait)
+          } else {
+            const one = waits[step.which % Math.max(1, waits.length)]
+            if (one === undefined) continue
+            // One that was told already is not there any more.
+            if (one.wait.end > performance.now()) one.removed = true
+            watch.remove(one.wait)
+          }
+          expect([...told].sort((a, b) => a - b)).toEqual(due())
+        }
+        vi.advanceTimersByTime(60)
+        expect([...told].sort((a, b) => a - b)).toEqual(due())
+        expect(vi.getTimerCount()).toBe(0)
+      }),
+      { numRuns: 1_000 },
+    )
   })
 
   test('the signal is aborted when the time is over, for whoever asks then, too', async () => {
