@@ -38,7 +38,7 @@ const CASES: readonly Case[] = [
     : {
         store: 'file',
         most: 100_000,
-        why: 'a million files take 4 GB and a quarter of an hour to make: BENCH_MILLION_FILES=1',
+        why: 'a million files take 4 GB and minutes to make: BENCH_MILLION_FILES=1',
       },
   { store: 'mongodb (stand-in)', most: 10_000, why: 'not MongoDB, but what stands in for it' },
   { store: 'dynamodb (stand-in)', most: 10_000, why: 'not DynamoDB, but what stands in for it' },

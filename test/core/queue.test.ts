@@ -12,7 +12,6 @@ type Step =
 
 interface Running {
   readonly key: string
-  readonly known: number | undefined
   readonly end: (fails: boolean) => void
 }
 
@@ -34,8 +33,9 @@ test('turns of one id come one by one in their order, each told what the one bef
       const turns = new Turns<number>()
       const deadline = new Deadline(new Watch(), 60_000)
       const running: Running[] = []
-      /** What each id's turns are told, in the order in which they asked; the first of them runs, or has just ended. */
+      /** What the next turn of each id is told. */
       const expected = new Map<string, (number | undefined)[]>()
+      /** The turns of each id that have not ended, in the order in which they were asked for. */
       const waiting = new Map<string, number[]>()
       const all: Promise<unknown>[] = []
       let numbers = 0
@@ -57,7 +57,7 @@ test('turns of one id come one by one in their order, each told what the one bef
               if (fails) reject(new Error('failed'))
               else resolve({ known: number })
             }
-            const one = { key, known, end }
+            const one = { key, end }
             running.push(one)
           })
         }
