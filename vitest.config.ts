@@ -1,10 +1,27 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { findChromium } from './scripts/chromium.ts'
 import { findPython } from './scripts/python-env.ts'
 import { SkipsReporter } from './scripts/skips-reporter.ts'
 
-const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
+  readonly exports: Readonly<Record<string, { readonly types?: string }>>
+}
+
+/** Each specifier that package.json exports, read from its source. */
+const alias = Object.entries(manifest.exports).flatMap(([specifier, { types }]) =>
+  types === undefined
+    ? []
+    : [
+        {
+          find: new RegExp(`^vial${specifier.slice(1)}$`),
+          replacement: fileURLToPath(
+            new URL(types.replace('./dist/', './src/').replace(/\.d\.ts$/, '.ts'), import.meta.url),
+          ),
+        },
+      ],
+)
 const chromium = findChromium()
 const python = findPython()
 
@@ -17,13 +34,7 @@ const SERVERS = [
 ]
 
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^vial$/, replacement: source('index.ts') },
-      { find: /^vial\/testing$/, replacement: source('testing/index.ts') },
-      { find: /^vial\/(.+)$/, replacement: source('$1.ts') },
-    ],
-  },
+  resolve: { alias },
   test: {
     projects: [
       {

@@ -7,17 +7,17 @@
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
 import type { Backing } from './core/backing.ts'
 import { backoff } from './core/backoff.ts'
+import { SealedBacking } from './core/cookie-backing.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
-import { HABITS } from './core/habits.ts'
 import { nativeIds } from './core/ids.ts'
+import { HABITS } from './core/policy.ts'
 import { pooledRandomBytes } from './core/random.ts'
 import { safely } from './core/safely.ts'
 import type { Schema } from './core/schema.ts'
 import { schemaCheck } from './core/schema-check.ts'
 import type { Seal } from './core/seal.ts'
-import { SealedBacking } from './core/sealed.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
 import type { Serializer } from './core/serializer.ts'
 import { type Fields, Session, StoredSession } from './core/session.ts'
@@ -28,11 +28,11 @@ import {
   type StoredSessions,
 } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
-import { StoredBacking } from './core/stored.ts'
+import { StoredBacking } from './core/store-backing.ts'
 import { ConfigError } from './errors.ts'
 import { encrypted } from './seals/encrypted.ts'
 import { signed } from './seals/signed.ts'
-import { msgpack } from './serializers/msgpack.ts'
+import { msgpack } from './serializers/msgpack/index.ts'
 
 /** What every kind of session takes. */
 export interface SessionsOptions<Data extends object = Fields> {

@@ -6,7 +6,7 @@
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import type { LifeCycle } from '../core/scope.ts'
-import { NodeScope } from './node-scope.ts'
+import { NodeScope } from './shared/node-scope.ts'
 
 class ExpressScope extends NodeScope {
   readonly #next: NextFunction

@@ -5,12 +5,12 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { UNTOUCHED } from '../core/answer.ts'
+import { UNTOUCHED } from '../core/commit-headers.ts'
 import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
-import { isDropped } from './dropped-headers.ts'
-import { type HeaderTarget, type HeaderValue, mergeHeaders } from './node-headers.ts'
-import { discardBody, isResponse, patchResponse } from './patch-response.ts'
+import { type HeaderTarget, type HeaderValue, mergeHeaders } from './shared/node-headers.ts'
+import { discardBody, isResponse, patchResponse } from './shared/patch-response.ts'
+import { isDropped } from './shared/representation-headers.ts'
 
 /** Commits in `onSend`, where Fastify can still answer with an error. */
 export class FastifyScope extends Scope implements HeaderTarget {

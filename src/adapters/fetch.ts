@@ -6,7 +6,7 @@
  */
 
 import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
-import { discardBody, patchResponse } from './patch-response.ts'
+import { discardBody, patchResponse } from './shared/patch-response.ts'
 
 class FetchScope extends Scope {
   readonly #request: Request

@@ -5,11 +5,11 @@
  */
 
 import type { Context, MiddlewareHandler } from 'hono'
-import { UNTOUCHED } from '../core/answer.ts'
+import { UNTOUCHED } from '../core/commit-headers.ts'
 import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
-import { isDropped } from './dropped-headers.ts'
-import { discardBody, patchResponse } from './patch-response.ts'
+import { discardBody, patchResponse } from './shared/patch-response.ts'
+import { isDropped } from './shared/representation-headers.ts'
 
 /** `RESPONSE_ALREADY_SENT` of @hono/node-server says so with this header. */
 const ALREADY_SENT = 'x-hono-already-sent'

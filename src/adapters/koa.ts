@@ -5,10 +5,10 @@
  */
 
 import type { Context, Middleware } from 'koa'
-import { UNTOUCHED } from '../core/answer.ts'
+import { UNTOUCHED } from '../core/commit-headers.ts'
 import type { Commit, LifeCycle } from '../core/scope.ts'
-import { mergeHeaders } from './node-headers.ts'
-import { NodeScope } from './node-scope.ts'
+import { mergeHeaders } from './shared/node-headers.ts'
+import { NodeScope } from './shared/node-scope.ts'
 
 class KoaScope extends NodeScope {
   readonly #context: Context

@@ -6,8 +6,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LifeCycle } from '../core/scope.ts'
-import type { NodeResponse } from './node-headers.ts'
-import { type NodeRequest, NodeScope } from './node-scope.ts'
+import type { NodeResponse } from './shared/node-headers.ts'
+import { type NodeRequest, NodeScope } from './shared/node-scope.ts'
 
 /** Answers a request whose handler threw, or whose session could not be stored. */
 export type ErrorListener<Request = NodeRequest, Response = NodeResponse> = (

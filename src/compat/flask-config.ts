@@ -10,14 +10,13 @@ import type { Fields, Session, StoredSession } from '../core/session.ts'
 import type { Eager, Sessions, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
-import type { DynamodbClient } from '../stores/dynamodb.ts'
-import type { MemcachedStoreOptions } from '../stores/memcached.ts'
-import type { MongodbCollection } from '../stores/mongodb.ts'
-import type { LoadPackage } from '../stores/open.ts'
-import type { RedisClient } from '../stores/redis.ts'
-import type { SqlDatabase } from '../stores/sql.ts'
-import type { FlaskOptions } from './flask-attributes.ts'
-import { cookieOf, lifetimeOf, secretsOf } from './flask-config-cookie.ts'
+import type { DynamodbClient } from '../stores/dynamodb/index.ts'
+import type { MemcachedStoreOptions } from '../stores/memcached/index.ts'
+import type { MongodbCollection } from '../stores/mongodb/index.ts'
+import type { LoadPackage } from '../stores/open/index.ts'
+import type { RedisClient } from '../stores/redis/index.ts'
+import type { SqlDatabase } from '../stores/sql/index.ts'
+import { cookieOf, lifetimeOf, secretsOf } from './flask/config/cookie.ts'
 import {
   CLIENT_KEYS,
   checkKeys,
@@ -27,12 +26,13 @@ import {
   typeOf,
   valueIn,
   wholeOf,
-} from './flask-config-keys.ts'
-import { storeOf } from './flask-config-store.ts'
+} from './flask/config/keys.ts'
+import { storeOf } from './flask/config/store.ts'
+import type { FlaskOptions } from './flask/options.ts'
 import { type FlaskCookieOptions, flaskCookie } from './flask-cookie.ts'
 import { type FlaskFormat, type FlaskSessionOptions, flaskSession } from './flask-session.ts'
 
-export { flaskConfigFromEnv } from './flask-config-env.ts'
+export { flaskConfigFromEnv } from './flask/config/env.ts'
 
 /** A client of MongoDB's driver, of which the database and the collection are taken. */
 export interface FlaskMongodbClient {

@@ -5,17 +5,17 @@
  * @module
  */
 
+import { SealedBacking } from '../core/cookie-backing.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
-import { HABITS } from '../core/habits.ts'
+import { HABITS } from '../core/policy.ts'
 import { safely } from '../core/safely.ts'
 import { schemaCheck } from '../core/schema-check.ts'
 import type { Seal } from '../core/seal.ts'
-import { SealedBacking } from '../core/sealed.ts'
 import type { Secret } from '../core/secrets.ts'
 import { type Fields, Session } from '../core/session.ts'
 import { type Eager, SessionLifeCycle, type Sessions } from '../core/sessions.ts'
 import { itsdangerous } from '../seals/itsdangerous.ts'
-import { taggedJson, taggedJsonWithFloats } from '../serializers/tagged-json.ts'
+import { taggedJson, taggedJsonWithFloats } from '../serializers/tagged-json/index.ts'
 import {
   checkOptions,
   FLASK_OPTIONS,
@@ -23,7 +23,7 @@ import {
   flaskCookieWriter,
   flaskExpiry,
   flaskLifetime,
-} from './flask-attributes.ts'
+} from './flask/options.ts'
 
 export interface FlaskCookieOptions<Data extends object = Fields> extends FlaskOptions<Data> {
   /**

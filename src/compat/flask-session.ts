@@ -6,7 +6,7 @@
 
 import { backoff } from '../core/backoff.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
-import { HABITS } from '../core/habits.ts'
+import { HABITS } from '../core/policy.ts'
 import { pooledRandomBytes } from '../core/random.ts'
 import { safely } from '../core/safely.ts'
 import { schemaCheck } from '../core/schema-check.ts'
@@ -14,9 +14,10 @@ import type { Secret } from '../core/secrets.ts'
 import { type Fields, StoredSession } from '../core/session.ts'
 import { type Eager, SessionLifeCycle, type StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
-import { StoredBacking } from '../core/stored.ts'
+import { StoredBacking } from '../core/store-backing.ts'
 import { ConfigError } from '../errors.ts'
 import { flaskSigner } from '../seals/flask-signer.ts'
+import { flaskIds } from './flask/ids.ts'
 import {
   checkOptions,
   FLASK_OPTIONS,
@@ -24,11 +25,10 @@ import {
   flaskCookieWriter,
   flaskExpiry,
   flaskLifetime,
-} from './flask-attributes.ts'
-import { flaskIds } from './flask-ids.ts'
-import { type FlaskFormat, flaskRecords } from './flask-records.ts'
+} from './flask/options.ts'
+import { type FlaskFormat, flaskRecords } from './flask/records.ts'
 
-export type { FlaskFormat } from './flask-records.ts'
+export type { FlaskFormat } from './flask/records.ts'
 
 export interface FlaskSessionOptions<Data extends object = Fields> extends FlaskOptions<Data> {
   /** With no prefix of its own, as the key is `keyPrefix` and the id: such as `redisStore(client, { prefix: '' })`. */

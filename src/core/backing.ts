@@ -8,7 +8,7 @@
 import type { MaybePromise } from './maybe-promise.ts'
 import type { Commit } from './scope.ts'
 import type { Rejection } from './seal.ts'
-import type { Origin, Work } from './work.ts'
+import type { Origin, Work } from './session-state.ts'
 
 /** What a request's cookies led to: a record, or why none of them is honoured. */
 export type Found = Origin | Rejection

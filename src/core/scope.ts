@@ -5,8 +5,8 @@
  * @module
  */
 
-import { UNTOUCHED } from './answer.ts'
 import type { AnySession } from './any-session.ts'
+import { UNTOUCHED } from './commit-headers.ts'
 import type { HeaderPatch } from './headers.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 

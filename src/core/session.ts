@@ -9,7 +9,7 @@ import { AnySession, workOf } from './any-session.ts'
 import { encodeOf, Misfit } from './changes.ts'
 import { exactFloat, Float, isInteger } from './float.ts'
 import { isReserved } from './record.ts'
-import type { Work } from './work.ts'
+import type { Work } from './session-state.ts'
 
 /** What untyped sessions hold. */
 export type Fields = Record<string, unknown>

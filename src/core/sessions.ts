@@ -8,18 +8,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
 import { isSessionError, StateError, StoreError } from '../errors.ts'
-import { UNTOUCHED } from './answer.ts'
 import { type AnySession, workOf } from './any-session.ts'
 import type { Backing, Found } from './backing.ts'
+import { UNTOUCHED } from './commit-headers.ts'
+import { forward } from './eager-session.ts'
 import type { OnEvent } from './events.ts'
-import { forward } from './forward.ts'
-import type { Habits } from './habits.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { Habits } from './policy.ts'
 import type { Commit, LifeCycle, Scope } from './scope.ts'
 import type { Rejection } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import type { Fields, Keys, Session, StoredSession } from './session.ts'
-import { type Origin, Work } from './work.ts'
+import { type Origin, Work } from './session-state.ts'
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>

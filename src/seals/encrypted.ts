@@ -29,7 +29,7 @@ import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
 import { type Hmac, hmac } from './hmac.ts'
 import { BLOCK, KEYSTREAM_CIPHER, Keystream } from './keystream.ts'
-import { openedBefore } from './opened-before.ts'
+import { openedBefore } from './verified-cache.ts'
 
 export interface EncryptedOptions {
   /** The first one seals, all open. */

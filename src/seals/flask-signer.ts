@@ -13,7 +13,7 @@ import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { decodeBase64url } from './base64url.ts'
 import { type Hmac, hmac } from './hmac.ts'
-import { openedBefore } from './opened-before.ts'
+import { openedBefore } from './verified-cache.ts'
 
 export interface FlaskSignerOptions {
   /** The first one signs, all open. Flask-Session itself knows one only. */

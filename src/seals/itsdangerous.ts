@@ -17,7 +17,7 @@ import { type Secret, secretKeys } from '../core/secrets.ts'
 import { ConfigError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
 import { type Hmac, hmac } from './hmac.ts'
-import { openedBefore } from './opened-before.ts'
+import { openedBefore } from './verified-cache.ts'
 
 /** How the signing key comes from secret and salt; the names are itsdangerous's. Flask uses `hmac`. */
 export type KeyDerivation = 'hmac' | 'django-concat' | 'concat' | 'none'

@@ -14,7 +14,7 @@ import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { decodeBase64url } from './base64url.ts'
 import { type Hmac, hmac } from './hmac.ts'
-import { openedBefore } from './opened-before.ts'
+import { openedBefore } from './verified-cache.ts'
 
 export interface SignedOptions {
   /** The first one seals, all open. */

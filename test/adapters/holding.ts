@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import { afterEach } from 'vitest'
-import { holdResponse } from '../../src/adapters/hold-response.ts'
+import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
 import type { Commit } from '../../src/core/scope.ts'
 import { listening } from './suite.ts'
 

@@ -16,7 +16,7 @@ import {
   mongodbUrl,
   sqlUrl,
   withParameter,
-} from '../../src/compat/flask-config-urls.ts'
+} from '../../src/compat/flask/config/urls.ts'
 import { Browser } from '../core/requests.ts'
 import { service } from '../services.ts'
 import { newName, openMariadb, openPostgres } from '../stores/sql-databases.ts'

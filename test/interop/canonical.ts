@@ -1,8 +1,8 @@
 /** One text for a value and its type, the same in TypeScript and in Python: `interop/peers/canonical.py`. */
 
 import { isTuple, tuple } from '../../src/core/tuple.ts'
-import { Ext, Timestamp } from '../../src/serializers/msgpack.ts'
-import { pythonFloat } from '../../src/serializers/python-float.ts'
+import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { pythonFloat } from '../../src/serializers/python/float.ts'
 import {
   ByteArray,
   Decimal,
@@ -18,7 +18,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python-values.ts'
+} from '../../src/serializers/python/values.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

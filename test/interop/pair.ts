@@ -120,7 +120,7 @@ async function placeOf({ backend, service: name, sqlite }: Row): Promise<Place> 
   if (!sqlite && backend === 'sqlalchemy') return openSql(url)
   const { folder, remove } = newFolder()
   if (sqlite) return { flask: { url: `sqlite:///${join(folder, 'sessions.db')}`, folder }, remove }
-  const { cachelibFileStore } = await import('../../src/stores/cachelib-file.ts')
+  const { cachelibFileStore } = await import('../../src/stores/cachelib-file/index.ts')
   return { store: cachelibFileStore(folder), flask: { folder }, remove }
 }
 

@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { tuple } from '../../src/core/tuple.ts'
-import { Timestamp } from '../../src/serializers/msgpack.ts'
-import { pickle, readPickle, writePickle } from '../../src/serializers/pickle.ts'
+import { Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { pickle, readPickle, writePickle } from '../../src/serializers/pickle/index.ts'
 import {
   ByteArray,
   Decimal,
@@ -21,7 +21,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python-values.ts'
+} from '../../src/serializers/python/values.ts'
 import { pickleValue } from '../serializers/pickle-arbitraries.ts'
 import { findPythonWithMarkup, PicklePeer } from './pickle-peer.ts'
 

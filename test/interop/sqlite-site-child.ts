@@ -4,7 +4,7 @@
  */
 
 import process from 'node:process'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { openNode } from '../stores/sql-sqlite-open.ts'
 import { type SiteSettings, sessionsOn } from './profile.ts'
 import type { ValueFormat } from './values.ts'

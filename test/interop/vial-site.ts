@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { withSession } from '../../src/adapters/node.ts'
 import type { Session } from '../../src/core/session.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
-import { Markup } from '../../src/serializers/python-values.ts'
+import { Markup } from '../../src/serializers/python/values.ts'
 import { canonical } from './canonical.ts'
 import { type ValueFormat, valueNamed } from './values.ts'
 

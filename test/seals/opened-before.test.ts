@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import type { Opened } from '../../src/core/seal.ts'
 import { encrypted } from '../../src/seals/encrypted.ts'
 import { itsdangerous } from '../../src/seals/itsdangerous.ts'
-import { openedBefore } from '../../src/seals/opened-before.ts'
 import { signed } from '../../src/seals/signed.ts'
+import { openedBefore } from '../../src/seals/verified-cache.ts'
 
 const SECRET = 'rW2xN7cT5vK9qL3mP8dF1gH6jB4zS0yA'
 const START = 1_700_000_000_000

@@ -4,8 +4,8 @@
 
 import * as fc from 'fast-check'
 import { tuple } from '../../src/core/tuple.ts'
-import { Ext, Timestamp } from '../../src/serializers/msgpack.ts'
-import { Markup, Uuid } from '../../src/serializers/python-values.ts'
+import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { Markup, Uuid } from '../../src/serializers/python/values.ts'
 
 const MAX_MS = 8.64e15
 

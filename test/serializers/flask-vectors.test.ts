@@ -2,7 +2,7 @@ import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { Entries } from '../../src/core/serializer.ts'
 import { SerializationError } from '../../src/errors.ts'
-import { taggedJson } from '../../src/serializers/tagged-json.ts'
+import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { fromNotation, NotHere, vectors } from './notation.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack.ts'
-import type { Slice } from '../../src/serializers/msgpack-slice.ts'
+import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import type { Slice } from '../../src/serializers/msgpack/slice.ts'
 import { bytesOf, hex, sliceOf } from './hex.ts'
 
 describe('split', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { SerializationError } from '../../src/errors.ts'
-import { json } from '../../src/serializers/json.ts'
-import { Ext, msgpack } from '../../src/serializers/msgpack.ts'
-import type { Slice } from '../../src/serializers/msgpack-slice.ts'
+import { json } from '../../src/serializers/json/index.ts'
+import { Ext, msgpack } from '../../src/serializers/msgpack/index.ts'
+import type { Slice } from '../../src/serializers/msgpack/slice.ts'
 import { bytesOf, hex, sliceOf } from './hex.ts'
 import { fromNotation, NotHere, vectors } from './notation.ts'
 

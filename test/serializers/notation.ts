@@ -4,8 +4,8 @@
 
 import { readFileSync } from 'node:fs'
 import { tuple } from '../../src/core/tuple.ts'
-import { Timestamp } from '../../src/serializers/msgpack.ts'
-import { Markup, Uuid } from '../../src/serializers/python-values.ts'
+import { Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { Markup, Uuid } from '../../src/serializers/python/values.ts'
 
 export type Notation = null | boolean | string | TypedNotation
 

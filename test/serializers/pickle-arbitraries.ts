@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import { tuple } from '../../src/core/tuple.ts'
-import { Timestamp } from '../../src/serializers/msgpack.ts'
+import { Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
   ByteArray,
   Decimal,
@@ -17,7 +17,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python-values.ts'
+} from '../../src/serializers/python/values.ts'
 import { anyText, sessionKey } from './arbitraries.ts'
 
 /** The first second of the year 1. */

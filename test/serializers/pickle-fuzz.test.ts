@@ -5,10 +5,10 @@
 
 import { expect, test } from 'vitest'
 import { SerializationError } from '../../src/errors.ts'
-import { Timestamp } from '../../src/serializers/msgpack.ts'
-import { pickle, readPickle } from '../../src/serializers/pickle.ts'
-import { OP } from '../../src/serializers/pickle-opcodes.ts'
-import * as values from '../../src/serializers/python-values.ts'
+import { Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { pickle, readPickle } from '../../src/serializers/pickle/index.ts'
+import { OP } from '../../src/serializers/pickle/opcodes.ts'
+import * as values from '../../src/serializers/python/values.ts'
 import { bytesOf, fixtures } from './pickle-fixtures.ts'
 
 const runs = Number(process.env['VIAL_TEST_RUNS'] ?? 20_000)

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it, test } from 'vitest'
 import { tuple } from '../../src/core/tuple.ts'
 import { SerializationError } from '../../src/errors.ts'
-import { Timestamp } from '../../src/serializers/msgpack.ts'
-import { pickle, readPickle, writePickle } from '../../src/serializers/pickle.ts'
+import { Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { pickle, readPickle, writePickle } from '../../src/serializers/pickle/index.ts'
 import {
   ByteArray,
   Decimal,
@@ -18,7 +18,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python-values.ts'
+} from '../../src/serializers/python/values.ts'
 import { bytesOf, fixtures, hexOf } from './pickle-fixtures.ts'
 
 const east = new Timezone(new Timedelta(0, 19_800))

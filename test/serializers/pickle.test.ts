@@ -9,7 +9,7 @@ import {
   pickleEnd,
   readPickle,
   writePickle,
-} from '../../src/serializers/pickle.ts'
+} from '../../src/serializers/pickle/index.ts'
 import {
   Decimal,
   DefaultDict,
@@ -21,7 +21,7 @@ import {
   Timedelta,
   Timezone,
   ZonedDate,
-} from '../../src/serializers/python-values.ts'
+} from '../../src/serializers/python/values.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { bytesOf, hexOf } from './pickle-fixtures.ts'
 

@@ -3,9 +3,9 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Serializer } from '../../src/core/serializer.ts'
 import { SerializationError } from '../../src/errors.ts'
-import { json } from '../../src/serializers/json.ts'
-import { msgpack } from '../../src/serializers/msgpack.ts'
-import { taggedJson } from '../../src/serializers/tagged-json.ts'
+import { json } from '../../src/serializers/json/index.ts'
+import { msgpack } from '../../src/serializers/msgpack/index.ts'
+import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { jsonValue, msgpackValue, sessionKey, taggedValue } from './arbitraries.ts'
 
 interface Format {

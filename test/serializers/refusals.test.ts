@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { Serializer } from '../../src/core/serializer.ts'
 import { tuple } from '../../src/core/tuple.ts'
 import { SerializationError } from '../../src/errors.ts'
-import { json } from '../../src/serializers/json.ts'
-import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack.ts'
-import { Markup, Uuid } from '../../src/serializers/python-values.ts'
-import { taggedJson } from '../../src/serializers/tagged-json.ts'
+import { json } from '../../src/serializers/json/index.ts'
+import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { Markup, Uuid } from '../../src/serializers/python/values.ts'
+import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 
 class Price {
   readonly cents = 4711

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseRfc2822 } from '../../src/serializers/rfc2822-date.ts'
+import { parseRfc2822 } from '../../src/serializers/tagged-json/rfc2822.ts'
 
 describe('dates of headers, as Python reads them', () => {
   it.each([

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTuple, tuple } from '../../src/core/tuple.ts'
-import { Markup, Uuid } from '../../src/serializers/python-values.ts'
-import { taggedJson } from '../../src/serializers/tagged-json.ts'
-import { compareCodePoints } from '../../src/serializers/tagged-json-text.ts'
+import { Markup, Uuid } from '../../src/serializers/python/values.ts'
+import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
+import { compareCodePoints } from '../../src/serializers/tagged-json/text.ts'
 import { anyText } from './arbitraries.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

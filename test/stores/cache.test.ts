@@ -9,7 +9,7 @@ import { cacheStore } from 'vial/stores/cache'
 import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { contentOf, keyOf, toText } from '../../src/stores/cache-record.ts'
+import { contentOf, keyOf, toText } from '../../src/stores/cache/record.ts'
 import { PROFILES } from './profiles.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -214,7 +214,7 @@ describe('the configuration', () => {
 
   test('warns once in a process that a cache cannot compare and set', async () => {
     vi.resetModules()
-    const { cacheStore: fresh } = await import('../../src/stores/cache.ts')
+    const { cacheStore: fresh } = await import('../../src/stores/cache/index.ts')
     expect(fresh(new Map()).atomic).toBe(false)
     fresh(newKeyv())
     expect(vi.mocked(process.emitWarning).mock.calls).toEqual([

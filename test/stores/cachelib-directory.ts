@@ -12,7 +12,7 @@ import {
   fileNameOf,
   headOf,
   parseCount,
-} from '../../src/stores/cachelib-record.ts'
+} from '../../src/stores/cachelib-file/record.ts'
 
 export const SECOND = 1_000
 /** When the tests' clock stands still: a whole second. */

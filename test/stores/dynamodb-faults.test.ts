@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { startDynamodb } from '../../scripts/services/servers/dynamodb.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import type { StoreError } from '../../src/errors.ts'
-import { dynamodbStore } from '../../src/stores/dynamodb.ts'
+import { dynamodbStore } from '../../src/stores/dynamodb/index.ts'
 import { Browser } from '../core/requests.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'

@@ -3,7 +3,7 @@
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { COUNT_FILE, fileNameOf, headOf, parseFile } from '../../src/stores/cachelib-record.ts'
+import { COUNT_FILE, fileNameOf, headOf, parseFile } from '../../src/stores/cachelib-file/record.ts'
 import {
   countIn,
   LATER,

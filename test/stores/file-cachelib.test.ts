@@ -16,7 +16,7 @@ import { ConfigError } from 'vial'
 import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { fileNameOf } from '../../src/stores/cachelib-record.ts'
+import { fileNameOf } from '../../src/stores/cachelib-file/record.ts'
 import {
   countIn,
   LATER,

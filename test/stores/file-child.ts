@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { isMainThread } from 'node:worker_threads'
 import type { Store } from '../../src/core/store.ts'
-import { cachelibFileStore } from '../../src/stores/cachelib-file.ts'
-import { fileStore } from '../../src/stores/file.ts'
-import { fileLocks } from '../../src/stores/file-lock.ts'
-import { pathOf } from '../../src/stores/file-record.ts'
+import { cachelibFileStore } from '../../src/stores/cachelib-file/index.ts'
+import { fileStore } from '../../src/stores/file/index.ts'
+import { fileLocks } from '../../src/stores/file/lock.ts'
+import { pathOf } from '../../src/stores/file/record.ts'
 
 const [, , mode, root = '', id = '', name = '', count = 'Infinity'] = process.argv
 const later = Date.now() + 3_600_000

@@ -12,9 +12,9 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file-lock.ts'
-import { describeOwner } from '../../src/stores/file-owner.ts'
-import { pathOf } from '../../src/stores/file-record.ts'
+import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file/lock.ts'
+import { describeOwner } from '../../src/stores/file/owner.ts'
+import { pathOf } from '../../src/stores/file/record.ts'
 import {
   bytes,
   type Child,

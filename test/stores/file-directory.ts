@@ -7,8 +7,8 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { type FileStoreOptions, fileStore } from '../../src/stores/file.ts'
-import { pathOf } from '../../src/stores/file-record.ts'
+import { type FileStoreOptions, fileStore } from '../../src/stores/file/index.ts'
+import { pathOf } from '../../src/stores/file/record.ts'
 
 export const LATER: number = Date.now() + 3_600_000
 

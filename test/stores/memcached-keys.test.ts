@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { memcachedTransport } from 'vial/stores/memcached-transport'
 import { describe, expect, test } from 'vitest'
-import { deadlineOf, exptimeOf } from '../../src/stores/memcached-exptime.ts'
-import { isKey, keyOf } from '../../src/stores/memcached-key.ts'
-import { murmur3, parseServers } from '../../src/stores/memcached-servers.ts'
+import { deadlineOf, exptimeOf } from '../../src/stores/memcached/exptime.ts'
+import { isKey, keyOf } from '../../src/stores/memcached/key.ts'
+import { murmur3, parseServers } from '../../src/stores/memcached/servers.ts'
 
 describe('several servers', () => {
   const names = ['127.0.0.1:11211', '127.0.0.1:11212', 'cache-3.example:11211']

@@ -131,7 +131,7 @@ describe.skipIf(missing !== undefined)(`a server${skipped}`, () => {
 
   test('an idle connection does not keep a program alive', () => {
     const program = `
-      import { memcachedTransport } from ${JSON.stringify(new URL('../../src/stores/memcached-transport.ts', import.meta.url).href)}
+      import { memcachedTransport } from ${JSON.stringify(new URL('../../src/stores/memcached/transport.ts', import.meta.url).href)}
       const client = memcachedTransport({ servers: ${JSON.stringify(server.url)} })
       const { code } = await client.send({ verb: 'mg', key: 'none', flags: '' })
       process.stdout.write(code)`

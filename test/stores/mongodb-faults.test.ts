@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { startMongodb } from '../../scripts/services/servers/mongodb.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { TooLargeError } from '../../src/errors.ts'
-import { type MongodbCollection, mongodbStore } from '../../src/stores/mongodb.ts'
+import { type MongodbCollection, mongodbStore } from '../../src/stores/mongodb/index.ts'
 import { Browser } from '../core/requests.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'

@@ -4,7 +4,7 @@
  * it says `failed`. Then nothing must be left that keeps the process.
  */
 
-import { openStore } from '../../src/stores/open.ts'
+import { openStore } from '../../src/stores/open/index.ts'
 import { exercise } from './open-exercise.ts'
 import { loading } from './open-schemes.ts'
 

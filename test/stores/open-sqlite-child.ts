@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { StoreError } from '../../src/errors.ts'
-import { openStore } from '../../src/stores/open.ts'
+import { openStore } from '../../src/stores/open/index.ts'
 import { exercise } from './open-exercise.ts'
 
 const [, , file = '', betterSqlite3] = process.argv

@@ -12,7 +12,11 @@ import {
 } from 'redis5'
 import { onTestFinished } from 'vitest'
 import type { AsyncStore, Store } from '../../src/core/store.ts'
-import { type RedisClient, type RedisStoreOptions, redisStore } from '../../src/stores/redis.ts'
+import {
+  type RedisClient,
+  type RedisStoreOptions,
+  redisStore,
+} from '../../src/stores/redis/index.ts'
 
 export type Kind = 'single' | 'cluster' | 'sentinel'
 

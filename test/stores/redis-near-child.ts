@@ -7,7 +7,7 @@ import { Redis as Redis6 } from 'ioredis6'
 import { Redis as Valkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { createClient as createClient5 } from 'redis5'
-import { redisStore } from '../../src/stores/redis.ts'
+import { redisStore } from '../../src/stores/redis/index.ts'
 
 const [name = '', url = ''] = process.argv.slice(2)
 const client = await connected()

@@ -3,8 +3,11 @@
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
 import type { AsyncStore } from '../../src/core/store.ts'
-import { type NearCacheOptions, withNearCache } from '../../src/stores/redis-near-cache.ts'
-import type { TrackingConnection, TrackingListener } from '../../src/stores/redis-tracking.ts'
+import { type NearCacheOptions, withNearCache } from '../../src/stores/redis/near-cache/index.ts'
+import type {
+  TrackingConnection,
+  TrackingListener,
+} from '../../src/stores/redis/near-cache/tracking.ts'
 import { bytes, content } from './redis-clients.ts'
 import { held, isHeld } from './redis-near.ts'
 

@@ -2,7 +2,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Asking, type NearEntries, nearEntries } from '../../src/stores/redis-near-entries.ts'
+import {
+  type Asking,
+  type NearEntries,
+  nearEntries,
+} from '../../src/stores/redis/near-cache/entries.ts'
 
 const IDS = ['a', 'b', 'c'] as const
 type Id = (typeof IDS)[number]

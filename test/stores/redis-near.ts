@@ -5,7 +5,7 @@ import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import type { Store } from '../../src/core/store.ts'
-import type { NearCacheOptions } from '../../src/stores/redis.ts'
+import type { NearCacheOptions } from '../../src/stores/redis/index.ts'
 import { type CaughtConnection, type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { clientsFor, newPrefix, openStore } from './redis-clients.ts'
 

@@ -6,7 +6,7 @@ import { startMariadb } from '../../scripts/services/servers/mariadb.ts'
 import { startPostgres } from '../../scripts/services/servers/postgres.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { StoreError } from '../../src/errors.ts'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { service } from '../services.ts'
 import {
   bytes,

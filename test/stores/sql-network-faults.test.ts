@@ -1,7 +1,7 @@
 /** Ways to a server that break, are slow or go dark. */
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type SqlStore, sqlStore } from '../../src/stores/sql.ts'
+import { type SqlStore, sqlStore } from '../../src/stores/sql/index.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
 import {

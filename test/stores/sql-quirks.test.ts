@@ -10,7 +10,7 @@ import {
 } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigError, TooLargeError } from '../../src/errors.ts'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { service } from '../services.ts'
 import {
   bytes,

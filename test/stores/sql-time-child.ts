@@ -4,7 +4,7 @@
  */
 import process from 'node:process'
 import { type RawBuilder, sql } from 'kysely'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { bytes, type Db, openMariadb, openPostgres } from './sql-databases.ts'
 
 async function see(db: Db, table: string, zone: RawBuilder<{ readonly zone: string }>) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { service } from '../services.ts'
 import { newName, openMariadb, openPostgres, ownDatabase } from './sql-databases.ts'
 

@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { createSessions } from '../../src/create-sessions.ts'
 import type { StoreError } from '../../src/errors.ts'
-import type { SqlStore } from '../../src/stores/sql.ts'
+import type { SqlStore } from '../../src/stores/sql/index.ts'
 import { failureOf as failureWithin } from './failure-of.ts'
 
 /** Of a store's operation, in ms, and how late an answer may be on a busy machine. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { storeSuite } from 'vial/testing'
 import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
-import { sqlStore } from '../../src/stores/sql.ts'
+import { sqlStore } from '../../src/stores/sql/index.ts'
 import { type FaultProxy, faultProxy } from '../fault-proxy.ts'
 import { service } from '../services.ts'
 import { PROFILES } from './profiles.ts'

@@ -1,0 +1,69 @@
+/**
+ * Headers of a Node response: what `writeHead` was given, and what a commit asks for.
+ *
+ * @module
+ */
+
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+import { type HeaderPatch, mergeHeader } from '../../core/headers.ts'
+
+/** A response of `node:http`, or of the compatibility API of `node:http2`. */
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/** A header as Node and the frameworks above it hold it. */
+export type HeaderValue = number | string | readonly string[] | undefined
+
+/** Where headers are set and read, whatever the framework. */
+export interface HeaderTarget {
+  getHeader(name: string): HeaderValue
+  setHeader(name: string, value: string | readonly string[]): unknown
+}
+
+/** Merges what a commit asks for into what the application set. Doing it again changes nothing. */
+export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
+  for (const [name, value] of patch) {
+    const existing = target.getHeader(name)
+    if (name !== 'set-cookie') {
+      const joined = existing === undefined ? undefined : linesOf(existing).join(', ')
+      target.setHeader(name, mergeHeader(name, joined, value))
+    } else {
+      const lines = linesOf(existing)
+      if (!lines.includes(value)) target.setHeader(name, [...lines, value])
+    }
+  }
+}
+
+/** Does what `writeHead` does with its arguments, but leaves the response open for more headers. */
+export function applyHead(response: NodeResponse, args: readonly unknown[]): void {
+  const [status, reason] = args
+  const headers = typeof reason === 'string' ? args[2] : (args[2] ?? reason)
+  if (Array.isArray(headers)) applyList(response, headers)
+  else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  }
+  response.statusCode = Number(status)
+  if (typeof reason === 'string') response.statusMessage = reason
+}
+
+/** Node takes names and values in one list, or pairs. A name that comes twice makes two lines. */
+function applyList(response: NodeResponse, list: readonly unknown[]): void {
+  const flat: readonly unknown[] = Array.isArray(list[0]) ? list.flat(1) : list
+  const lines = new Map<string, { readonly name: string; readonly values: string[] }>()
+  for (let at = 0; at < flat.length; at += 2) {
+    const name = String(flat[at])
+    const key = name.toLowerCase()
+    const line = lines.get(key) ?? { name, values: [] }
+    lines.set(key, line)
+    line.values.push(...linesOf(flat[at + 1] as HeaderValue))
+  }
+  for (const { name, values } of lines.values()) {
+    const [only] = values
+    response.setHeader(name, values.length === 1 && only !== undefined ? only : values)
+  }
+}
+
+function linesOf(value: HeaderValue): readonly string[] {
+  if (value === undefined) return []
+  return Array.isArray(value) ? (value as readonly string[]) : [String(value)]
+}

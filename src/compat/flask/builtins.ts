@@ -1,0 +1,99 @@
+/**
+ * What msgspec makes of Python's types on their way into MessagePack or JSON: a list of a tuple, text of a UUID.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { Timestamp } from '../../serializers/msgpack/values.ts'
+import { Float } from '../../serializers/python/collections.ts'
+import {
+  PlainDate,
+  PlainDateTime,
+  PlainTime,
+  Timedelta,
+  ZonedDate,
+} from '../../serializers/python/dates.ts'
+import { Decimal, Markup, Uuid } from '../../serializers/python/values.ts'
+import { isPlainObject } from '../../serializers/shared/path.ts'
+
+/** What the format holds by itself; the rest becomes text. */
+export interface PlainTarget {
+  /** Bytes, dates in UTC, and maps with any key. */
+  readonly binary: boolean
+  /** Integers of any size. */
+  readonly bigints: boolean
+}
+
+const MIN_INT = -(2n ** 63n)
+const MAX_INT = 2n ** 64n - 1n
+
+/** A value without the types that neither format has. Shares with `value` what needs no change. */
+export function plainOf(value: unknown, target: PlainTarget): unknown {
+  if (typeof value === 'bigint') {
+    return target.bigints || (value >= MIN_INT && value <= MAX_INT) ? value : String(value)
+  }
+  if (typeof value === 'number') return Number.isFinite(value) || target.binary ? value : null
+  if (typeof value !== 'object' || value === null || value instanceof Float) return value
+  if (Array.isArray(value)) return value.map((item) => plainOf(item, target))
+  if (value instanceof Set) return [...value].map((item) => plainOf(item, target))
+  if (value instanceof Map) return plainMap(value, target)
+  if (value instanceof Uint8Array) return plainBytes(value, target)
+  if (value instanceof Date) return target.binary ? value : dateText(value)
+  if (value instanceof Markup) return value.html
+  if (value instanceof Timedelta) return durationText(value)
+  if (value instanceof PlainDateTime || value instanceof PlainDate || value instanceof PlainTime) {
+    return value.text
+  }
+  if (value instanceof Uuid || value instanceof Decimal) return value.text
+  return isPlainObject(value) ? plainMap(new Map(Object.entries(value)), target) : value
+}
+
+function plainMap(map: ReadonlyMap<unknown, unknown>, target: PlainTarget): unknown {
+  const pairs = [...map].map(([key, value]) => [plainOf(key, target), plainOf(value, target)]) as [
+    unknown,
+    unknown,
+  ][]
+  if (pairs.every(([key]) => typeof key === 'string')) return Object.fromEntries(pairs)
+  return target.binary
+    ? new Map(pairs)
+    : Object.fromEntries(pairs.map(([key, value]) => [String(key), value]))
+}
+
+function plainBytes(value: Uint8Array, { binary }: PlainTarget): unknown {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return binary ? new Uint8Array(bytes) : bytes.toString('base64')
+}
+
+/** ISO 8601, on the clock of its own zone: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
+function dateText(date: Date): string {
+  const offset = date instanceof ZonedDate ? date.zone.offset : new Timedelta()
+  const text = new Date(Date.prototype.getTime.call(date) + offset.milliseconds).toISOString()
+  const nanoseconds =
+    date instanceof Timestamp
+      ? date.nanoseconds
+      : Date.prototype.getUTCMilliseconds.call(date) * 1e6
+  const fraction = String(Math.floor(nanoseconds / 1000)).padStart(6, '0')
+  return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${offsetText(offset)}`
+}
+
+/** To the minute, as msgspec has it: `Z`, `+05:30`. */
+function offsetText(offset: Timedelta): string {
+  const minutes = Math.round(offset.milliseconds / 60_000)
+  if (minutes === 0) return 'Z'
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+  return `${minutes < 0 ? '-' : '+'}${String(hours).padStart(2, '0')}:${String(rest).padStart(2, '0')}`
+}
+
+/** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */
+function durationText({ days, seconds, microseconds }: Timedelta): string {
+  const total = (BigInt(days) * 86_400n + BigInt(seconds)) * 1_000_000n + BigInt(microseconds)
+  if (total === 0n) return 'P0D'
+  const size = total < 0n ? -total : total
+  const [whole, part] = [size / 1_000_000n, size % 1_000_000n]
+  const fraction = part === 0n ? '' : `.${String(part).padStart(6, '0')}`
+  const day = whole / 86_400n
+  const rest = whole % 86_400n
+  const time = rest > 0n || fraction !== '' ? `T${rest}${fraction}S` : ''
+  return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
+}

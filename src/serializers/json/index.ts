@@ -1,0 +1,114 @@
+/**
+ * JSON as Flask-Session 0.8 keeps it with `SESSION_SERIALIZATION_FORMAT = 'json'`: the same text as msgspec writes.
+ *
+ * @module
+ */
+
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { SerializationError } from '../../errors.ts'
+import { Float } from '../python/collections.ts'
+import { msgspecFloat } from '../python/float.ts'
+import {
+  encodeWith,
+  isPlainObject,
+  MAX_DEPTH,
+  ownPairs,
+  refuse,
+  type ValuePath,
+} from '../shared/path.ts'
+import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
+import { parseJson } from './parse.ts'
+import { cutObject } from './text.ts'
+import { writeBigint, writeList } from './write.ts'
+
+const DIALECT = { maxDepth: MAX_DEPTH, lenient: false, exactFloats: false } as const
+
+/**
+ * Keeps records as JSON. Values are what JSON brings back: null, booleans, finite numbers, bigints, strings, arrays and
+ * plain objects. Others, such as Date and Uint8Array, are refused, because they would come back as text. Entries are
+ * pieces of the record's text.
+ *
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and keys such as
+ * "1" of an object come before its others.
+ */
+export const json: Serializer<string> = {
+  name: 'json',
+  split,
+  join,
+  encode: (value) => encodeWith('JSON', (path) => write(value, path)),
+  decode: (entry) => parseJson(entry, DIALECT),
+  equal: (a, b) => a === b,
+}
+
+/** {@link json} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const jsonWithFloats: Serializer<string> = {
+  ...json,
+  decode: (entry) => parseJson(entry, { ...DIALECT, exactFloats: true }),
+}
+
+const encoder = new TextEncoder()
+
+function split(record: Uint8Array): Entries<string> | undefined {
+  const text = decodeUtf8(record)
+  const entries = text === undefined ? undefined : cutObject(text)
+  if (entries === undefined) return undefined
+  for (const key of entries.keys()) if (!isWellFormed(key)) return undefined
+  return entries
+}
+
+function join(entries: Entries<string>): Uint8Array {
+  const parts: string[] = []
+  for (const [key, entry] of entries) {
+    if (typeof key === 'symbol') {
+      throw new SerializationError(
+        'JSON cannot hold a session key that is not a string: delete it.',
+      )
+    }
+    if (!isWellFormed(key)) {
+      const message = 'A session key holds half of a surrogate pair: use well-formed text.'
+      throw new SerializationError(message, { key })
+    }
+    parts.push(`${JSON.stringify(key)}:${entry}`)
+  }
+  return encoder.encode(`{${parts.join(',')}}`)
+}
+
+function write(value: unknown, path: ValuePath): string {
+  switch (typeof value) {
+    case 'string':
+      return writeString(value, path)
+    case 'number':
+      if (!Number.isFinite(value)) throw refuse(value, path)
+      return Number.isSafeInteger(value) && !Object.is(value, -0)
+        ? String(value)
+        : msgspecFloat(value)
+    case 'boolean':
+      return String(value)
+    case 'bigint':
+      return writeBigint(value, path)
+    case 'object':
+      if (value === null) return 'null'
+      if (Array.isArray(value)) return writeList(value, path, write)
+      if (isPlainObject(value)) return writeObject(value, path)
+      if (value instanceof Float && Number.isFinite(value.value)) return msgspecFloat(value.value)
+      throw refuse(value, path)
+    default:
+      throw refuse(value, path)
+  }
+}
+
+function writeString(text: string, path: ValuePath): string {
+  if (isWellFormed(text)) return JSON.stringify(text)
+  throw path.refusal('holds half of a surrogate pair', 'store well-formed text')
+}
+
+function writeObject(object: Record<string, unknown>, path: ValuePath): string {
+  const parts: string[] = []
+  path.enter()
+  for (const [key, value] of ownPairs(object, path)) {
+    path.at(key)
+    parts.push(`${writeString(key, path)}:${write(value, path)}`)
+  }
+  path.leave()
+  return `{${parts.join(',')}}`
+}

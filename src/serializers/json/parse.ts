@@ -1,0 +1,201 @@
+/**
+ * JSON text to values, as Python's parsers read it: integers of any size, the last of two equal keys, a bounded depth.
+ *
+ * @module
+ */
+
+import { SerializationError } from '../../errors.ts'
+import { exactFloat, type Float } from '../python/collections.ts'
+import { setOwn } from '../shared/own-property.ts'
+import { isWellFormed } from '../shared/utf8.ts'
+import { skipSpace, stringEnd } from './text.ts'
+
+/** Beyond this many digits Python refuses to read or write an integer. */
+export const MAX_DIGITS = 4300
+
+const ESCAPED_SURROGATE = /\\u[dD]/
+
+/** What a dialect of JSON takes. */
+export interface JsonDialect {
+  /** How many lists and objects may sit inside each other. */
+  readonly maxDepth: number
+  /** Takes `NaN`, `Infinity`, floats beyond the range, and escapes of half a surrogate pair, as Python's `json` does. */
+  readonly lenient: boolean
+  /** Makes a float that is whole a {@link Float}. */
+  readonly exactFloats: boolean
+}
+
+/** Parses the whole of `text`. Throws {@link SerializationError} when it is damaged or too deep. */
+export function parseJson(text: string, dialect: JsonDialect): unknown {
+  if (isOrdinary(text, dialect)) {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      // The parser below says whether it is damaged or a word that JSON does not have.
+    }
+  }
+  const parser = new Parser(text, dialect)
+  const value = parser.value(0)
+  if (skipSpace(text, parser.at) !== text.length) throw damaged('more text follows')
+  return value
+}
+
+/** The error for a stored value that cannot be read. */
+export function damaged(how: string): SerializationError {
+  return new SerializationError(`The stored value is damaged (${how}): delete the key.`)
+}
+
+/** True when `JSON.parse` reads it as Python does: small numbers, no escaped surrogate to judge, not too deep. */
+function isOrdinary(text: string, { maxDepth, lenient, exactFloats }: JsonDialect): boolean {
+  if (!lenient && ESCAPED_SURROGATE.test(text)) return false
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) {
+      const end = stringEnd(text, at)
+      if (end < 0) return false
+      at = end - 1
+    } else if (code === 0x5b || code === 0x7b) {
+      depth += 1
+      if (depth > maxDepth) return false
+    } else if (code === 0x5d || code === 0x7d) depth -= 1
+    else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
+      const start = at
+      while (isNumeric(text.charCodeAt(at + 1))) at += 1
+      if (at - start > 14) return false
+      if (exactFloats && text.slice(start, at).includes('.')) return false
+      if (code === 0x2d && at === start + 1 && text[at] === '0') return false
+    } else if (code === 0x65 || code === 0x45) {
+      // The end of `true` or `false`, or an exponent, which may take a float out of its range.
+      const before = text.charCodeAt(at - 1)
+      if (before !== 0x75 && before !== 0x73) return false
+    }
+  }
+  return true
+}
+
+function isNumeric(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || code === 0x2e
+}
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y
+const WORD = /-?[A-Za-z]+/y
+const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['null', null],
+  ['true', true],
+  ['false', false],
+])
+const NUMBER_WORDS: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+])
+
+class Parser {
+  readonly text: string
+  readonly dialect: JsonDialect
+  at = 0
+
+  constructor(text: string, dialect: JsonDialect) {
+    this.text = text
+    this.dialect = dialect
+  }
+
+  value(depth: number): unknown {
+    this.at = skipSpace(this.text, this.at)
+    const first = this.text[this.at]
+    if (first === '"') return this.string()
+    if (first === '[') return this.list(depth)
+    if (first === '{') return this.object(depth)
+    return this.number() ?? this.word()
+  }
+
+  string(): string {
+    const end = stringEnd(this.text, this.at)
+    if (end < 0) throw damaged('a string in it does not end')
+    const token = this.text.slice(this.at, end)
+    this.at = end
+    if (!token.includes('\\')) return token.slice(1, -1)
+    let text: string
+    try {
+      text = JSON.parse(token) as string
+    } catch (cause) {
+      throw new SerializationError(damaged('an escape in it is wrong').message, { cause })
+    }
+    if (this.dialect.lenient || isWellFormed(text)) return text
+    throw damaged('a string in it holds half of a surrogate pair')
+  }
+
+  number(): number | bigint | Float | undefined {
+    NUMBER.lastIndex = this.at
+    const match = NUMBER.exec(this.text)
+    if (match === null) return undefined
+    this.at = NUMBER.lastIndex
+    const [token, fraction, exponent] = match
+    if (fraction === undefined && exponent === undefined) return integer(token)
+    const value = Number(token)
+    if (Number.isFinite(value) || this.dialect.lenient) {
+      return this.dialect.exactFloats ? exactFloat(value) : value
+    }
+    throw damaged('a number in it is out of range')
+  }
+
+  word(): unknown {
+    WORD.lastIndex = this.at
+    const [word = ''] = WORD.exec(this.text) ?? []
+    this.at += word.length
+    if (WORDS.has(word)) return WORDS.get(word)
+    const number = this.dialect.lenient ? NUMBER_WORDS.get(word) : undefined
+    if (number === undefined) throw damaged('it is not JSON')
+    return number
+  }
+
+  list(depth: number): unknown[] {
+    const items: unknown[] = []
+    if (this.opens(depth, ']')) return items
+    do items.push(this.value(depth + 1))
+    while (this.continues(']'))
+    return items
+  }
+
+  object(depth: number): Record<string, unknown> {
+    const object: Record<string, unknown> = {}
+    if (this.opens(depth, '}')) return object
+    do {
+      this.at = skipSpace(this.text, this.at)
+      if (this.text[this.at] !== '"') throw damaged('a key in it is missing')
+      const key = this.string()
+      this.at = skipSpace(this.text, this.at)
+      if (this.text[this.at++] !== ':') throw damaged('a colon in it is missing')
+      setOwn(object, key, this.value(depth + 1))
+    } while (this.continues('}'))
+    return object
+  }
+
+  /** Steps inside; true when it is empty and was stepped over. */
+  opens(depth: number, close: string): boolean {
+    const { maxDepth } = this.dialect
+    if (depth === maxDepth) throw damaged('it nests too deep')
+    this.at = skipSpace(this.text, this.at + 1)
+    if (this.text[this.at] !== close) return false
+    this.at += 1
+    return true
+  }
+
+  /** Steps over a comma (true) or the closing bracket (false). */
+  continues(close: string): boolean {
+    this.at = skipSpace(this.text, this.at)
+    const next = this.text[this.at++]
+    if (next === ',') return true
+    if (next === close) return false
+    throw damaged('a comma or bracket in it is missing')
+  }
+}
+
+function integer(token: string): number | bigint {
+  const digits = token.startsWith('-') ? token.length - 1 : token.length
+  if (digits > MAX_DIGITS) throw damaged(`an integer in it is longer than ${MAX_DIGITS} digits`)
+  const value = Number(token)
+  if (Number.isSafeInteger(value)) return value === 0 ? 0 : value
+  return BigInt(token)
+}

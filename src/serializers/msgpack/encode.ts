@@ -1,0 +1,157 @@
+/**
+ * Values to bytes of MessagePack, the same bytes as msgspec's encoder gives.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { Float } from '../python/collections.ts'
+import {
+  encodeWith,
+  isPlainObject,
+  lengthOf,
+  ownPairs,
+  refuse,
+  type ValuePath,
+} from '../shared/path.ts'
+import { Ext, Timestamp } from './values.ts'
+import { Writer } from './writer.ts'
+
+const TWO_POW_32 = 0x1_0000_0000
+const MIN_INT = -(2n ** 63n)
+const MAX_INT = 2n ** 64n - 1n
+
+/** Encodes one value. Throws {@link SerializationError}, which names the part that MessagePack cannot hold. */
+export function encodeItem(value: unknown): Uint8Array {
+  return encodeWith('MessagePack', (path) => {
+    const encoder = new Encoder(path)
+    encoder.item(value)
+    return encoder.finish()
+  })
+}
+
+class Encoder extends Writer {
+  readonly path: ValuePath
+
+  constructor(path: ValuePath) {
+    super()
+    this.path = path
+  }
+
+  item(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        if (this.string(value)) return
+        throw this.path.refusal('holds half of a surrogate pair', 'store well-formed text')
+      case 'number':
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.integer(value)
+        else this.float(value)
+        return
+      case 'boolean':
+        this.byte(value ? 0xc3 : 0xc2)
+        return
+      case 'bigint':
+        this.bigint(value)
+        return
+      case 'object':
+        this.object(value)
+        return
+      default:
+        throw refuse(value, this.path)
+    }
+  }
+
+  bigint(value: bigint): void {
+    if (value < MIN_INT || value > MAX_INT) throw refuse(value, this.path)
+    const number = Number(value)
+    if (Number.isSafeInteger(number)) this.integer(number)
+    else this.wide(value < 0n ? 0xd3 : 0xcf, value)
+  }
+
+  object(value: object | null): void {
+    if (value === null) this.byte(0xc0)
+    else if (Array.isArray(value)) this.array(value)
+    else if (isPlainObject(value)) this.plain(value)
+    else if (value instanceof Uint8Array) {
+      this.sized(lengthOf(value, this.path), 0xc4)
+      this.bytes(value)
+    } else if (value instanceof Date) this.ext(-1, this.timestamp(value))
+    else if (value instanceof Map) this.map(value)
+    else if (value instanceof Ext) this.extension(value)
+    else if (value instanceof Float) this.float(value.value)
+    else throw refuse(value, this.path)
+  }
+
+  array(items: readonly unknown[]): void {
+    const length = lengthOf(items, this.path)
+    this.counted(length, 0x90, 15, 0xdc)
+    this.path.enter()
+    for (let i = 0; i < length; i++) {
+      this.path.at(i)
+      const item = items[i]
+      this.item(item === undefined ? null : item)
+    }
+    this.path.leave()
+  }
+
+  plain(object: Record<string, unknown>): void {
+    this.path.enter()
+    const pairs = ownPairs(object, this.path)
+    this.counted(pairs.length, 0x80, 15, 0xde)
+    for (const [key, value] of pairs) {
+      this.path.at(key)
+      this.item(key)
+      this.item(value)
+    }
+    this.path.leave()
+  }
+
+  map(map: Map<unknown, unknown>): void {
+    const pairs = [...map].filter(([, value]) => value !== undefined)
+    if (pairs.every(([key]) => typeof key === 'string')) {
+      const fix = 'store a plain object, such as Object.fromEntries(map)'
+      throw this.path.refusal('is a Map without any key that is not a string', fix)
+    }
+    this.counted(pairs.length, 0x80, 15, 0xde)
+    this.path.enter()
+    pairs.forEach(([key, value], index) => {
+      this.path.at(typeof key === 'string' ? key : index)
+      this.item(key)
+      this.item(value)
+    })
+    this.path.leave()
+  }
+
+  extension({ type, data }: Ext): void {
+    const known = Number.isInteger(type) && type >= -128 && type <= 127
+    if (!known || !(data instanceof Uint8Array)) {
+      const fix = 'give it a type of -128 to 127 and a Uint8Array'
+      throw this.path.refusal('is not a valid Ext', fix)
+    }
+    lengthOf(data, this.path)
+    this.ext(type, data)
+  }
+
+  /** The three sizes of the timestamp extension, the smallest that fits. */
+  timestamp(date: Date): Uint8Array {
+    const ms = Date.prototype.getTime.call(date)
+    if (Number.isNaN(ms))
+      throw this.path.refusal('is an invalid Date', 'store null or a valid Date')
+    const seconds = Math.floor(ms / 1000)
+    const nanoseconds = finest(date, ms - seconds * 1000)
+    const data = Buffer.alloc(seconds < 0 || seconds >= 4 * TWO_POW_32 ? 12 : 8)
+    if (data.length === 12) {
+      data.writeUInt32BE(nanoseconds, 0)
+      data.writeBigInt64BE(BigInt(seconds), 4)
+      return data
+    }
+    data.writeUInt32BE(nanoseconds * 4 + Math.floor(seconds / TWO_POW_32), 0)
+    data.writeUInt32BE(seconds % TWO_POW_32, 4)
+    return nanoseconds === 0 && seconds < TWO_POW_32 ? data.subarray(4) : data
+  }
+}
+
+function finest(date: Date, ms: number): number {
+  const own = date instanceof Timestamp ? date.nanoseconds : 0
+  return Math.floor(own / 1e6) === ms && own < 1e9 && Number.isInteger(own) ? own : ms * 1e6
+}

@@ -1,0 +1,82 @@
+/**
+ * MessagePack as Flask-Session 0.8 keeps it: records are maps, written with the same bytes as msgspec writes.
+ *
+ * @module
+ */
+
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { SerializationError } from '../../errors.ts'
+import { decodeItem } from './decode.ts'
+import { encodeItem } from './encode.ts'
+import { itemEnd, readLength } from './items.ts'
+import { keyText } from './keys.ts'
+import { Slice } from './slice.ts'
+import { Writer } from './writer.ts'
+
+export { Ext, Timestamp } from './values.ts'
+
+/**
+ * Keeps records as MessagePack. Values are null, booleans, numbers, strings, arrays, plain objects, Uint8Array, Date,
+ * {@link Ext}, and bigints for integers beyond 2^53, within 64 bits; a dictionary with a key that is not a string is a
+ * Map. Entries are slices of the record's bytes; a session key that is not a string, or not UTF-8, rides under a symbol.
+ *
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and keys such as
+ * "1" of an object come before its others. A Date that Python gave keeps its nanoseconds: see {@link Timestamp}.
+ */
+export const msgpack: Serializer<Slice> = {
+  name: 'msgpack',
+  split,
+  join,
+  encode: (value) => new Slice(encodeItem(value)),
+  decode: (entry) => decodeItem(entry),
+  equal: (a, b) => a.equals(b),
+}
+
+/** {@link msgpack} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const msgpackWithFloats: Serializer<Slice> = {
+  ...msgpack,
+  decode: (entry) => decodeItem(entry, true),
+}
+
+function split(record: Uint8Array): Entries<Slice> | undefined {
+  // Not a Buffer, whose slices and copies behave otherwise.
+  const bytes = new Uint8Array(record.buffer, record.byteOffset, record.byteLength)
+  const head = bytes[0] ?? 0
+  const size = head === 0xde ? 2 : head === 0xdf ? 4 : 0
+  if (size === 0 && (head & 0xf0) !== 0x80) return undefined
+  const count = size === 0 ? head & 0x0f : readLength(bytes, 1, size)
+  const entries: Entries<Slice> = new Map()
+  let at = 1 + size
+  for (let i = 0; i < count; i++) {
+    const keyEnd = itemEnd(bytes, at)
+    const end = keyEnd < 0 ? -1 : itemEnd(bytes, keyEnd)
+    if (end < 0) return undefined
+    const key = stringKey(bytes, at, keyEnd)
+    if (key === undefined)
+      entries.set(Symbol('key that is not a string'), new Slice(bytes, at, end))
+    else entries.set(key, new Slice(bytes, keyEnd, end))
+    at = end
+  }
+  return at === bytes.length ? entries : undefined
+}
+
+function stringKey(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const head = bytes[start] as number
+  if (head >= 0xa0 && head < 0xc0) return keyText(bytes, start + 1, end)
+  if (head < 0xd9 || head > 0xdb) return undefined
+  return keyText(bytes, start + 1 + (1 << (head - 0xd9)), end)
+}
+
+function join(entries: Entries<Slice>): Uint8Array {
+  const writer = new Writer()
+  writer.counted(entries.size, 0x80, 15, 0xde)
+  // Not `for of`, which makes a pair of each.
+  entries.forEach((entry, key) => {
+    if (typeof key === 'string' && !writer.string(key)) {
+      const message = 'A session key holds half of a surrogate pair: use well-formed text.'
+      throw new SerializationError(message, { key })
+    }
+    writer.bytes(entry.bytes, entry.start, entry.end)
+  })
+  return writer.finish()
+}

@@ -1,0 +1,118 @@
+/**
+ * The texts inside a pickle: UTF-8 with halves of surrogate pairs, and the escapes of protocol 0.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
+import { notData } from './input.ts'
+
+/** The text of bytes in Python's `surrogatepass`. Two halves in a row become one character. */
+export function decodeText(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes)
+  if (text !== undefined) return text
+  let lenient = ''
+  let done = 0
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    if (bytes[at] !== 0xed || (bytes[at + 1] as number) < 0xa0) continue
+    const [second = 0, third = 0] = bytes.subarray(at + 1, at + 3)
+    if (second > 0xbf || (third & 0xc0) !== 0x80) break
+    lenient += strict(bytes.subarray(done, at))
+    lenient += String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f))
+    at += 2
+    done = at + 1
+  }
+  return lenient + strict(bytes.subarray(done))
+}
+
+function strict(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes)
+  if (text === undefined) throw notData('a string in it is not UTF-8')
+  return text
+}
+
+/** UTF-8, a half of a surrogate pair as three bytes. */
+export function encodeText(text: string): Uint8Array {
+  if (isWellFormed(text)) return Buffer.from(text, 'utf8')
+  const parts = Array.from(text, (character) => {
+    const code = character.charCodeAt(0)
+    if (character.length > 1 || code < 0xd800 || code > 0xdfff) return Buffer.from(character)
+    return Buffer.from([0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)])
+  })
+  return Buffer.concat(parts)
+}
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}
+
+/** The bytes of a text whose characters are bytes; undefined: one is not. */
+export function latin1Bytes(text: string): Uint8Array | undefined {
+  return /[^\0-\xff]/.test(text) ? undefined : Buffer.from(text, 'latin1')
+}
+
+const RAW_ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^uU]|$))/g
+
+/** Python's `raw-unicode-escape`: only `\u` and `\U` are escapes. */
+export function decodeRawEscapes(line: Uint8Array): string {
+  const text = latin1(line)
+  if (!text.includes('\\')) return text
+  let done = 0
+  let decoded = ''
+  for (const match of text.matchAll(RAW_ESCAPE)) {
+    decoded += plain(text.slice(done, match.index))
+    const hex = match[1] ?? match[2]
+    decoded += hex === undefined ? match[0] : character(Number.parseInt(hex, 16))
+    done = match.index + match[0].length
+  }
+  return decoded + plain(text.slice(done))
+}
+
+function plain(text: string): string {
+  if (text.includes('\\')) throw notData('an escape in it is wrong')
+  return text
+}
+
+function character(point: number): string {
+  if (point > 0x10ffff) throw notData('an escape in it is wrong')
+  return String.fromCodePoint(point)
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: CPython escapes it.
+const UNSAFE = /[\0\n\r\u001a\\\u0080-\u{10ffff}]/gu
+
+/** As CPython escapes, and what is not ASCII, too: some clients of Memcached take protocol 0 for UTF-8. */
+export function encodeRawEscapes(text: string): string {
+  return text.replace(UNSAFE, (found) => {
+    const point = found.codePointAt(0) as number
+    const hex = point.toString(16)
+    return point > 0xffff ? `\\U${hex.padStart(8, '0')}` : `\\u${hex.padStart(4, '0')}`
+  })
+}
+
+const QUOTED = /^(?:'[^\n]*'|"[^\n]*")$/
+const STRING_ESCAPE = /\\(?:x([0-9a-fA-F]{2})|([\\'"abfnrtv])|[\s\S]?)/g
+const SIMPLE: Readonly<Record<string, string>> = {
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+}
+
+/** The bytes behind Python 2's `repr` of a string, each a character. */
+export function decodeQuoted(line: Uint8Array): string {
+  const text = latin1(line)
+  if (text.length < 2 || !QUOTED.test(text)) throw notData('a string in it has no quotes')
+  return text.slice(1, -1).replace(STRING_ESCAPE, (_, hex?: string, simple?: string) => {
+    const found = hex === undefined ? SIMPLE[simple ?? ''] : character(Number.parseInt(hex, 16))
+    if (found === undefined) throw notData('an escape in it is wrong')
+    return found
+  })
+}

@@ -1,0 +1,182 @@
+/**
+ * Dates and times of Python that JavaScript's `Date` cannot tell apart: without a zone, without a day, with another zone
+ * than UTC. An aware `datetime` in UTC is a `Date`, or a `Timestamp` when it is finer than a millisecond.
+ *
+ * @module
+ */
+
+import { SerializationError } from '../../errors.ts'
+import { Timestamp } from '../msgpack/values.ts'
+
+/** Which of two equal times on a clock is meant, when it is set back: 1 is the later. */
+export type Fold = 0 | 1
+
+/** A time span, as Python's `datetime.timedelta`: only `days` may be negative. */
+export class Timedelta {
+  /** −999 999 999 to 999 999 999. */
+  readonly days: number
+  /** 0 to 86 399. */
+  readonly seconds: number
+  /** 0 to 999 999. */
+  readonly microseconds: number
+
+  /** Takes whole numbers and carries over. Throws {@link SerializationError} beyond 999 999 999 days. */
+  constructor(days = 0, seconds = 0, microseconds = 0) {
+    const wholeSeconds = seconds + Math.floor(microseconds / 1e6)
+    this.days = days + Math.floor(wholeSeconds / 86_400)
+    this.seconds = wholeSeconds - Math.floor(wholeSeconds / 86_400) * 86_400
+    this.microseconds = microseconds - Math.floor(microseconds / 1e6) * 1e6
+    const whole = [days, seconds, microseconds, this.days].every(Number.isSafeInteger)
+    if (!whole || Math.abs(this.days) > 999_999_999) {
+      throw new SerializationError('Not a timedelta: pass whole numbers within 999999999 days.')
+    }
+  }
+
+  /** The whole span in milliseconds, rounded. */
+  get milliseconds(): number {
+    return this.days * 86_400_000 + this.seconds * 1000 + Math.round(this.microseconds / 1000)
+  }
+}
+
+/** A distance from UTC, as Python's `datetime.timezone`; `new Timezone(new Timedelta())` is UTC. */
+export class Timezone {
+  readonly offset: Timedelta
+  /** Undefined: Python makes it of the offset. */
+  readonly label: string | undefined
+
+  /** Throws {@link SerializationError} unless the offset is shorter than a day. */
+  constructor(offset: Timedelta, label?: string) {
+    const { days, seconds, microseconds } = offset
+    if (days < -1 || days > 0 || (days === -1 && seconds === 0 && microseconds === 0)) {
+      throw new SerializationError('Not a timezone: pass an offset of less than 24 hours.')
+    }
+    this.offset = offset
+    this.label = label
+  }
+}
+
+/** An instant with its zone, as an aware `datetime` of Python. As a Date it is the instant. */
+export class ZonedDate extends Timestamp {
+  readonly zone: Timezone
+  readonly fold: Fold
+
+  /**
+   * @param seconds Whole seconds since 1970 in UTC, rounded down.
+   * @param nanoseconds Nanoseconds of that second, 0 to 999 999 999; Python keeps whole microseconds.
+   */
+  constructor(seconds: number, nanoseconds: number, zone: Timezone, fold: Fold = 0) {
+    super(seconds, nanoseconds)
+    this.zone = zone
+    this.fold = fold
+  }
+}
+
+const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
+const TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?$/
+
+/** Year, month, day. */
+export type DateParts = readonly [number, number, number]
+
+/** Hour, minute, second, microsecond. */
+export type TimeParts = readonly [number, number, number, number]
+
+/** A day of the calendar, as Python's `datetime.date`. */
+export class PlainDate {
+  /** `2024-02-29`. */
+  readonly text: string
+
+  /** Throws {@link SerializationError} unless it is a day of the years 1 to 9999 as `2024-02-29`. */
+  constructor(text: string) {
+    this.text = dateText(datePartsOf(text))
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
+/** A time of day, as Python's `datetime.time`. */
+export class PlainTime {
+  /** `01:02:03`, with six digits more when there are microseconds. */
+  readonly text: string
+  readonly zone: Timezone | undefined
+  readonly fold: Fold
+
+  /** Throws {@link SerializationError} unless it is a time as `01:02`, `01:02:03` or `01:02:03.000004`. */
+  constructor(text: string, zone?: Timezone, fold: Fold = 0) {
+    this.text = timeText(timePartsOf(text))
+    this.zone = zone
+    this.fold = fold
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
+/** A day and a time on a clock nobody knows the place of: a naive `datetime` of Python. */
+export class PlainDateTime {
+  /** `2024-02-29T01:02:03`, with six digits more when there are microseconds. */
+  readonly text: string
+  readonly fold: Fold
+
+  /** Throws {@link SerializationError} unless it is a day and a time with `T` or a space between them. */
+  constructor(text: string, fold: Fold = 0) {
+    const [date = '', time = ''] = String(text).split(/[T ]/, 2)
+    this.text = `${dateText(datePartsOf(date))}T${timeText(timePartsOf(time))}`
+    this.fold = fold
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
+export function datePartsOf(text: string): DateParts {
+  const [, ...parts] = DATE.exec(text) ?? []
+  const [year = 0, month = 0, day = 0] = parts.map(Number)
+  if (isDate([year, month, day])) return [year, month, day]
+  throw new SerializationError('Not a date: pass a day of the years 1 to 9999 as 2024-02-29.')
+}
+
+export function timePartsOf(text: string): TimeParts {
+  const [, hour = '', minute = '', second = '0', fraction = ''] = TIME.exec(text) ?? []
+  const parts = [hour || Number.NaN, minute, second, fraction.padEnd(6, '0')].map(Number)
+  if (isTime(parts as unknown as TimeParts)) return parts as unknown as TimeParts
+  throw new SerializationError('Not a time: pass it as 01:02, 01:02:03 or 01:02:03.000004.')
+}
+
+export function isDate([year, month, day]: DateParts): boolean {
+  if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1) return false
+  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  return day <= ([31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] as number)
+}
+
+export function isTime([hour, minute, second, microsecond]: TimeParts): boolean {
+  return hour < 24 && minute < 60 && second < 60 && microsecond < 1e6
+}
+
+export function dateText([year, month, day]: DateParts): string {
+  return `${padded(year, 4)}-${padded(month, 2)}-${padded(day, 2)}`
+}
+
+export function timeText([hour, minute, second, microsecond]: TimeParts): string {
+  const whole = [hour, minute, second].map((part) => padded(part, 2)).join(':')
+  return microsecond === 0 ? whole : `${whole}.${padded(microsecond, 6)}`
+}
+
+function padded(value: number, size: number): string {
+  return String(value).padStart(size, '0')
+}

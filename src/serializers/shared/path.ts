@@ -1,0 +1,140 @@
+/**
+ * Where an encoder is inside a value, so that a refusal can say which part is meant. Also bounds how deep values nest,
+ * which ends the walk of a value that holds itself.
+ *
+ * @module
+ */
+
+import { SerializationError } from '../../errors.ts'
+import { Markup, Uuid } from '../python/values.ts'
+
+/** How many lists and dictionaries may sit inside each other, written or read. */
+export const MAX_DEPTH = 128
+
+const SHOWN_STEPS = 8
+const SHOWN_CHARACTERS = 40
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
+
+/** The way from the value of a session key down to the part that is being encoded. */
+export class ValuePath {
+  /** The format's name in messages. */
+  readonly format: string
+  readonly #steps: (string | number | undefined)[] = []
+  #depth = 0
+
+  constructor(format: string) {
+    this.format = format
+  }
+
+  /** Goes into a list or dictionary. Throws {@link SerializationError} beyond {@link MAX_DEPTH}. */
+  enter(): void {
+    if (this.#depth === MAX_DEPTH) {
+      throw this.refusal(`nests deeper than ${MAX_DEPTH} levels or holds itself`, 'flatten it')
+    }
+    this.#steps[this.#depth++] = undefined
+  }
+
+  /** Names the item that comes next. */
+  at(step: string | number): void {
+    this.#steps[this.#depth - 1] = step
+  }
+
+  leave(): void {
+    this.#depth -= 1
+  }
+
+  /** An error that says where, what is wrong, and the fix; never the value itself. */
+  refusal(wrong: string, fix: string, cause?: unknown): SerializationError {
+    const message = `${this} ${wrong}: ${fix}.`
+    return new SerializationError(message, cause === undefined ? {} : { cause })
+  }
+
+  toString(): string {
+    const steps = this.#steps.slice(0, this.#depth).filter((step) => step !== undefined)
+    if (steps.length === 0) return 'The value'
+    const shown = steps.slice(0, SHOWN_STEPS).map(formatStep).join('')
+    const place = shown.startsWith('.') ? shown.slice(1) : shown
+    return `The value at ${place}${steps.length > SHOWN_STEPS ? '…' : ''}`
+  }
+}
+
+function formatStep(step: string | number): string {
+  if (typeof step === 'number') return `[${step}]`
+  const short = shorten(step)
+  return IDENTIFIER.test(step) ? `.${short}` : `[${JSON.stringify(short)}]`
+}
+
+function shorten(text: string): string {
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
+}
+
+/** Runs an encoder; whatever a getter or proxy inside the value throws becomes a {@link SerializationError}. */
+export function encodeWith<T>(format: string, write: (path: ValuePath) => T): T {
+  const path = new ValuePath(format)
+  try {
+    return write(path)
+  } catch (error) {
+    if (error instanceof SerializationError) throw error
+    const fix = 'store plain data that can be read without errors'
+    throw path.refusal('could not be read', fix, error)
+  }
+}
+
+/** Tells a dictionary from an instance of a class. */
+export function isPlainObject(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** The own enumerable string properties that are not undefined, each read once. */
+export function ownPairs(object: Record<string, unknown>, path: ValuePath): [string, unknown][] {
+  const pairs: [string, unknown][] = []
+  for (const key of Object.keys(object)) {
+    path.at(key)
+    const value = object[key]
+    if (value !== undefined) pairs.push([key, value])
+  }
+  return pairs
+}
+
+const MAX_LENGTH = 0xffff_ffff
+
+/** The length of a list or of bytes, which a proxy may lie about. */
+export function lengthOf(items: { readonly length: number }, path: ValuePath): number {
+  const { length } = items
+  if (Number.isInteger(length) && length >= 0 && length <= MAX_LENGTH) return length
+  throw path.refusal(`has a length that ${path.format} cannot hold`, 'store less in one value')
+}
+
+/** The refusal of a value for which a format has no type of its own. */
+export function refuse(value: unknown, path: ValuePath): SerializationError {
+  const [kind, fix] = describe(value)
+  return path.refusal(`is ${kind}, which ${path.format} cannot hold`, fix)
+}
+
+function describe(value: unknown): [kind: string, fix: string] {
+  if (value === undefined) return ['undefined', 'store null, or delete the key']
+  if (typeof value === 'function') return ['a function', 'store data only']
+  if (typeof value === 'symbol') return ['a symbol', 'store a string']
+  if (typeof value === 'bigint') return ['a bigint of that size', 'store a string']
+  if (typeof value === 'number') return [String(value), 'store null or a string']
+  if (value instanceof Set) return ['a Set', 'store an array, such as [...set]']
+  if (value instanceof Map) return ['a Map', 'store a plain object or an array of pairs']
+  if (value instanceof Date) return ['a Date', 'store date.toISOString() or date.getTime()']
+  if (value instanceof Markup) return ['a Markup', 'store its text, String(markup)']
+  if (value instanceof Uuid) return ['a Uuid', 'store its text, String(uuid)']
+  if (value instanceof Uint8Array) return ['a Uint8Array', 'store its text in base64']
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    return [
+      'a view or buffer of bytes',
+      'store a Uint8Array of its bytes, or an array of its numbers',
+    ]
+  }
+  return [`an instance of ${className(value)}`, 'store a plain object with its data']
+}
+
+function className(value: unknown): string {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  const maker = Object.getOwnPropertyDescriptor(prototype ?? {}, 'constructor')?.value as unknown
+  return typeof maker === 'function' && maker.name !== '' ? shorten(maker.name) : 'a class'
+}

@@ -1,0 +1,101 @@
+/**
+ * Flask's tagged JSON to values.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { type Tuple, tupleFrom } from '../../core/tuple.ts'
+import { SerializationError } from '../../errors.ts'
+import { damaged, parseJson } from '../json/parse.ts'
+import { Float, Markup, Uuid } from '../python/values.ts'
+import { setOwn } from '../shared/own-property.ts'
+import { isPlainObject, MAX_DEPTH } from '../shared/path.ts'
+import { parseRfc2822 } from './rfc2822.ts'
+import { TAGS, unescapeKey } from './text.ts'
+
+/** A tuple takes two levels of text, and so does an escaped dictionary; a value in one a third. */
+const DIALECT = { maxDepth: 2 * MAX_DEPTH + 1, lenient: true } as const
+
+/**
+ * Decodes one value. Throws {@link SerializationError} when it is damaged or too deep.
+ *
+ * @param exactFloats Whether a float that is whole becomes a {@link Float}.
+ */
+export function decodeTagged(text: string, exactFloats = false): unknown {
+  return untag(parseJson(text, { ...DIALECT, exactFloats }), 0)
+}
+
+/** From the inside out, in place. */
+function untag(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Float) return value
+  const object = value as Record<string, unknown>
+  const keys = Array.isArray(value) ? undefined : Object.keys(object)
+  const tag = keys?.length === 1 ? keys[0] : undefined
+  if (tag !== undefined && TAGS.has(tag)) return fromTag(tag, untag(object[tag], depth))
+  if (depth === MAX_DEPTH) throw damaged(`it nests deeper than ${MAX_DEPTH} levels`)
+  for (const key of keys ?? (value as unknown[]).keys()) {
+    const inner = object[key]
+    if (typeof inner === 'object' && inner !== null) object[key] = untag(inner, depth + 1)
+  }
+  return value
+}
+
+function fromTag(tag: string, value: unknown): unknown {
+  if (tag === ' t') return toTuple(value)
+  if (tag === ' di') return unescaped(value)
+  if (tag === ' d') return typeof value === 'string' ? (parseRfc2822(value) ?? null) : null
+  if (typeof value !== 'string') throw damaged(`the tag "${tag}" in it has no text`)
+  if (tag === ' b') return fromBase64(value)
+  return tag === ' m' ? new Markup(value) : toUuid(value)
+}
+
+function toTuple(value: unknown): Tuple {
+  if (Array.isArray(value)) return tupleFrom(value)
+  if (typeof value === 'string') return toTuple(Array.from(value))
+  if (typeof value === 'object' && value !== null && isPlainObject(value)) {
+    return toTuple(Object.keys(value))
+  }
+  throw damaged('a tuple in it is not a list')
+}
+
+function unescaped(value: unknown): Record<string, unknown> {
+  const plain = typeof value === 'object' && value !== null && isPlainObject(value)
+  const [key] = plain ? Object.keys(value) : []
+  if (!plain || key === undefined) throw damaged('an escaped dictionary in it is empty')
+  const object: Record<string, unknown> = {}
+  setOwn(object, unescapeKey(key), value[key])
+  return object
+}
+
+function toUuid(text: string): Uuid {
+  try {
+    return new Uuid(text)
+  } catch (cause) {
+    throw new SerializationError(damaged('a UUID in it is wrong').message, { cause })
+  }
+}
+
+/** As Python's `b64decode`: skips foreign characters, ends at the padding, and insists that the padding is there. */
+function fromBase64(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.toString('base64') === text) return new Uint8Array(bytes)
+  let digits = ''
+  let padding = 0
+  for (const character of text) {
+    if (character > '\u007f') throw damaged('bytes in it are not base64')
+    if (character === '=') {
+      padding += 1
+      if (digits.length % 4 >= 2 && (digits.length % 4) + padding >= 4) return bytesOf(digits)
+    } else if (/[A-Za-z0-9+/]/.test(character)) {
+      digits += character
+      padding = 0
+    }
+  }
+  if (digits.length % 4 !== 0) throw damaged('bytes in it are not base64')
+  return bytesOf(digits)
+}
+
+function bytesOf(digits: string): Uint8Array {
+  return new Uint8Array(Buffer.from(digits, 'base64'))
+}

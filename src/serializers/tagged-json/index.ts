@@ -1,0 +1,112 @@
+/**
+ * The JSON of Flask's cookie session (`TaggedJSONSerializer`): types that JSON lacks are dictionaries of one key, which
+ * is their tag. Keys are sorted and text is ASCII, as inside a Flask application.
+ *
+ * @module
+ */
+
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { SerializationError } from '../../errors.ts'
+import { cutList, cutObject, skipSpace, unquote } from '../json/text.ts'
+import { decodeUtf8 } from '../shared/utf8.ts'
+import { decodeTagged } from './decode.ts'
+import { encodeTagged } from './encode.ts'
+import { TAGS, unescapeKey, writeDictionary } from './text.ts'
+
+/**
+ * Keeps records as Flask's tagged JSON. Values are null, booleans, numbers with NaN and the infinities, bigints, strings,
+ * arrays, tuples, plain objects, Uint8Array, Date without its milliseconds, and `Markup` and `Uuid` of `python-values`.
+ * Entries are pieces of the record's text. A record that is null, or a list of pairs, is one, too: Flask makes its
+ * dictionary of them.
+ *
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and a time zone
+ * becomes UTC.
+ */
+export const taggedJson: Serializer<string> = {
+  name: 'tagged-json',
+  split,
+  join,
+  encode: encodeTagged,
+  decode: (entry) => decodeTagged(entry),
+  equal: (a, b) => a === b,
+}
+
+/** {@link taggedJson} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
+export const taggedJsonWithFloats: Serializer<string> = {
+  ...taggedJson,
+  decode: (entry) => decodeTagged(entry, true),
+}
+
+const encoder = new TextEncoder()
+
+function split(record: Uint8Array): Entries<string> | undefined {
+  const text = decodeUtf8(record)
+  if (text === undefined) return undefined
+  const entries = cutObject(text)
+  if (entries === undefined) return isNull(text) ? new Map() : cutPairs(text)
+  const tag = onlyTag(entries)
+  if (tag === undefined) return entries
+  const tagged = entries.get(tag) ?? ''
+  if (tag === ' di') return escapedEntry(tagged)
+  return tag === ' t' ? cutPairs(tagged) : emptyOf(text, tagged)
+}
+
+function isNull(text: string): boolean {
+  const start = skipSpace(text, 0)
+  return text.startsWith('null', start) && skipSpace(text, start + 4) === text.length
+}
+
+function onlyTag(entries: ReadonlyMap<string, string>): string | undefined {
+  const [key = ''] = entries.size === 1 ? entries.keys() : []
+  return TAGS.has(key) ? key : undefined
+}
+
+function escapedEntry(text: string): Entries<string> | undefined {
+  const inner = cutObject(text)
+  const [first] = inner ?? []
+  // Flask untags from the inside out, so a tag within is not the dictionary that was escaped.
+  if (inner === undefined || first === undefined || onlyTag(inner) !== undefined) return undefined
+  return new Map([[unescapeKey(first[0]), first[1]]])
+}
+
+/** Python's `dict()` of a list of pairs, each a list or a tuple. */
+function cutPairs(text: string): Entries<string> | undefined {
+  const pairs = cutList(text)
+  if (pairs === undefined) return undefined
+  const entries: Entries<string> = new Map()
+  for (const pair of pairs) {
+    const [quoted = '', value, ...more] = cutList(untupled(pair)) ?? []
+    if (value === undefined || more.length > 0 || !quoted.startsWith('"')) return undefined
+    const key = unquote(quoted)
+    if (key === undefined) return undefined
+    entries.set(key, value)
+  }
+  return entries
+}
+
+function untupled(text: string): string {
+  const entries = text.startsWith('{') ? cutObject(text) : undefined
+  return (entries?.size === 1 ? entries.get(' t') : undefined) ?? text
+}
+
+/** Python's `dict()` of another tagged value is empty for empty text or bytes and for a date that is none. */
+function emptyOf(text: string, tagged: string): Entries<string> | undefined {
+  if (!tagged.startsWith('"')) return undefined
+  try {
+    const value = decodeTagged(text)
+    const size = value instanceof Uint8Array ? value.length : String(value ?? '').length
+    return size === 0 ? new Map() : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function join(entries: Entries<string>): Uint8Array {
+  const pairs = [...entries].map(([key, text]): [string, string] => {
+    if (typeof key === 'string') return [key, text]
+    throw new SerializationError(
+      "Flask's cookie format cannot hold a session key that is not a string: delete it.",
+    )
+  })
+  return encoder.encode(writeDictionary(pairs))
+}

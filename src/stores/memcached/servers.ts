@@ -1,0 +1,83 @@
+/**
+ * Which server has a key: rendezvous hashing as in Python's pymemcache, so that both sides find the same records.
+ * Source: `pymemcache.client.hash.HashClient`; the hash is MurmurHash3 (x86, 32 bits, seed 0) by Austin Appleby.
+ *
+ * @module
+ */
+
+import { Buffer } from 'node:buffer'
+import { ConfigError } from '../../errors.ts'
+
+export interface ServerAddress {
+  readonly host: string
+  readonly port: number
+  /** `host:port` as it was written, which is what decides about the keys. */
+  readonly name: string
+}
+
+const ADDRESS = /^(?:memcached:\/\/)?(?:\[([0-9a-f:.]+)\]|([^\s:/@[\]]+))(?::(\d{1,5}))?\/?$/i
+const DEFAULT_PORT = 11_211
+
+/**
+ * Reads addresses such as `localhost`, `10.0.0.7:11211`, `[::1]:11211`, `memcached://cache.example`.
+ *
+ * @throws {ConfigError} When there is none, one is not an address, or one is there twice.
+ */
+export function parseServers(servers: string | readonly string[]): readonly ServerAddress[] {
+  const found = (typeof servers === 'string' ? [servers] : servers).map(parseServer)
+  if (found.length === 0) throw new ConfigError("servers is empty. Give one, such as 'localhost'.")
+  if (new Set(found.map(({ name }) => name)).size < found.length) {
+    throw new ConfigError('servers has an address twice. Give each server once.')
+  }
+  return found
+}
+
+function parseServer(text: string): ServerAddress {
+  const match = ADDRESS.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3] ?? DEFAULT_PORT)
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new ConfigError(
+      "servers: an entry is not an address. Write it as 'host', 'host:port', '[::1]:port' or 'memcached://host:port', without a user.",
+    )
+  }
+  return { host, port, name: `${host}:${port}` }
+}
+
+/** The place of the server that has a key: each key has one, and another set of servers moves as few as can be. */
+export function placeOf(servers: readonly ServerAddress[], key: string): number {
+  let best = 0
+  let highest = -1
+  for (let place = 0; place < servers.length && servers.length > 1; place++) {
+    const { name } = servers[place] as ServerAddress
+    const score = murmur3(`${name}-${key}`)
+    const tie = score === highest && name > (servers[best]?.name ?? '')
+    if (score > highest || tie) {
+      highest = score
+      best = place
+    }
+  }
+  return best
+}
+
+/** MurmurHash3, x86, 32 bits, seed 0, of ASCII text. */
+export function murmur3(text: string): number {
+  const bytes = Buffer.from(text, 'latin1')
+  const whole = bytes.length - (bytes.length % 4)
+  let hash = 0
+  for (let at = 0; at < whole; at += 4) {
+    hash ^= scramble(bytes.readInt32LE(at))
+    hash = (hash << 13) | (hash >>> 19)
+    hash = (Math.imul(hash, 5) + 0xe6546b64) | 0
+  }
+  if (whole < bytes.length) hash ^= scramble(bytes.readUIntLE(whole, bytes.length - whole))
+  hash ^= bytes.length
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+function scramble(block: number): number {
+  const mixed = Math.imul(block, 0xcc9e2d51)
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
+}
