@@ -25,6 +25,7 @@ export type {
   Store,
   StoredRecord,
   StoreOptions,
+  TouchResult,
   Version,
 } from './core/store.ts'
 export { isTuple, type Tuple, tuple } from './core/tuple.ts'

@@ -6,7 +6,7 @@
  */
 
 import { StoreError } from '../errors.ts'
-import type { Deadline } from './deadline.ts'
+import type { Deadline } from './time-limit.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 
 /** What a turn comes to. */

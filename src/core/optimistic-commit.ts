@@ -5,7 +5,7 @@
  */
 
 import { ConflictError, StateError } from '../errors.ts'
-import type { Deadline } from './deadline.ts'
+import type { Deadline } from './time-limit.ts'
 import type { Expiry } from './expiry.ts'
 import type { IdScheme } from './ids.ts'
 import type { Outcome } from './keyed-queue.ts'

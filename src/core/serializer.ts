@@ -26,8 +26,13 @@ export interface Serializer<E = unknown> {
    * other. Throws {@link SerializationError} on a key that the format cannot hold.
    */
   join(entries: Entries<E>): Uint8Array
-  /** Throws {@link SerializationError} on what the format cannot hold. The result shares nothing with `value`. */
-  encode(value: unknown): E
+  /**
+   * Throws {@link SerializationError} on what the format cannot hold. The result shares nothing with `value`.
+   *
+   * @param like The entry that the new one takes the place of, for a format that keeps what JavaScript's values do not
+   * tell, such as which numbers are floats. Absent: there is none.
+   */
+  encode(value: unknown, like?: E): E
   /** Gives a new value on each call. Throws {@link SerializationError} when the inside is damaged. */
   decode(entry: E): unknown
   /** Whether two entries are the same bytes. */

@@ -9,7 +9,7 @@ import type { CookieWriter } from '../cookies/serialize.ts'
 import type { Backing, Found } from './backing.ts'
 import { decodeOf } from './changes.ts'
 import { UNTOUCHED, withCookie, withoutCookie, withRemoval } from './commit-headers.ts'
-import { Deadline } from './deadline.ts'
+import { Deadline } from './time-limit.ts'
 import type { OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { fingerprint, type IdScheme } from './ids.ts'
@@ -158,9 +158,11 @@ export class StoredBacking implements Backing {
     const expiresAt = expiry.deadline(work.meta.createdAt, now())
     return deadline.run(
       'touch',
-      (options) => store.touch(origin.key, expiresAt, options),
-      (alive) => {
-        if (!alive) return this.#gone(work, origin)
+      (options) => store.touch(origin.key, expiresAt, origin.version, options),
+      (result) => {
+        if (result === 'gone') return this.#gone(work, origin)
+        // Another request wrote meanwhile, and moved the expiry itself.
+        if (result === 'conflict') return UNTOUCHED
         return work.changes.peek(PERMANENT) === true
           ? this.#give('touched', origin.id, expiresAt)
           : withoutCookie('touched')

@@ -1,24 +1,25 @@
 /**
- * The contract of a store: id → bytes until a deadline. A store holds opaque bytes and merges nothing; four conditional
+ * The contract of a store: id → bytes until they expire. A store holds opaque bytes and merges nothing; four conditional
  * verbs are enough for a session that loses no update and stays logged out. Every numbered sentence has a case of the
  * same number in `vial/testing`.
  *
- * Times are milliseconds since the epoch, from the caller's clock. Bytes and versions may be shared between caller and
- * store: nobody changes them.
+ * Times are milliseconds since the epoch, from the caller's clock. An id is 1 to 200 visible ASCII characters (`!` to
+ * `~`), the prefix of the store included. Bytes and versions may be shared between caller and store: neither side
+ * changes them.
  *
  * @module
  */
 
 import type { MaybePromise } from './maybe-promise.ts'
 
-/** Names the content that was read. Opaque to everybody but its store; for most stores simply the bytes. */
+/** Names the content that was read. Only its store understands it; for most stores it is the bytes themselves. */
 export type Version = unknown
 
 /** What a store holds for one id. */
 export interface StoredRecord {
   readonly bytes: Uint8Array
   readonly version: Version
-  /** When the record ends. Absent: not known, which is not "never". */
+  /** When the record expires. Absent: not known, which is not "never". */
   readonly expiresAt?: number
 }
 
@@ -26,13 +27,16 @@ export interface StoredRecord {
 export interface StoreOptions {
   /** Stop waiting. It never means that the operation is undone. */
   readonly signal?: AbortSignal
-  /** Whether it is aborted, for a store that only looks at the start: the signal itself is made when it is asked for. */
+  /** Whether `signal` is aborted. For a store that only looks before it starts: the signal itself is made when it is read. */
   readonly aborted?: boolean | undefined
 }
 
+/** What `read` takes besides. */
 export interface ReadOptions extends StoreOptions {
-  /** The caller needs `expiresAt`; a store to which it costs extra may leave it out otherwise. */
-  readonly deadline?: boolean
+  /** The caller needs `expiresAt`. A store to which it costs extra may leave it out otherwise. */
+  readonly expiry?: boolean
+  /** Answer from the primary: never from a near cache or a replica [R6]. Every read on which a decision rests asks for it. */
+  readonly fresh?: boolean
 }
 
 export type CreateResult =
@@ -41,36 +45,43 @@ export type CreateResult =
 
 export type ReplaceResult =
   | { readonly kind: 'replaced'; readonly version?: Version }
-  /** Somebody else wrote meanwhile; `current` when the newer record came for free. */
+  /** The record has another version by now; `current` when the newer record came for free. */
   | { readonly kind: 'conflict'; readonly current?: StoredRecord }
   | { readonly kind: 'gone' }
+
+export type TouchResult = 'touched' | 'conflict' | 'gone'
 
 export type DeleteResult = 'deleted' | 'conflict' | 'gone'
 
 /**
  * Each verb answers with a promise, or at once when nothing has to be waited for. It rejects, or throws, only a
  * `StoreError` or a `TooLargeError`, and only when the backend fails or refuses [F1]. A write that may have happened
- * although its reply was lost is told as `unknown` [F2].
+ * although its reply was lost is reported as `unknown` [F2].
  */
 export interface Store {
   /** For logs and tables, such as `redis`. */
   readonly name: string
   /** False: cannot compare and set, so concurrent writes may be lost and a logout undone. */
   readonly atomic: boolean
+  /** True: may drop live records to make room, or by a policy of the server that the store cannot see. Absent: false. */
+  readonly evicts?: boolean
+  /** True: a failover may lose writes that were acknowledged, as replicas follow later. Absent: false. */
+  readonly forgets?: boolean
   /** What it puts before each id in the backend. Absent: nothing, or not as text. */
   readonly prefix?: string
-  /** The grain of deadlines in ms. A store rounds them up, never down [D1]. Absent: 1. */
+  /** The grain of expiry times in ms. A store rounds them up, never down [D1]. Absent: 1. */
   readonly resolution?: number
 
   /**
-   * Answers with the newest state, never a replica's [R1]; with undefined for an id that is unknown [R2] or at its
-   * deadline [R3]. Gives back exactly the bytes that were written [R4], and with `deadline` when they end [R5].
+   * Answers with the newest state, never a replica's [R1]; with undefined for an id that is unknown [R2] or expired
+   * [R3]. Gives back exactly the bytes that were written [R4], and with `expiry` when they expire [R5]. A near cache may
+   * answer unless `fresh` is set [R6].
    */
   read(id: string, options?: ReadOptions): MaybePromise<StoredRecord | undefined>
 
   /**
-   * Inserts, also over a record that is past its deadline [C1]; never overwrites a live one [C2]. Of many creates at
-   * once exactly one inserts [C3]. A deadline that is not in the future leaves nothing behind [C4].
+   * Inserts, also over an expired record [C1]; never overwrites a live one [C2]. Of many creates at once exactly one
+   * inserts [C3]. An `expiresAt` that is not in the future leaves nothing behind [C4].
    */
   create(
     id: string,
@@ -80,10 +91,10 @@ export interface Store {
   ): MaybePromise<CreateResult>
 
   /**
-   * Replaces exactly the version that was read, data and deadline in one step [P1]; otherwise tells `conflict` and
+   * Replaces exactly the version that was read, data and expiry in one step [P1]; otherwise answers `conflict` and
    * changes nothing [P2]. Never creates: an unknown, deleted or expired id is `gone` [P3]. Equal bytes count as
-   * replaced [P4]. A deadline that is not in the future ends the record [P5]. Of many replaces of one version exactly
-   * one succeeds [P6]. `version` may be absent where the backend tells none: read again before the next replace.
+   * replaced [P4]. An `expiresAt` that is not in the future ends the record [P5]. Of many replaces of one version
+   * exactly one succeeds [P6]. `version` may be absent where the backend tells none: read again before the next replace.
    */
   replace(
     id: string,
@@ -94,24 +105,30 @@ export interface Store {
   ): MaybePromise<ReplaceResult>
 
   /**
-   * Moves the deadline, later or earlier [T1], and not the version [T2]; never creates, and resolves to false when the
-   * record is gone [T3]. A deadline that is not in the future ends the record [T4].
+   * Moves the expiry of exactly the version that was read, later or earlier [T1], and leaves bytes and version as they
+   * are [T2]; never creates, and answers `gone` when the record is gone [T3]. An `expiresAt` that is not in the future
+   * ends the record [T4]. Another version is a `conflict`, and nothing changes [T5].
    */
-  touch(id: string, expiresAt: number, options?: StoreOptions): MaybePromise<boolean>
+  touch(
+    id: string,
+    expiresAt: number,
+    version: Version,
+    options?: StoreOptions,
+  ): MaybePromise<TouchResult>
 
   /**
    * A postcondition: once it resolves without a version, the record is not there, whatever ran at the same time [X1].
-   * With a version it removes exactly that one, or tells `conflict` [X2]. An unknown id is `gone`, not an error [X3].
+   * With a version it removes exactly that one, or answers `conflict` [X2]. An unknown id is `gone`, not an error [X3].
    */
   delete(id: string, version?: Version, options?: StoreOptions): MaybePromise<DeleteResult>
 
   /**
-   * Removes up to `limit` records past their deadline and resolves to their number [S1]; never a live one [S2].
-   * Absent: the backend does it by itself.
+   * Removes up to `limit` expired records and resolves to their number [S1]; never a live one [S2]. Absent: the backend
+   * does it by itself.
    */
   sweep?(options?: StoreOptions & { readonly limit?: number }): Promise<number>
 
-  /** Yields the ids of the live records, each once [L1]. Absent: the backend cannot tell. */
+  /** Yields the ids of the live records, each once [L1]. Absent: the backend cannot list them. */
   list?(options?: StoreOptions): AsyncIterable<string>
 
   /** Ends what the store itself started, such as timers. A client that was handed in stays open. */

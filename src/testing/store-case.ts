@@ -150,7 +150,7 @@ export async function create(
 
 /** Reads a record that must be there. */
 export async function readLive(store: Store, id: string): Promise<StoredRecord> {
-  const record = await store.read(id, { deadline: true })
+  const record = await store.read(id, { expiry: true })
   check(record !== undefined, 'read: expected a record, got none')
   return record
 }

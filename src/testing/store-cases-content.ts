@@ -58,7 +58,7 @@ export const contentCases: readonly StoreCase[] = [
     await create(store, id, 'short', clock, end)
     clock.approach(end)
     for (const client of [store, other]) {
-      const record = await client.read(id, { deadline: true })
+      const record = await client.read(id, { expiry: true })
       if (clock.isBefore(end))
         check(record !== undefined, 'the record was gone before its deadline')
     }

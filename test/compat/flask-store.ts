@@ -32,7 +32,7 @@ export class Site {
   }
 
   async shown(key: string): Promise<Shown | undefined> {
-    const found = await (this.store as Store).read(key, { deadline: true })
+    const found = await (this.store as Store).read(key, { expiry: true })
     this.store.calls.pop()
     if (found === undefined) return undefined
     const hex = Buffer.from(found.bytes).toString('hex')

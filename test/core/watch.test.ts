@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Deadline } from '../../src/core/deadline.ts'
+import { Deadline } from '../../src/core/time-limit.ts'
 import { type Wait, Watch } from '../../src/core/watch.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
@@ -158,7 +158,7 @@ describe('a watch', () => {
 test('keeps a program alive while it waits, and not a moment longer', () => {
   const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
   const program = `
-    import { Deadline } from ${JSON.stringify(from('../../src/core/deadline.ts'))}
+    import { Deadline } from ${JSON.stringify(from('../../src/core/time-limit.ts'))}
     import { Watch } from ${JSON.stringify(from('../../src/core/watch.ts'))}
     const watch = new Watch()
     const next = (answer) => answer

@@ -165,7 +165,7 @@ describe.skipIf(noServer !== undefined)(`records${skipped}`, () => {
     const prefix = `${randomUUID()}:`
     const store = open({ prefix })
     await foreign(one, `set ${prefix}for-ever 0 0 1\r\nx\r\n`)
-    expect((await store.read('for-ever', { deadline: true }))?.expiresAt).toBeUndefined()
+    expect((await store.read('for-ever', { expiry: true }))?.expiresAt).toBeUndefined()
     await store.delete('for-ever')
     await store.close?.()
   })
@@ -177,7 +177,7 @@ describe.skipIf(noServer !== undefined)(`records${skipped}`, () => {
       const id = randomUUID()
       const end = Date.now() + length
       await store.create(id, bytes('first'), end)
-      const record = await store.read(id, { deadline: true })
+      const record = await store.read(id, { expiry: true })
       expect(content(record)).toBe('first')
       if (length < 9_000 * day) {
         expect(Math.abs((record?.expiresAt ?? 0) - end)).toBeLessThan(5_000)
@@ -239,7 +239,7 @@ describe.skipIf(missing !== undefined)(`on a server of its own${skippedAlone}`, 
       )
     }
     expect(await counted(() => store.create('id', bytes('x'), LATER))).toEqual({ cmd_set: 1 })
-    expect(await counted(() => store.read('id', { deadline: true }))).toEqual({
+    expect(await counted(() => store.read('id', { expiry: true }))).toEqual({
       cmd_get: 1,
       get_hits: 1,
     })

@@ -23,7 +23,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     await held(store, 'id')
     const before = await counted('get', 'pttl')
     for (let turn = 0; turn < 50; turn++) {
-      const record = await store.read('id', { deadline: turn % 2 === 0 })
+      const record = await store.read('id', { expiry: turn % 2 === 0 })
       expect(content(record)).toBe('one')
       expect(Math.abs((record?.expiresAt ?? 0) - LATER)).toBeLessThan(1_000)
     }
@@ -66,7 +66,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     await held(store, 'id')
     await raw('PEXPIRE', key, '100000')
     await soon(async () =>
-      expect((await store.read('id', { deadline: true }))?.expiresAt).toBeGreaterThan(
+      expect((await store.read('id', { expiry: true }))?.expiresAt).toBeGreaterThan(
         start + 90_000,
       ),
     )
@@ -81,7 +81,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     await held(store, 'id')
     time = start * 2
     expect(await isHeld(store, 'id')).toBe(true)
-    expect(await store.read('id', { deadline: true })).not.toHaveProperty('expiresAt')
+    expect(await store.read('id', { expiry: true })).not.toHaveProperty('expiresAt')
   })
 
   test('an own write is seen at once, also by reads that begin while it is on its way', async () => {
@@ -106,7 +106,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     }
     await held(store, 'id')
     expect(await store.touch('id', LATER + 100_000)).toBe(true)
-    const record = await store.read('id', { deadline: true })
+    const record = await store.read('id', { expiry: true })
     expect(record?.expiresAt).toBeGreaterThan(LATER + 90_000)
     await held(store, 'id')
     expect(await store.delete('id')).toBe('deleted')

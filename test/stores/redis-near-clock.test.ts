@@ -119,7 +119,7 @@ describe('a record is served', () => {
     })
     await near.create('id', bytes('x'), FOREVER)
     await held(near, 'id')
-    const { expiresAt = 0 } = (await near.read('id', { deadline: true })) ?? {}
+    const { expiresAt = 0 } = (await near.read('id', { expiry: true })) ?? {}
     expect(expiresAt).toBe(place.now + 60)
     place.now = expiresAt - 1
     expect((await near.read('id'))?.expiresAt).toBe(expiresAt)

@@ -61,7 +61,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
           [
             'read with the deadline',
             { get: 1, pttl: 1 },
-            () => store.read('id', { deadline: true }),
+            () => store.read('id', { expiry: true }),
           ],
           ['replace', swap, () => store.replace('id', bytes('2'), LATER, bytes('1'))],
           ['replace, too late', lost, () => store.replace('id', bytes('3'), LATER, bytes('1'))],
@@ -116,7 +116,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       const late = await store.replace('id', bytes('late'), LATER, version)
       expect(late.kind === 'conflict' && content(late.current)).toBe('theirs')
       expect(await store.delete('id', version)).toBe('conflict')
-      const record = await store.read('id', { deadline: true })
+      const record = await store.read('id', { expiry: true })
       expect((await store.replace('id', bytes('ours'), LATER, record?.version)).kind).toBe(
         'replaced',
       )
@@ -124,7 +124,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       await raw('DEL', 'foreign:id')
       expect((await store.replace('id', bytes('x'), LATER, bytes('ours'))).kind).toBe('gone')
       await raw('SET', 'foreign:id', 'without an end')
-      expect(await store.read('id', { deadline: true })).not.toHaveProperty('expiresAt')
+      expect(await store.read('id', { expiry: true })).not.toHaveProperty('expiresAt')
       await store.delete('id')
     })
 
@@ -217,7 +217,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
     async function check(store: ReturnType<typeof redisStore>, prefix: string): Promise<void> {
       expect((await store.create('id', every, LATER)).kind).toBe('created')
       expect((await store.create('id', every, LATER)).kind).toBe('exists')
-      const read = await store.read('id', { deadline: true })
+      const read = await store.read('id', { expiry: true })
       expect(Buffer.compare(read?.bytes ?? bytes(''), every)).toBe(0)
       expect(Math.abs((read?.expiresAt ?? 0) - LATER)).toBeLessThan(1_000)
       const lost = await store.replace('id', bytes('x'), LATER, bytes('y'))

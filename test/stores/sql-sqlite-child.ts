@@ -142,7 +142,7 @@ function testsWith(name: string, openFile: Open): void {
         VALUES (${id}, ${bytes('from Flask')}, '2033-05-18 03:33:20.123456')`.execute(flask)
       const now = () => Date.UTC(2033, 4, 18)
       const store = await open(context, flask, { now })
-      const record = await store.read(id, { deadline: true })
+      const record = await store.read(id, { expiry: true })
       assert.equal(contentOf(record), 'from Flask')
       assert.equal(record?.expiresAt, Date.UTC(2033, 4, 18, 3, 33, 20, 124))
 

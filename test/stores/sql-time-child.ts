@@ -13,7 +13,7 @@ async function see(db: Db, table: string, zone: RawBuilder<{ readonly zone: stri
   const store = sqlStore(db, { table, now: () => time, sweepInterval: false })
   const end = time + 3_600_001
   await store.create('id', bytes('x'), end)
-  const before = await store.read('id', { deadline: true })
+  const before = await store.read('id', { expiry: true })
   time = end - 1
   const last = await store.read('id')
   const { rows } = await zone.execute(db)

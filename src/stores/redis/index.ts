@@ -173,7 +173,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     atomic: true,
 
     read(id, options = {}) {
-      return options.deadline
+      return options.expiry
         ? attempt(
             'read',
             id,

@@ -162,7 +162,7 @@ export function withNearCache(
     let record: StoredRecord | undefined
     let end: number | undefined
     try {
-      record = await store.read(id, { deadline: true, aborted })
+      record = await store.read(id, { expiry: true, aborted })
       // What the server said was left is counted from before it said so.
       if (record?.expiresAt !== undefined) end = record.expiresAt - Math.max(0, now() - askedAt)
     } finally {

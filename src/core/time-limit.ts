@@ -19,7 +19,7 @@ type Call<T> = (options: ReadOptions) => MaybePromise<T>
  */
 export class Deadline implements ReadOptions, Wait {
   /** Whether the verb that runs is asked for the deadline of the record. */
-  deadline = false
+  expiry = false
   /** When it is over, on the clock of `performance.now()`. */
   readonly end: number
   place = -1
@@ -63,7 +63,7 @@ export class Deadline implements ReadOptions, Wait {
    */
   run<T, R>(verb: Verb, call: Call<T>, next: (answer: T) => R, expiry = false): MaybePromise<R> {
     this.#verb = verb
-    this.deadline = expiry
+    this.expiry = expiry
     // A verb that comes after the end, to clean up, is still sent.
     this.#ended = false
     this.#controller = undefined

@@ -1,0 +1,57 @@
+/**
+ * One shape for the failures of every client. A store describes what its client's errors mean with a classifier; this
+ * module makes the {@link StoreError}.
+ *
+ * @module
+ */
+
+import { isSessionError, StoreError } from '../../errors.ts'
+
+/** What a client's error says about the operation that met it. */
+export interface Failure {
+  /** What went wrong and, where there is one, the fix; a clause without a full stop. Holds no id and no data. */
+  readonly what: string
+  /** False: the command certainly did not leave this process. */
+  readonly sent: boolean
+  /** False: the server answered that it did nothing. Undefined: it may have done the write. */
+  readonly done: false | undefined
+  /** The same call may succeed later without a change to the program or the server's set-up. */
+  readonly retriable: boolean
+  /** The error behind it, when it may be shown: it holds no id and no data. */
+  readonly cause?: unknown
+}
+
+/** Describes an error of a client. */
+export type Classify = (error: unknown, operation: string) => Failure
+
+/** Operations that change nothing, so that a failed one is always `not-done`. */
+const READS: ReadonlySet<string> = new Set(['read', 'list'])
+
+/** What a verb rejects with whose signal was aborted before it began. */
+export const ABORTED: Failure = {
+  what: 'its signal was aborted before it began',
+  sent: false,
+  done: undefined,
+  retriable: true,
+}
+
+/** Makes the error of a failed operation. */
+export function storeError(store: string, operation: string, failure: Failure): StoreError {
+  const { what, sent, done, retriable, cause } = failure
+  const certain = READS.has(operation) || !sent || done === false
+  return new StoreError(`${store}: ${operation} failed: ${what}.`, {
+    operation,
+    outcome: certain ? 'not-done' : 'unknown',
+    retriable,
+    ...(cause !== undefined && { cause }),
+  })
+}
+
+/** Gives the function that turns what a client threw into what a verb rejects with; errors of this package stay as they are. */
+export function failures(
+  store: string,
+  classify: Classify,
+): (operation: string, error: unknown) => Error {
+  return (operation, error) =>
+    isSessionError(error) ? error : storeError(store, operation, classify(error, operation))
+}
