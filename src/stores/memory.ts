@@ -143,10 +143,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return { kind: 'replaced', version: written }
     },
 
-    touch(id, expiresAt) {
+    touch(id, expiresAt, version) {
       const place = find(id)
-      if (place !== undefined) setDeadline(place, expiresAt)
-      return place !== undefined
+      if (place === undefined) return 'gone'
+      if (versions[place] !== version) return 'conflict'
+      setDeadline(place, expiresAt)
+      return 'touched'
     },
 
     delete(id, version) {
