@@ -7,7 +7,6 @@
 
 import { check, checkBytes, checkSame } from './runner.ts'
 import {
-  AWKWARD_IDS,
   atomic,
   checkAbsent,
   checkDeadline,
@@ -22,6 +21,7 @@ import {
   noise,
   notInTheFuture,
   of,
+  possibleIds,
   readLive,
   type StoreCase,
   show,
@@ -95,15 +95,18 @@ export const contentCases: readonly StoreCase[] = [
       }
     },
   ),
-  of('R4', 'keeps ids of any shape apart', async ({ store, clock }) => {
-    for (const id of AWKWARD_IDS)
-      checkSame((await store.create(id, text(show(id)), later(clock))).kind, 'created', show(id))
-    for (const id of AWKWARD_IDS)
-      checkBytes((await store.read(id))?.bytes, text(show(id)), show(id))
-    for (const id of AWKWARD_IDS) {
+  of('R4', 'keeps apart ids of 1 to 200 visible ASCII characters', async ({ store, clock }) => {
+    const all = possibleIds(store.prefix ?? '')
+    await inBatches(all, async (id) =>
+      checkSame((await store.create(id, text(id), later(clock))).kind, 'created', show(id)),
+    )
+    await inBatches(all, async (id) =>
+      checkBytes((await store.read(id))?.bytes, text(id), show(id)),
+    )
+    await inBatches(all, async (id) => {
       checkSame(await store.delete(id), 'deleted', show(id))
       checkSame(await store.read(id), undefined, show(id))
-    }
+    })
   }),
   of('R4', 'keeps many records apart', async ({ store, other, clock, ids }) => {
     const all = Array.from({ length: ids }, newId)
@@ -129,9 +132,25 @@ export const contentCases: readonly StoreCase[] = [
       checkDeadline((await readLive(store, id)).expiresAt, first, context, 'after create')
       await store.replace(id, text('replaced'), second, (await readLive(store, id)).version)
       checkDeadline((await readLive(store, id)).expiresAt, second, context, 'after replace')
-      await store.touch(id, third)
+      await store.touch(id, third, (await readLive(store, id)).version)
       checkDeadline((await readLive(store, id)).expiresAt, third, context, 'after touch')
     }
+  }),
+  of('R6', 'answers a fresh read from the primary', async ({ store, other, clock }) => {
+    const id = newId()
+    await create(other, id, 'write 0', clock)
+    for (let turn = 1; turn <= 20; turn++) {
+      // A near cache keeps what these two have read.
+      await many(2, () => store.read(id))
+      const { version } = await readLive(other, id)
+      const result = await other.replace(id, text(`write ${turn}`), later(clock), version)
+      checkSame(result.kind, 'replaced', `replace ${turn}`)
+      const record = await store.read(id, { fresh: true })
+      checkBytes(record?.bytes, text(`write ${turn}`), `fresh read ${turn}`)
+    }
+    await store.read(id)
+    await other.delete(id)
+    checkSame(await store.read(id, { fresh: true }), undefined, 'fresh read of a deleted record')
   }),
   of('D1', 'rounds a deadline up to its resolution, never down', async (context) => {
     const { store, clock } = context

@@ -43,9 +43,19 @@ export const endingCases: readonly StoreCase[] = [
     const [longer, shorter] = [newId(), newId()]
     const end = clock.soon()
     await create(store, longer, 'longer', clock, end)
-    checkSame(await store.touch(longer, later(clock)), true, 'touch to a later deadline')
+    const { version } = await readLive(store, longer)
+    checkSame(
+      await store.touch(longer, later(clock), version),
+      'touched',
+      'touch to a later expiry',
+    )
     await create(store, shorter, 'shorter', clock)
-    checkSame(await store.touch(shorter, end), true, 'touch to an earlier deadline')
+    const record = await readLive(store, shorter)
+    checkSame(
+      await store.touch(shorter, end, record.version),
+      'touched',
+      'touch to an earlier expiry',
+    )
     await clock.reach(end)
     checkBytes((await other.read(longer))?.bytes, text('longer'), 'the record with more time')
     checkSame(await other.read(shorter), undefined, 'the record with less time')
@@ -56,7 +66,7 @@ export const endingCases: readonly StoreCase[] = [
     await create(store, id, 'first', clock)
     const { version } = await readLive(store, id)
     const end = clock.now() + 2 * HOUR
-    checkSame(await other.touch(id, end), true, 'touch')
+    checkSame(await other.touch(id, end, (await readLive(other, id)).version), 'touched', 'touch')
     await checkUnchanged(store, id, 'first', end, context)
     const result = await store.replace(id, text('second'), later(clock), version)
     checkSame(result.kind, 'replaced', 'replace of the version read before the touch')
@@ -65,11 +75,16 @@ export const endingCases: readonly StoreCase[] = [
     const [deleted, expired, unknown] = [newId(), newId(), newId()]
     const end = clock.soon()
     await create(store, deleted, 'record', clock)
+    const { version } = await readLive(store, deleted)
     await create(store, expired, 'record', clock, end)
     await other.delete(deleted)
     await clock.reach(end)
     for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
-      checkSame(await store.touch(id, later(clock)), false, `touch of a record that is ${what}`)
+      checkSame(
+        await store.touch(id, later(clock), version),
+        'gone',
+        `touch of a record that is ${what}`,
+      )
       checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
     }
   }),
@@ -80,8 +95,29 @@ export const endingCases: readonly StoreCase[] = [
       for (const end of notInTheFuture(clock, resolution)) {
         const id = newId()
         await create(store, id, 'first', clock)
-        await store.touch(id, end)
+        const result = await store.touch(id, end, (await readLive(store, id)).version)
+        check(result !== 'conflict', 'touch of the version that was read: conflict')
         await checkAbsent(other, id, clock, 'a record that was ended')
+      }
+    },
+  ),
+  of(
+    'T5',
+    'answers conflict when another version is there, and changes nothing',
+    async (context) => {
+      const { store, other, clock } = context
+      const id = newId()
+      const end = clock.now() + 2 * HOUR
+      await create(store, id, 'first', clock)
+      const old = await readLive(store, id)
+      await other.replace(id, text('second'), end, (await readLive(other, id)).version)
+      for (const expiresAt of [clock.now() + 3 * HOUR, later(clock), clock.now() - HOUR]) {
+        checkSame(
+          await store.touch(id, expiresAt, old.version),
+          'conflict',
+          'touch of an old version',
+        )
+        await checkUnchanged(store, id, 'second', end, context)
       }
     },
   ),
@@ -103,7 +139,8 @@ export const endingCases: readonly StoreCase[] = [
           const client = n % 2 ? store : other
           for (let turn = 0; turn < 1_000 && (await increment(client, id, clock)); turn++) {
             writes++
-            if (n > 3) await client.touch(id, later(clock))
+            const record = n > 3 ? await client.read(id) : undefined
+            if (record !== undefined) await client.touch(id, later(clock), record.version)
             if (turn % (n + 1) === 0) await tick()
           }
         }

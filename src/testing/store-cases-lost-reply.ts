@@ -39,7 +39,7 @@ export const lostReplyCases: readonly StoreCase[] = [
         const calls = {
           create: () => store.create(id, text('written'), end),
           replace: () => store.replace(id, text('written'), end, version),
-          touch: () => store.touch(id, end),
+          touch: () => store.touch(id, end, version),
           delete: () => store.delete(id),
         }
         await loseNextReply()
@@ -106,7 +106,7 @@ async function everyVerbOnce({ store, other, clock }: StoreContext): Promise<voi
     await create(client, id, 'first', clock)
     const { version } = await readLive(client, id)
     await client.replace(id, text('second'), later(clock), version)
-    await client.touch(id, later(clock))
+    await client.touch(id, later(clock), (await readLive(client, id)).version)
     await client.delete(id)
   }
 }

@@ -1,4 +1,5 @@
 /** Stores with one defect each, to see that the suite finds it: reading and creating. */
+import { posix } from 'node:path'
 import type { Store, StoredRecord } from '../../src/core/store.ts'
 import { type Defect, HOUR, tick } from './defect.ts'
 
@@ -46,10 +47,10 @@ export const readingDefects: readonly Defect[] = [
           ends.set(id, [expiresAt, bytes])
           return sound.create(id, bytes, expiresAt)
         },
-        async touch(id, expiresAt) {
+        async touch(id, expiresAt, version) {
           const [end, bytes] = ends.get(id) ?? [Infinity]
           if (bytes && end <= now()) await sound.create(id, bytes, expiresAt)
-          return sound.touch(id, expiresAt)
+          return sound.touch(id, expiresAt, version)
         },
       }
     },
@@ -77,14 +78,24 @@ export const readingDefects: readonly Defect[] = [
     }),
   },
   {
-    fails: 'R4 keeps ids',
+    fails: 'R4 keeps apart',
     what: 'ids are folded by a collation',
-    broken: (sound) => withIds(sound, (id) => id.toLowerCase().trimEnd()),
+    broken: (sound) => withIds(sound, (id) => id.toLowerCase()),
   },
   {
-    fails: 'R4 keeps ids',
-    what: 'ids pass through UTF-8',
-    broken: (sound) => withIds(sound, (id) => Buffer.from(id).toString()),
+    fails: 'R4 keeps apart',
+    what: 'ids are cut at 128 characters',
+    broken: (sound) => withIds(sound, (id) => id.slice(0, 128)),
+  },
+  {
+    fails: 'R4 keeps apart',
+    what: 'ids are paths',
+    broken: (sound) => withIds(sound, (id) => posix.normalize(id)),
+  },
+  {
+    fails: 'R4 keeps apart',
+    what: 'ids are decoded as in a URL',
+    broken: (sound) => withIds(sound, (id) => id.replaceAll('%61', 'a')),
   },
   {
     fails: 'R4 keeps many',
@@ -108,6 +119,22 @@ export const readingDefects: readonly Defect[] = [
       create: (id, bytes, at) =>
         sound.create(id, bytes, at - now() > 720 * HOUR ? now() + (at - now()) / 1_000 : at),
     }),
+  },
+  {
+    fails: 'R6',
+    what: 'a fresh read is answered from a near cache',
+    broken: (sound) => {
+      const seen = new Map<string, StoredRecord>()
+      return {
+        async read(id, options) {
+          const record = options?.expiry ? undefined : seen.get(id)
+          if (record !== undefined) return record
+          const read = await sound.read(id)
+          if (read !== undefined) seen.set(id, read)
+          return read
+        },
+      }
+    },
   },
   {
     fails: 'D1',
@@ -171,7 +198,7 @@ function withIds(sound: Store, fold: (id: string) => string): Partial<Store> {
     read: (id) => sound.read(fold(id)),
     create: (id, bytes, expiresAt) => sound.create(fold(id), bytes, expiresAt),
     replace: (id, bytes, expiresAt, version) => sound.replace(fold(id), bytes, expiresAt, version),
-    touch: (id, expiresAt) => sound.touch(fold(id), expiresAt),
+    touch: (id, expiresAt, version) => sound.touch(fold(id), expiresAt, version),
     delete: (id, version) => sound.delete(fold(id), version),
   }
 }

@@ -40,7 +40,7 @@ export const writingDefects: readonly Defect[] = [
     broken: (sound) => ({
       async replace(id, bytes, expiresAt, version) {
         const result = await sound.replace(id, bytes, expiresAt, version)
-        if (result.kind === 'conflict') await sound.touch(id, expiresAt)
+        if (result.kind === 'conflict') await sound.touch(id, expiresAt, result.current?.version)
         return result
       },
     }),
@@ -123,20 +123,26 @@ export const writingDefects: readonly Defect[] = [
     fails: 'T1',
     what: 'touch moves later only',
     broken: (sound) => ({
-      async touch(id, expiresAt) {
-        return sound.touch(id, Math.max(expiresAt, (await sound.read(id))?.expiresAt ?? 0))
+      async touch(id, expiresAt, version) {
+        const end = (await sound.read(id))?.expiresAt ?? 0
+        return sound.touch(id, Math.max(expiresAt, end), version)
       },
     }),
   },
-  { fails: 'T1', what: 'touch moves nothing', broken: () => ({ touch: async () => true }) },
+  {
+    fails: 'T1',
+    what: 'touch moves nothing',
+    broken: () => ({ touch: async () => 'touched' as const }),
+  },
   {
     fails: 'T2',
     what: 'touch changes the version',
     broken: (sound) => ({
-      async touch(id, expiresAt) {
+      async touch(id, expiresAt, version) {
         const record = await sound.read(id)
-        if (record) await sound.replace(id, record.bytes, expiresAt, record.version)
-        return record !== undefined
+        if (record === undefined) return 'gone'
+        const { kind } = await sound.replace(id, record.bytes, expiresAt, version)
+        return kind === 'replaced' ? 'touched' : kind
       },
     }),
   },
@@ -144,9 +150,9 @@ export const writingDefects: readonly Defect[] = [
     fails: 'T3',
     what: 'touch creates',
     broken: (sound) => ({
-      async touch(id, expiresAt) {
+      async touch(id, expiresAt, version) {
         await sound.create(id, new Uint8Array(), expiresAt)
-        return sound.touch(id, expiresAt)
+        return sound.touch(id, expiresAt, version)
       },
     }),
   },
@@ -154,7 +160,16 @@ export const writingDefects: readonly Defect[] = [
     fails: 'T4',
     what: 'touch takes a deadline in the past for none',
     broken: (sound, now) => ({
-      touch: (id, at) => sound.touch(id, at <= now() ? now() + HOUR : at),
+      touch: (id, at, version) => sound.touch(id, at <= now() ? now() + HOUR : at, version),
+    }),
+  },
+  {
+    fails: 'T5',
+    what: 'touch ignores the version',
+    broken: (sound) => ({
+      async touch(id, expiresAt) {
+        return sound.touch(id, expiresAt, (await sound.read(id))?.version)
+      },
     }),
   },
   {

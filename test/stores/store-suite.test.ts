@@ -263,7 +263,7 @@ describe('a backend that keeps time itself', () => {
           resolution: 100,
           create: (id, bytes, at) => store.create(id, bytes, up(at)),
           replace: (id, bytes, at, version) => store.replace(id, bytes, up(at), version),
-          touch: (id, at) => store.touch(id, up(at)),
+          touch: (id, at, version) => store.touch(id, up(at), version),
         },
       }
     }
