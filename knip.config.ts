@@ -6,19 +6,29 @@ const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url
 }
 
 /** The sources behind package.json's exports. */
-const faces = Object.values(manifest.exports).flatMap(({ types }) =>
+const doors = Object.values(manifest.exports).flatMap(({ types }) =>
   types === undefined ? [] : [types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts')],
 )
 
 export default {
-  entry: [
-    ...faces,
-    'examples/**/*.ts',
-    'test/types/*.ts',
-    'test/**/*-child.ts',
-    'scripts/*.{ts,mjs}',
-  ],
-  project: ['{src,test,examples,scripts}/**/*.{ts,mjs}'],
+  workspaces: {
+    '.': {
+      entry: [
+        ...doors,
+        'examples/*.ts',
+        'examples/!(tutorial)/**/*.ts',
+        'test/types/*.ts',
+        'test/**/*-child.ts',
+        'scripts/*.{ts,mjs}',
+      ],
+      project: ['{src,test,examples,scripts}/**/*.{ts,mjs}'],
+    },
+    'examples/tutorial': {
+      entry: ['**/*.ts'],
+      // `npm start` runs it with tsx.
+      ignoreDependencies: ['tsx'],
+    },
+  },
   // Programs of the system, which its tests look for.
   ignoreBinaries: ['mount', 'umount', 'openssl'],
   ignoreExportsUsedInFile: { interface: true, type: true },

@@ -1,9 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
-import { findChromium } from './scripts/chromium.ts'
-import { findPython } from './scripts/python-env.ts'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { findChromium, findPython } from './scripts/provision.ts'
 import { SkipsReporter } from './scripts/skips-reporter.ts'
+
+/**
+ * The lanes. `<topic>.test.ts` belongs to the fast lane, `npm test`, which needs nothing but the npm packages, and
+ * `<topic>.<lane>.test.ts` to `npm run test:<lane>`.
+ */
+const LANES = ['servers', 'interop', 'docs', 'browser', 'package', 'nightly'] as const
+type Lane = (typeof LANES)[number]
+
+const FOLDERS = '{test,examples}/**'
+/** No test waits this long by design: the limit ends a test that hangs, on a machine under any load. */
+const LIMIT = 600_000
 
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
   readonly exports: Readonly<Record<string, { readonly types?: string }>>
@@ -25,13 +35,29 @@ const alias = Object.entries(manifest.exports).flatMap(([specifier, { types }]) 
 const chromium = findChromium()
 const python = findPython()
 
-/** Tests that need servers or end them: one file at a time, after all others. */
-const SERVERS = [
-  'test/services.test.ts',
-  'test/compat/flask-redis.test.ts',
-  'test/interop/{exchange,matrix}.test.ts',
-  'test/stores/{cache,commands,docs,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
-]
+/** Files that do not carry the name of their lane yet. */
+const UNNAMED: Readonly<Partial<Record<Lane, readonly string[]>>> = {
+  servers: [
+    'test/services.test.ts',
+    'test/scripts/race.test.ts',
+    'test/compat/flask-redis.test.ts',
+    'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
+  ],
+  interop: ['test/interop/*.test.ts'],
+  docs: [
+    'test/docs.test.ts',
+    'test/stores/docs.test.ts',
+    'examples/seeds/programs.test.ts',
+    'examples/tutorial/test/start.test.ts',
+  ],
+  browser: ['examples/*/test/browser.test.ts'],
+  package: ['test/package/clean-install.test.ts'],
+}
+
+function lane(name: Lane, options: TestProjectInlineConfiguration['test'] = {}) {
+  const include = [`${FOLDERS}/*.${name}.test.ts`, ...(UNNAMED[name] ?? [])]
+  return { extends: true, test: { name, include, ...options } } as const
+}
 
 export default defineConfig({
   resolve: { alias },
@@ -40,33 +66,35 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'alone',
-          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: SERVERS,
-          sequence: { groupOrder: 0 },
-          typecheck: {
-            enabled: true,
-            include: ['test/types/*.test-d.ts'],
-            tsconfig: 'test/types/tsconfig.json',
-            // Theirs are found by `npm run check`.
-            ignoreSourceErrors: true,
-          },
+          name: 'fast',
+          include: [`${FOLDERS}/*.test.ts`],
+          exclude: [
+            ...LANES.map((name) => `${FOLDERS}/*.${name}.test.ts`),
+            ...Object.values(UNNAMED).flat(),
+          ],
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'servers',
-          include: SERVERS,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+      // They share the servers, and freeze and kill some of their own.
+      lane('servers', { maxWorkers: 2 }),
+      lane('interop', { maxWorkers: 2 }),
+      lane('docs', {
+        typecheck: {
+          enabled: true,
+          include: ['test/types/*.test-d.ts'],
+          tsconfig: 'test/types/tsconfig.json',
+          // Those of other files are found by `npm run check`.
+          ignoreSourceErrors: true,
         },
-      },
+      }),
+      lane('browser', { maxWorkers: 1 }),
+      lane('package'),
+      lane('nightly', { maxWorkers: 1 }),
     ],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: LIMIT,
+    hookTimeout: LIMIT,
+    teardownTimeout: LIMIT,
     reporters: ['default', new SkipsReporter()],
-    // Absent: not there. The tests that need it are skipped by name.
+    // Absent: not installed. The tests that need it are skipped.
     env: {
       ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
       ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),

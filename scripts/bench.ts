@@ -8,8 +8,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { findSqlite, makeSqlite } from './node24.ts'
-import { findPython, makePythonEnv } from './python-env.ts'
+import { findPython, findSqlite, provision } from './provision.ts'
 import { installPackages } from './services/packages.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -76,7 +75,7 @@ function versionsIn(lock: string): string {
 async function nodeForBench(): Promise<string> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major > 22 || (major === 22 && minor >= 18)) return process.execPath
-  const problem = await makeSqlite(LIMIT)
+  const problem = await provision('sqlite')
   const node = findSqlite()?.node
   if (node === undefined) throw new Error(`The benches need Node 22.18 or newer: ${problem}`)
   return node
@@ -84,7 +83,7 @@ async function nodeForBench(): Promise<string> {
 
 /** Undefined: there is none, and the topic that needs it says so. */
 async function pythonWithGunicorn(): Promise<string | undefined> {
-  await makePythonEnv(LIMIT)
+  await provision('flask')
   const python = findPython()
   if (python === undefined) return undefined
   const has = spawnSync(python, ['-c', 'import gunicorn']).status === 0

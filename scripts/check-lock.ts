@@ -1,6 +1,7 @@
 /**
- * Prevents: a package-lock.json that was written where some packages for other platforms could not be had. npm leaves
- * those out without a word, and from then on `npm ci` fails on every machine.
+ * Checks package-lock.json: each package has a checksum and its optional packages for every platform (npm leaves out
+ * those that it cannot download, without a message, and then `npm ci` fails on every machine), and a workspace has the
+ * same versions as the rest, so that one installation serves both.
  */
 
 import { readFileSync } from 'node:fs'
@@ -9,6 +10,7 @@ import process from 'node:process'
 interface Entry {
   readonly version?: string
   readonly integrity?: string
+  readonly link?: boolean
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
@@ -19,7 +21,12 @@ const problems = Object.entries(lock.packages).flatMap(([path, entry]) => [
   ...Object.keys(entry.optionalDependencies ?? {})
     .filter((name) => !isFound(path, name))
     .map((name) => `${path} needs ${name} on some platform, and package-lock.json lacks it.`),
-  ...(path === '' || entry.integrity !== undefined ? [] : [`${path} has no checksum.`]),
+  ...(!path.includes('node_modules/') || entry.link || entry.integrity !== undefined
+    ? []
+    : [`${path} has no checksum.`]),
+  ...(path.startsWith('examples/') && path.includes('node_modules/')
+    ? [`${path} has another version than package.json: give both the same.`]
+    : []),
 ])
 
 for (const problem of problems) console.error(problem)

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import { getRequestListener } from '@hono/node-server'
 import { flaskSession } from 'vial/compat/flask-session'
-import { findPython, makePythonEnv } from '../../scripts/python-env.ts'
+import { findPython, provision } from '../../scripts/provision.ts'
 import { createApp } from '../tutorial/app.ts'
 import { data } from '../tutorial/sessions.ts'
 import { siteOf } from '../tutorial/site.ts'
@@ -18,13 +18,11 @@ import { startFlask } from './flask-process.ts'
 import { withFlask } from './origin.ts'
 import { sharedRecords } from './records.ts'
 
-/** How long Flask may take to be installed, in ms. */
-const INSTALLATION = 180_000
-
 async function start(): Promise<void> {
-  const missing = await makePythonEnv(INSTALLATION)
+  const missing = await provision('flask')
   const python = findPython()
-  if (python === undefined) throw new Error(`The demo needs Python with Flask: ${missing}`)
+  if (python === undefined)
+    throw new Error(`The demo needs Python with Flask, and there is ${missing}`)
   const backend = await openBackend()
   const flask = await startFlask(python, backend.flask)
 

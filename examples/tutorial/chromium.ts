@@ -5,7 +5,7 @@
  */
 
 import type { Locator } from 'playwright-core'
-import { findChromium } from '../../scripts/chromium.ts'
+import { findChromium } from '../../scripts/provision.ts'
 
 /** For a browser that is only here for a moment and talks to nobody but this site. */
 const ARGUMENTS: readonly string[] = [

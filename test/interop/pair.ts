@@ -1,8 +1,7 @@
 /** Both sites of a row of the matrix, started and stopped. */
 
 import { join } from 'node:path'
-import { findDebianPython } from '../../scripts/debian-flask.ts'
-import { findSqlite } from '../../scripts/node24.ts'
+import { findDebianPython, findSqlite } from '../../scripts/provision.ts'
 import { service } from '../services.ts'
 import { type FlaskPeer, startFlask } from './flask-peer.ts'
 import {
@@ -44,7 +43,7 @@ export function whyNot({ flask, service: name, sqlite, borrows }: Row): string |
   if ('missing' in python) return python.missing
   if (borrows !== undefined && 'missing' in legacy) return legacy.missing
   if (sqlite && findSqlite() === undefined)
-    return 'no Node with SQLite: run "npx tsx scripts/node24.ts"'
+    return 'no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"'
   const server = name === undefined ? undefined : service(name)
   return server !== undefined && 'missing' in server ? server.missing : undefined
 }

@@ -8,7 +8,7 @@ import { inspect, promisify } from 'node:util'
 import { sql } from 'kysely'
 import { openStore } from 'vial/stores/open'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findSqlite } from '../../scripts/node24.ts'
+import { findSqlite } from '../../scripts/provision.ts'
 import { ConfigError, StoreError } from '../../src/errors.ts'
 import { service } from '../services.ts'
 import { exercise } from './open-exercise.ts'
@@ -76,7 +76,7 @@ describe('a store that is there', () => {
   ] as const)('sqlite: by %s', async ([name, more], { skip }) => {
     const parts = findSqlite()
     if (parts === undefined) {
-      return skip('no Node with SQLite: run "npx tsx scripts/node24.ts"')
+      return skip('no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"')
     }
     const child = fileURLToPath(new URL('./open-sqlite-child.ts', import.meta.url))
     const file = join(directory, `${name.replace(':', '-')}.db`)

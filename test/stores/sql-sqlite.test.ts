@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { findSqlite } from '../../scripts/node24.ts'
+import { findSqlite } from '../../scripts/provision.ts'
 
 const parts = findSqlite()
 
 test('SQLite keeps the contract under node:test, with node:sqlite and better-sqlite3', async (context) => {
   if (parts === undefined) {
-    return context.skip('no Node with SQLite: run "npx tsx scripts/node24.ts"')
+    return context.skip('no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"')
   }
   const child = fileURLToPath(new URL('./sql-sqlite-child.ts', import.meta.url))
   const output = await run(parts.node, [

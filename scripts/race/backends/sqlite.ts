@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Kysely, SqliteDialect } from 'kysely'
 import { type NodeSqliteDatabase, nodeSqlite } from 'vial/stores/node-sqlite'
 import { sqlStore } from 'vial/stores/sql'
-import { findSqlite } from '../../node24.ts'
+import { findSqlite } from '../../provision.ts'
 import type { Backend } from '../backend.ts'
 
 interface Sqlite {
@@ -15,7 +15,9 @@ interface Sqlite {
 /** With `node:sqlite`, so in the Node that has it. */
 export const backend: Backend = {
   missing: () =>
-    findSqlite() === undefined ? 'no Node with SQLite: run "npx tsx scripts/node24.ts"' : undefined,
+    findSqlite() === undefined
+      ? 'no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"'
+      : undefined,
   node: () => findSqlite()?.node,
   async open({ folder, first }) {
     const name: string = 'node:sqlite'
