@@ -28,7 +28,7 @@ export type {
   TouchResult,
   Version,
 } from './core/store.ts'
-export { isTuple, type Tuple, tuple } from './core/tuple.ts'
+export { isTuple, type Tuple, tuple } from './core/values.ts'
 export {
   createSessions,
   type SealedOptions,

@@ -5,11 +5,10 @@
  */
 
 import { StateError } from '../errors.ts'
-import { isDeepStrictEqual } from './deep-equal.ts'
 import { fingerprint } from './ids.ts'
 import { FLASHES, isReserved, PERMANENT } from './record.ts'
 import type { Work } from './session-state.ts'
-import { tuple } from './tuple.ts'
+import { isDeepStrictEqual, tuple } from './values.ts'
 
 /** What `util.inspect` asks for, on every runtime. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')

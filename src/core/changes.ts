@@ -6,8 +6,8 @@
  */
 
 import { SerializationError, StateError } from '../errors.ts'
-import { isDeepStrictEqual } from './deep-equal.ts'
 import type { Entries, EntryKey, Serializer } from './serializer.ts'
+import { isDeepStrictEqual } from './values.ts'
 
 /** An edit that depends on the value before it. It runs again when that was another one; undefined removes the key. */
 export type Operation = (value: unknown) => unknown

@@ -8,6 +8,7 @@ import { ConfigError, SerializationError } from '../errors.ts'
 import { type AnySession, workOf } from './any-session.ts'
 import { isReserved } from './record.ts'
 import type { Schema } from './schema.ts'
+import { setOwn } from './values.ts'
 
 /** Gives a function that tells whether a loaded session is what the schema describes; without one every session is. */
 export function schemaCheck(
@@ -43,7 +44,7 @@ function problemIn(standard: Standard, session: AnySession): string | undefined 
   try {
     for (const key of changes.keys()) {
       // A copy: what the schema does to it is not the handler's change.
-      if (!isReserved(key)) define(data, key, changes.peek(key))
+      if (!isReserved(key)) setOwn(data, key, changes.peek(key))
     }
   } catch (error) {
     if (error instanceof SerializationError) return error.message
@@ -60,9 +61,4 @@ function problemOf(standard: Standard, data: object): string | undefined {
     throw new ConfigError('`data` is an asynchronous schema. Leave out its asynchronous checks.')
   }
   return result.issues?.map((issue) => issue.message).join('; ')
-}
-
-/** `__proto__` is a key like any other. */
-function define(data: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(data, key, { value, enumerable: true, configurable: true, writable: true })
 }

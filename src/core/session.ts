@@ -7,9 +7,9 @@
 import { StateError } from '../errors.ts'
 import { AnySession, workOf } from './any-session.ts'
 import { encodeOf, Misfit } from './changes.ts'
-import { exactFloat, Float, isInteger } from './float.ts'
 import { isReserved } from './record.ts'
 import type { Work } from './session-state.ts'
+import { exactFloat, Float, isInteger } from './values.ts'
 
 /** What untyped sessions hold. */
 export type Fields = Record<string, unknown>

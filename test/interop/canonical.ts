@@ -1,6 +1,6 @@
 /** One text for a value and its type, the same in TypeScript and in Python: `interop/peers/canonical.py`. */
 
-import { isTuple, tuple } from '../../src/core/tuple.ts'
+import { isTuple, tuple } from '../../src/core/values.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import { pythonFloat } from '../../src/serializers/python/float.ts'
 import {

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { Timestamp } from '../../src/serializers/msgpack/index.ts'
 import { pickle, readPickle, writePickle } from '../../src/serializers/pickle/index.ts'
 import {

@@ -1,6 +1,6 @@
 /** The values of `interop/peers/values.py` as they are here, when they were read from a session of a format. */
 
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
   ByteArray,

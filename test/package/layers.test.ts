@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: ['core/'],
   },
   serializers: {
-    values: ['serializers/', 'errors.ts', 'core/tuple.ts', 'core/float.ts'],
+    values: ['serializers/', 'errors.ts', 'core/values.ts'],
     types: ['core/'],
   },
   stores: {
@@ -40,7 +40,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: [],
     packages: ['express', 'fastify', 'hono', 'koa'],
   },
-  testing: { values: ['testing/', 'errors.ts', 'core/tuple.ts'], types: ['core/'] },
+  testing: { values: ['testing/', 'errors.ts', 'core/values.ts'], types: ['core/'] },
   compat: {
     values: ['compat/', 'core/', 'seals/', 'serializers/', 'cookies/', 'errors.ts'],
     types: ['stores/'],

@@ -3,7 +3,7 @@
  */
 
 import * as fc from 'fast-check'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import { Markup, Uuid } from '../../src/serializers/python/values.ts'
 

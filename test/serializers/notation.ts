@@ -3,7 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { Timestamp } from '../../src/serializers/msgpack/index.ts'
 import { Markup, Uuid } from '../../src/serializers/python/values.ts'
 

@@ -1,7 +1,7 @@
 /** Values that pickle brings back as they were, for fast-check. */
 
 import * as fc from 'fast-check'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
   ByteArray,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, test } from 'vitest'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { SerializationError } from '../../src/errors.ts'
 import { Timestamp } from '../../src/serializers/msgpack/index.ts'
 import { pickle, readPickle, writePickle } from '../../src/serializers/pickle/index.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EntryKey } from '../../src/core/serializer.ts'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { SerializationError } from '../../src/errors.ts'
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Serializer } from '../../src/core/serializer.ts'
-import { tuple } from '../../src/core/tuple.ts'
+import { tuple } from '../../src/core/values.ts'
 import { SerializationError } from '../../src/errors.ts'
 import { json } from '../../src/serializers/json/index.ts'
 import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack/index.ts'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTuple, tuple } from '../../src/core/tuple.ts'
+import { isTuple, tuple } from '../../src/core/values.ts'
 import { Markup, Uuid } from '../../src/serializers/python/values.ts'
 import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { compareCodePoints } from '../../src/serializers/tagged-json/text.ts'

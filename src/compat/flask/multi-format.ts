@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isDeepStrictEqual } from '../../core/deep-equal.ts'
 import type { Entries, EntryKey, Serializer } from '../../core/serializer.ts'
+import { isDeepStrictEqual } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { type PlainTarget, plainOf } from './builtins.ts'
 

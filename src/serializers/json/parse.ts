@@ -4,9 +4,9 @@
  * @module
  */
 
+import { setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { exactFloat, type Float } from '../python/collections.ts'
-import { setOwn } from '../shared/own-property.ts'
 import { isWellFormed } from '../shared/utf8.ts'
 import { skipSpace, stringEnd } from './text.ts'
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { exactFloat } from '../../core/float.ts'
-import { tupleFrom } from '../../core/tuple.ts'
+import { exactFloat, setOwn, tupleFrom } from '../../core/values.ts'
 import {
   ByteArray,
   Decimal,
@@ -15,7 +14,6 @@ import {
   OrderedDict,
   Uuid,
 } from '../python/values.ts'
-import { setOwn } from '../shared/own-property.ts'
 import { fromDateNode, fromTimedelta, fromTimezone } from './dates.ts'
 import { notData } from './input.ts'
 import type { Node } from './nodes.ts'

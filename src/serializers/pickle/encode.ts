@@ -4,8 +4,7 @@
  * @module
  */
 
-import { isInteger } from '../../core/float.ts'
-import { isTuple } from '../../core/tuple.ts'
+import { isInteger, isTuple } from '../../core/values.ts'
 import {
   ByteArray,
   Decimal,

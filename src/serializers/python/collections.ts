@@ -6,7 +6,7 @@
 
 import { SerializationError } from '../../errors.ts'
 
-export { exactFloat, Float } from '../../core/float.ts'
+export { exactFloat, Float } from '../../core/values.ts'
 
 const DECIMAL =
   /^[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,18})?|inf(?:inity)?|s?nan[0-9]*)$/i

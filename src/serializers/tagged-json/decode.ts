@@ -5,11 +5,10 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { type Tuple, tupleFrom } from '../../core/tuple.ts'
+import { setOwn, type Tuple, tupleFrom } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { damaged, parseJson } from '../json/parse.ts'
 import { Float, Markup, Uuid } from '../python/values.ts'
-import { setOwn } from '../shared/own-property.ts'
 import { isPlainObject, MAX_DEPTH } from '../shared/path.ts'
 import { parseRfc2822 } from './rfc2822.ts'
 import { TAGS, unescapeKey } from './text.ts'

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { isTuple } from '../../core/tuple.ts'
+import { isTuple } from '../../core/values.ts'
 import { writeBigint, writeList } from '../json/write.ts'
 import { pythonFloat } from '../python/float.ts'
 import { Float, Markup, Uuid } from '../python/values.ts'

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setOwn } from '../../../core/values.ts'
 import { ConfigError } from '../../../errors.ts'
 import type { FlaskConfig } from '../../flask-config.ts'
 
@@ -24,7 +25,7 @@ export function flaskConfigFromEnv(
     if (!name.startsWith(start) || text === undefined) continue
     const parts = name.slice(start.length).split('__')
     const last = parts.pop() as string
-    put(objectIn(config, parts, name), last, parsed(text))
+    setOwn(objectIn(config, parts, name), last, parsed(text))
   }
   return config
 }
@@ -41,7 +42,7 @@ function parsed(text: string): unknown {
 function objectIn(config: Record<string, unknown>, parts: readonly string[], name: string) {
   let current = config
   for (const part of parts) {
-    if (!Object.hasOwn(current, part)) put(current, part, {})
+    if (!Object.hasOwn(current, part)) setOwn(current, part, {})
     const next = current[part]
     if (typeof next !== 'object' || next === null || Array.isArray(next)) {
       throw new ConfigError(
@@ -51,14 +52,4 @@ function objectIn(config: Record<string, unknown>, parts: readonly string[], nam
     current = next as Record<string, unknown>
   }
   return current
-}
-
-/** Also under a name such as `__proto__`, which is no more than a name here. */
-function put(target: object, key: string, value: unknown): void {
-  Object.defineProperty(target, key, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  })
 }
