@@ -26,8 +26,6 @@ const INTERNAL: readonly string[] = [
   'seals/hmac',
   'seals/keystream',
   'seals/verified-cache',
-  'stores/memory-deadlines',
-  'stores/memory-order',
 ]
 
 interface Manifest {

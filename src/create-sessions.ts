@@ -10,11 +10,11 @@ import { backoff } from './core/backoff.ts'
 import { SealedBacking } from './core/cookie-backing.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
+import { guarded } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
 import { nativeIds } from './core/ids.ts'
 import { HABITS } from './core/policy.ts'
 import { pooledRandomBytes } from './core/random.ts'
-import { safely } from './core/safely.ts'
 import type { Schema } from './core/schema.ts'
 import { schemaCheck } from './core/schema-check.ts'
 import type { Seal } from './core/seal.ts'
@@ -107,7 +107,7 @@ export function createSessions(options: StoredOptions | SealedOptions): unknown 
   checkNames(options)
   const cookie = cookieWriter(options.cookie)
   const serializer = options.serializer ?? msgpack
-  const emit = safely(options.onEvent)
+  const emit = guarded(options.onEvent, 'onEvent')
   return new SessionLifeCycle({
     backing: backingOf(options, cookie, serializer, emit),
     cookieName: cookie.name,

@@ -7,8 +7,8 @@
 
 import { SealedBacking } from '../core/cookie-backing.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
+import { guarded } from '../core/events.ts'
 import { HABITS } from '../core/policy.ts'
-import { safely } from '../core/safely.ts'
 import { schemaCheck } from '../core/schema-check.ts'
 import type { Seal } from '../core/seal.ts'
 import type { Secret } from '../core/secrets.ts'
@@ -69,7 +69,7 @@ export function flaskCookie(options: FlaskCookieOptions): unknown {
   const cookie = flaskCookieWriter(options.cookie)
   const lifetime = flaskLifetime(options.lifetime)
   const serializer = exactFloats ? taggedJsonWithFloats : taggedJson
-  const emit = safely(options.onEvent)
+  const emit = guarded(options.onEvent, 'onEvent')
   const habits = {
     ...HABITS,
     metadata: false,

@@ -6,9 +6,9 @@
 
 import { backoff } from '../core/backoff.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
+import { guarded } from '../core/events.ts'
 import { HABITS } from '../core/policy.ts'
 import { pooledRandomBytes } from '../core/random.ts'
-import { safely } from '../core/safely.ts'
 import { schemaCheck } from '../core/schema-check.ts'
 import type { Secret } from '../core/secrets.ts'
 import { type Fields, StoredSession } from '../core/session.ts'
@@ -110,7 +110,7 @@ export function flaskSession(options: FlaskSessionOptions): unknown {
   const exactFloats = options.exactFloats ?? options.data === undefined
   const cookie = flaskCookieWriter(options.cookie)
   const serializer = flaskRecords(options.format ?? 'msgpack', exactFloats)
-  const emit = safely(options.onEvent)
+  const emit = guarded(options.onEvent, 'onEvent')
   const habits = {
     ...HABITS,
     metadata: false,

@@ -25,3 +25,26 @@ export type SessionEvent =
   | { readonly type: 'unsaved'; readonly keys: readonly string[] }
 
 export type OnEvent = (event: SessionEvent) => void
+
+/**
+ * Wraps a callback of the program so that it never throws: what it throws, or rejects with, becomes a process warning.
+ * An absent callback becomes one that does nothing.
+ *
+ * @param name The callback's name for the warning, such as `onEvent`.
+ */
+export function guarded<A extends readonly unknown[]>(
+  callback: ((...args: A) => unknown) | undefined,
+  name: string,
+): (...args: A) => void {
+  if (callback === undefined) return () => {}
+  const warn = (error: unknown) =>
+    process.emitWarning(`${name} threw: ${String(error)}`, { code: 'VIAL_CALLBACK' })
+  return (...args) => {
+    try {
+      const result = callback(...args)
+      if (result instanceof Promise) result.catch(warn)
+    } catch (error) {
+      warn(error)
+    }
+  }
+}

@@ -1,211 +1,257 @@
 /**
- * Sessions in the memory of this process: for development, tests and programs of a single process. They end with the
- * process and no other process sees them. Bounded: records past their deadline go first, then the least recently used.
+ * Sessions in the memory of this process: for development, tests and programs of one process. They end with the
+ * process, and no other process sees them. The number of records is bounded.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
+import { guarded } from '../core/events.ts'
 import type { Store, StoredRecord } from '../core/store.ts'
-import { ConfigError } from '../errors.ts'
-import { Deadlines } from './memory-deadlines.ts'
-import { UseOrder } from './memory-order.ts'
+import { ConfigError, type StoreError } from '../errors.ts'
+import { storeError } from './shared/failure.ts'
 
 export interface MemoryStoreOptions {
-  /** How many records are kept; default 100,000. One more, and the least recently used has to go. */
+  /** How many records are kept at most: a whole number from 1, or `Infinity`. @default 100_000 */
   readonly maxSessions?: number
-  /** Called after a live session had to make room, with how many had to so far. No id is told. */
+  /**
+   * What a `create` does when `maxSessions` live records are there. `evict` ends the least recently used session;
+   * `refuse` throws a `StoreError` with the outcome `not-done`, so that no session ends early. @default 'evict'
+   */
+  readonly whenFull?: 'evict' | 'refuse'
+  /** Called after each eviction of a live session with the number of evictions so far. Gets no id. Absent: not called. */
   readonly onEvict?: (evicted: number) => void
-  /** The clock, ms since the epoch. */
+  /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number
 }
 
-/** How many expired records one write clears away, so that none waits for a sweep and no write waits for all. */
-const CLEARED_PER_WRITE = 8
+/** How many records each `create` checks for expiry: more than one, so that expired records cannot pile up. */
+const CHECKED_PER_CREATE = 8
 
 let warnedOfProduction = false
 
 /**
- * Keeps sessions in a bounded `Map`. Its writes clear expired records as they go; no timer runs.
+ * Keeps sessions in a bounded `Map`. No timer runs: each `create` checks the next eight records and removes those that
+ * are expired. If the store is full nevertheless, the least recently used record is evicted.
  *
- * @throws {ConfigError} When `maxSessions` is not a positive whole number or `Infinity`.
+ * Every verb answers at once. The version of a record is the number of its write.
+ *
+ * @throws {ConfigError} When `maxSessions` is neither a whole number from 1 nor `Infinity`, or `whenFull` is unknown.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
-  const { maxSessions = 100_000, onEvict, now = Date.now } = options
+  const { maxSessions = 100_000, whenFull = 'evict', now = Date.now } = options
   if (!(maxSessions >= 1 && (Number.isInteger(maxSessions) || maxSessions === Infinity))) {
     throw new ConfigError(
-      `memoryStore: maxSessions is ${String(maxSessions)}. Give a whole number from 1.`,
+      `memoryStore: maxSessions is ${String(maxSessions)}. Give a whole number from 1, or Infinity.`,
     )
   }
+  if (whenFull !== 'evict' && whenFull !== 'refuse') {
+    throw new ConfigError(`memoryStore: whenFull is ${String(whenFull)}. Give 'evict' or 'refuse'.`)
+  }
+  const onEvict = guarded(options.onEvict, 'memoryStore: onEvict')
   warnInProduction()
 
-  // A record has a place, a number from 1, in each of these. An object of its own would take as much as its content.
-  const places = new Map<string, number>()
-  const ids: string[] = ['']
-  const contents: Content[] = ['']
-  const versions: number[] = [0]
-  const free: number[] = []
-  const deadlines = new Deadlines()
-  const uses = new UseOrder()
+  const records = new Map<string, MemoryRecord>()
+  /** The end of a ring of all records, from the least to the most recently used. */
+  const end = new MemoryRecord()
+  /** The record that the next `create` looks at first. */
+  let hand = end
+  /** No record expires before this time. Kept for `refuse`, which has to know that every record is live. */
+  let soonestExpiry = Infinity
   let writes = 0
   let evicted = 0
 
-  function find(id: string): number | undefined {
-    const place = places.get(id)
-    if (place === undefined) return undefined
-    if (!(deadlines.of(place) > now())) {
-      remove(place)
-      return undefined
-    }
-    uses.use(place)
-    return place
+  function find(id: string): MemoryRecord | undefined {
+    const record = records.get(id)
+    if (record === undefined || !(record.expiresAt > now())) return undefined
+    unlink(record)
+    linkBefore(end, record)
+    return record
   }
 
-  function add(id: string, bytes: Uint8Array, expiresAt: number): number {
-    const place = free.pop() ?? ids.length
-    places.set(id, place)
-    ids[place] = id
-    deadlines.add(place, expiresAt)
-    uses.add(place)
-    return write(place, bytes)
+  function unlink(record: MemoryRecord): void {
+    if (hand === record) hand = record.newer
+    record.older.newer = record.newer
+    record.newer.older = record.older
   }
 
-  /** Returns the version: the number of the write. */
-  function write(place: number, bytes: Uint8Array): number {
-    contents[place] = contentOf(bytes)
-    writes++
-    versions[place] = writes
-    return writes
+  function write(record: MemoryRecord, bytes: Uint8Array, expiresAt: number): number {
+    record.content = contentOf(bytes)
+    record.version = ++writes
+    setExpiry(record, expiresAt)
+    return record.version
   }
 
-  function remove(place: number): void {
-    places.delete(ids[place] as string)
-    ids[place] = ''
-    contents[place] = ''
-    deadlines.remove(place)
-    uses.remove(place)
-    free.push(place)
+  function setExpiry(record: MemoryRecord, expiresAt: number): void {
+    record.expiresAt = expiresAt
+    soonestExpiry = Math.min(soonestExpiry, expiresAt)
+    if (!(expiresAt > now())) remove(record)
   }
 
-  function clear(limit: number): number {
-    const time = now()
-    let cleared = 0
-    for (; cleared < limit; cleared++) {
-      const { first } = deadlines
-      if (first === undefined || deadlines.of(first) > time) break
-      remove(first)
-    }
-    return cleared
+  function remove(record: MemoryRecord): void {
+    records.delete(record.id)
+    unlink(record)
+  }
+
+  function removeIfExpired(record: MemoryRecord): boolean {
+    if (record === end || record.expiresAt > now()) return false
+    remove(record)
+    return true
   }
 
   function makeRoom(): void {
-    clear(CLEARED_PER_WRITE)
-    if (places.size < maxSessions) return
-    remove(uses.oldest)
+    for (let n = 0; n < CHECKED_PER_CREATE; n++) {
+      const record = hand
+      hand = record.newer
+      removeIfExpired(record)
+    }
+    if (records.size < maxSessions) return
+    if (whenFull === 'evict') evict(end.newer)
+    else refuseIfAllLive()
+  }
+
+  function evict(oldest: MemoryRecord): void {
+    if (removeIfExpired(oldest)) return
+    remove(oldest)
     evicted++
     if (evicted === 1) warnOfEviction(maxSessions)
-    tell(onEvict, evicted)
+    onEvict(evicted)
   }
 
-  function setDeadline(place: number, expiresAt: number): void {
-    if (expiresAt > now()) deadlines.move(place, expiresAt)
-    else remove(place)
-    clear(CLEARED_PER_WRITE)
+  /** Removes every expired record, if there can be one, before it throws. */
+  function refuseIfAllLive(): void {
+    if (soonestExpiry <= now()) {
+      removeExpired(Infinity)
+      soonestExpiry = Infinity
+      for (const record of records.values()) {
+        soonestExpiry = Math.min(soonestExpiry, record.expiresAt)
+      }
+    }
+    if (records.size >= maxSessions) throw fullError(maxSessions)
   }
 
-  function recordAt(place: number): StoredRecord {
-    const bytes = bytesOf(contents[place] as Content)
-    return { bytes, version: versions[place], expiresAt: deadlines.of(place) }
+  function removeExpired(limit: number): number {
+    let removed = 0
+    for (const record of records.values()) {
+      if (removed >= limit) break
+      if (removeIfExpired(record)) removed++
+    }
+    return removed
   }
 
   return {
     name: 'memory',
     atomic: true,
+    evicts: whenFull === 'evict' && maxSessions !== Infinity,
 
     read(id) {
-      const place = find(id)
-      return place === undefined ? undefined : recordAt(place)
+      const record = find(id)
+      return record && toStored(record)
     },
 
     create(id, bytes, expiresAt) {
       if (find(id) !== undefined) return { kind: 'exists' }
       if (!(expiresAt > now())) return { kind: 'created' }
+      const expired = records.get(id)
+      if (expired !== undefined) remove(expired)
       makeRoom()
-      return { kind: 'created', version: add(id, bytes, expiresAt) }
+      const record = new MemoryRecord(id)
+      records.set(id, record)
+      linkBefore(end, record)
+      return { kind: 'created', version: write(record, bytes, expiresAt) }
     },
 
     replace(id, bytes, expiresAt, version) {
-      const place = find(id)
-      if (place === undefined) return { kind: 'gone' }
-      if (versions[place] !== version) return { kind: 'conflict', current: recordAt(place) }
-      const written = write(place, bytes)
-      setDeadline(place, expiresAt)
-      return { kind: 'replaced', version: written }
+      const record = find(id)
+      if (record === undefined) return { kind: 'gone' }
+      if (record.version !== version) return { kind: 'conflict', current: toStored(record) }
+      return { kind: 'replaced', version: write(record, bytes, expiresAt) }
     },
 
     touch(id, expiresAt, version) {
-      const place = find(id)
-      if (place === undefined) return 'gone'
-      if (versions[place] !== version) return 'conflict'
-      setDeadline(place, expiresAt)
+      const record = find(id)
+      if (record === undefined) return 'gone'
+      if (record.version !== version) return 'conflict'
+      setExpiry(record, expiresAt)
       return 'touched'
     },
 
     delete(id, version) {
-      const place = find(id)
-      if (place === undefined) return 'gone'
-      if (version !== undefined && versions[place] !== version) return 'conflict'
-      remove(place)
+      const record = find(id)
+      if (record === undefined) return 'gone'
+      if (version !== undefined && record.version !== version) return 'conflict'
+      remove(record)
       return 'deleted'
     },
 
     async sweep({ limit = Infinity } = {}) {
-      return clear(limit)
+      return removeExpired(limit)
     },
 
     async *list() {
-      // A copy, as an id that is ended and made again meanwhile would come twice.
-      for (const id of [...places.keys()]) {
-        const place = places.get(id)
-        if (place !== undefined && deadlines.of(place) > now()) yield id
+      // A copy: an id that is deleted and created again meanwhile would come twice.
+      for (const id of [...records.keys()]) {
+        const record = records.get(id)
+        if (record !== undefined && record.expiresAt > now()) yield id
       }
     },
   }
 }
 
+/** A record is its own link in the ring. */
+class MemoryRecord {
+  readonly id: string
+  content: Content = ''
+  expiresAt = Infinity
+  version = 0
+  older: MemoryRecord = this
+  newer: MemoryRecord = this
+
+  constructor(id = '') {
+    this.id = id
+  }
+}
+
+function linkBefore(next: MemoryRecord, record: MemoryRecord): void {
+  record.older = next.older
+  record.newer = next
+  record.older.newer = record
+  next.older = record
+}
+
 /**
- * Most records as a string of one character a byte: 16 bytes besides its own, where a Uint8Array and its buffer take
- * 300. Large ones as they are, so that a read copies none of them.
+ * Small records are strings of one character a byte, which take 16 bytes besides, where a `Uint8Array` with its buffer
+ * takes 300. Large ones stay bytes, so that a read does not copy them.
  */
 type Content = string | Uint8Array
 
 const LONGEST_STRING = 1_024
 
-/** Always a copy: a small slice would keep its larger buffer alive. */
+/** Copies always: a slice would keep its larger buffer in memory. */
 function contentOf(bytes: Uint8Array): Content {
   if (bytes.length > LONGEST_STRING) return new Uint8Array(bytes)
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-function bytesOf(content: Content): Uint8Array {
-  if (typeof content !== 'string') return content
-  // Not a Buffer, whose slices behave otherwise; but of its pool, as small allocations are dear.
+function toStored({ content, version, expiresAt }: MemoryRecord): StoredRecord {
+  if (typeof content !== 'string') return { bytes: content, version, expiresAt }
+  // A Uint8Array, as a Buffer slices differently; in the memory of Buffer's pool, as small allocations are slow.
   const { buffer, byteOffset, length } = Buffer.from(content, 'latin1')
-  return new Uint8Array(buffer, byteOffset, length)
+  return { bytes: new Uint8Array(buffer, byteOffset, length), version, expiresAt }
 }
 
-function tell(onEvict: MemoryStoreOptions['onEvict'], evicted: number): void {
-  try {
-    onEvict?.(evicted)
-  } catch (error) {
-    // The request that needed the room has nothing to do with it.
-    process.emitWarning(error instanceof Error ? error : String(error))
-  }
+function fullError(maxSessions: number): StoreError {
+  return storeError('memoryStore', 'create', {
+    what: `it is full with ${maxSessions} live sessions. Raise maxSessions, or use a store outside the process`,
+    sent: false,
+    done: false,
+    retriable: true,
+  })
 }
 
 function warnOfEviction(maxSessions: number): void {
   process.emitWarning(
-    `memoryStore: more than ${maxSessions} live sessions, so the least recently used ends early. Raise maxSessions or use a store outside the process.`,
+    `memoryStore: more than ${maxSessions} live sessions, so the least recently used one was evicted. Raise maxSessions, or use a store outside the process.`,
     { code: 'VIAL_MEMORY_FULL' },
   )
 }

@@ -19,7 +19,7 @@ import {
   toStoreError,
   unlinkIfThere,
 } from '../file/record.ts'
-import { heard } from '../shared/heard.ts'
+import { guarded } from '../../core/events.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import { cachelibDirectory, isThere, TEMPORARY, UNCOUNTED } from './directory.ts'
 import { cachelibPlaces, type Place, type Step } from './place.ts'
@@ -78,7 +78,7 @@ export function cachelibFileStore(
   const root = prepareDirectory(directory, NAME, 0o002)
   const fail = (error: unknown, operation: string, outcome: StoreOutcome) =>
     toStoreError(error, operation, root, outcome, NAME)
-  const tell = heard(onError)
+  const tell = guarded(onError, `${NAME}: onError`)
   const hear = (operation: string) => (error: unknown) => tell(fail(error, operation, 'not-done'))
   const lockFolder = join(root, `locks${UNCOUNTED}`)
   const locks = fileLocks(join(lockFolder, 'owners'), { fsync, onError: hear('unlock') })

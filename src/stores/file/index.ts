@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
 import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import type { StoreOutcome } from '../../errors.ts'
-import { heard } from '../shared/heard.ts'
+import { guarded } from '../../core/events.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import { fileLocks, type HeldLock, LockBusyError } from './lock.ts'
 import {
@@ -71,7 +71,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
   const sweeping = sweeper('fileStore', sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory)
-  const hear = heard(onError)
+  const hear = guarded(onError, 'fileStore: onError')
   const locks = fileLocks(join(root, 'owners'), {
     fsync,
     onError: (error) => hear(toStoreError(error, 'unlock', root, 'not-done')),

@@ -6,8 +6,8 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { guarded } from '../../core/events.ts'
 import type { Store } from '../../core/store.ts'
-import { heard } from '../shared/heard.ts'
 import {
   inTime,
   LateError,
@@ -74,7 +74,7 @@ export async function openStore(
   options: OpenStoreOptions = {},
 ): Promise<ClosableStore> {
   const { create = false, load = (name) => import(name), now = Date.now } = options
-  const onError = heard(options.onError)
+  const onError = guarded(options.onError, 'onError')
   const parts = readStoreUrl(url, Object.keys(OPENERS))
   const opener = OPENERS[parts.scheme] as Opener
   const opened = await opener(parts, { load, onError, now })

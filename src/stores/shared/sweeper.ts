@@ -1,28 +1,29 @@
 /**
- * The background sweep of a store.
+ * The timer that sweeps a store in the background.
  *
  * @module
  */
 
 import { clearInterval, setInterval } from 'node:timers'
 import { type Duration, milliseconds } from '../../core/duration.ts'
+import { guarded } from '../../core/events.ts'
 import { ConfigError } from '../../errors.ts'
-import { heard } from './heard.ts'
 
-/** Sweeps now and then, from `start` until `close`. Keeps no process alive. */
+/** Sweeps at an interval, from `start` until `close`. Its timer keeps no process alive. */
 export interface Sweeper {
-  /** Does nothing when it has started. */
+  /** Starts the timer; does nothing when it runs. */
   start(): void
-  /** Resolves when no sweep runs. It may start again. */
+  /** Stops the timer, aborts a running sweep and resolves when that has ended. `start` works again afterwards. */
   close(): Promise<void>
 }
 
 /**
- * Makes one; two sweeps never run at once.
+ * Makes a sweeper, which never runs two sweeps at once.
  *
- * @param store Whose it is, for messages.
- * @param interval False: it never sweeps.
- * @throws {ConfigError} When the interval is none, or too long for a timer.
+ * @param store The name of the store's function, for messages.
+ * @param interval Time between two sweeps. False: no timer.
+ * @param onError Called with what a sweep rejects with, unless the sweep was aborted. Absent: ignored.
+ * @throws {ConfigError} When the interval is not a duration, or too long for a timer.
  */
 export function sweeper(
   store: string,
@@ -30,41 +31,43 @@ export function sweeper(
   sweep: (signal: AbortSignal) => Promise<unknown>,
   onError: ((error: unknown) => void) | undefined,
 ): Sweeper {
-  const length = interval === false ? undefined : milliseconds(interval, `${store}: sweepInterval`)
-  // A longer one would make the timer fire at once.
-  if (length !== undefined && length >= 2 ** 31) {
+  const period = interval === false ? undefined : milliseconds(interval, `${store}: sweepInterval`)
+  // A timer with a longer period fires at once.
+  if (period !== undefined && period >= 2 ** 31) {
     throw new ConfigError(
       `${store}: sweepInterval is too long for a timer. Give at most '24d', or false.`,
     )
   }
-  const hear = heard(onError)
+  const report = guarded(onError, `${store}: onError`)
   let timer: ReturnType<typeof setInterval> | undefined
-  let running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined
+  let running: { readonly abort: AbortController; readonly done: Promise<void> } | undefined
 
-  function run(): void {
-    if (running !== undefined) return
-    const stop = new AbortController()
-    const done = sweep(stop.signal)
-      .then(
-        () => undefined,
-        (error: unknown) => (stop.signal.aborted ? undefined : hear(error)),
-      )
-      .then(() => {
-        running = undefined
-      })
-    running = { stop, done }
+  async function run({ signal }: AbortController): Promise<void> {
+    try {
+      await sweep(signal)
+    } catch (error) {
+      if (!signal.aborted) report(error)
+    }
   }
 
   return {
     start() {
-      if (length === undefined || timer !== undefined) return
-      timer = setInterval(run, length)
+      if (period === undefined || timer !== undefined) return
+      timer = setInterval(() => {
+        if (running !== undefined) return
+        const abort = new AbortController()
+        const done = run(abort).finally(() => {
+          running = undefined
+        })
+        running = { abort, done }
+      }, period)
       timer.unref()
     },
+
     async close() {
       clearInterval(timer)
       timer = undefined
-      running?.stop.abort()
+      running?.abort.abort()
       await running?.done
     },
   }

@@ -8,9 +8,9 @@
 import { Buffer } from 'node:buffer'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type Duration, milliseconds } from '../../../core/duration.ts'
+import { guarded } from '../../../core/events.ts'
 import type { AsyncStore, ReadOptions, Store, StoredRecord } from '../../../core/store.ts'
 import { ConfigError } from '../../../errors.ts'
-import { heard } from '../../shared/heard.ts'
 import { toTrackingError } from '../errors.ts'
 import { idOf } from '../keys.ts'
 import { nearEntries } from './entries.ts'
@@ -58,7 +58,7 @@ export function withNearCache(
 ): Store {
   const { maxEntries, maxBytes, maxStale } = checked(options === true ? {} : options)
   const entries = nearEntries(maxEntries, maxBytes)
-  const hear = heard(onError)
+  const hear = guarded(onError, 'onError')
 
   let current: TrackingConnection | undefined
   let stopListening: (() => void) | undefined
