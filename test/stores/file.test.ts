@@ -187,7 +187,9 @@ describe('the background sweep', () => {
     expect(onError).toHaveBeenCalledWith(
       expect.objectContaining({ name: 'StoreError', operation: 'sweep' }),
     )
-    expect(emitted).toHaveBeenCalledWith(new Error('broken logger'))
+    expect(emitted).toHaveBeenCalledWith(expect.stringContaining('broken logger'), {
+      code: 'VIAL_CALLBACK',
+    })
     emitted.mockRestore()
   })
 

@@ -7,6 +7,7 @@
 
 import { join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
+import { guarded } from '../../core/events.ts'
 import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import { ConfigError, type StoreOutcome } from '../../errors.ts'
 import { fileLocks, type HeldLock, LockBusyError } from '../file/lock.ts'
@@ -19,7 +20,6 @@ import {
   toStoreError,
   unlinkIfThere,
 } from '../file/record.ts'
-import { guarded } from '../../core/events.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import { cachelibDirectory, isThere, TEMPORARY, UNCOUNTED } from './directory.ts'
 import { cachelibPlaces, type Place, type Step } from './place.ts'

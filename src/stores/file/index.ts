@@ -7,9 +7,9 @@
 
 import { join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
+import { guarded } from '../../core/events.ts'
 import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import type { StoreOutcome } from '../../errors.ts'
-import { guarded } from '../../core/events.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import { fileLocks, type HeldLock, LockBusyError } from './lock.ts'
 import {
