@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { findChromium, findPython } from './scripts/provision.ts'
@@ -34,24 +35,31 @@ const alias = Object.entries(manifest.exports).flatMap(([specifier, { types }]) 
 )
 const chromium = findChromium()
 const python = findPython()
+/** Absent: not installed. The tests that need it are skipped. */
+const env = {
+  ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+  ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
+}
+const short = Boolean(process.env['VIAL_TEST_SHORT'])
 
 /** Files that do not carry the name of their lane yet. */
 const UNNAMED: Readonly<Partial<Record<Lane, readonly string[]>>> = {
   servers: [
     'test/services.test.ts',
-    'test/scripts/race.test.ts',
     'test/compat/flask-redis.test.ts',
-    'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,redis,sql}*.test.ts',
+    'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,sql}*.test.ts',
+    'test/stores/redis{,-config,-faults,-near*,-server}.test.ts',
   ],
   interop: ['test/interop/*.test.ts'],
   docs: [
     'test/docs.test.ts',
     'test/stores/docs.test.ts',
-    'examples/seeds/programs.test.ts',
+    'examples/flask-tutorials/programs.test.ts',
     'examples/tutorial/test/start.test.ts',
   ],
   browser: ['examples/*/test/browser.test.ts'],
   package: ['test/package/clean-install.test.ts'],
+  nightly: ['test/scripts/race.test.ts', 'test/stores/redis-failover.test.ts'],
 }
 
 function lane(name: Lane, options: TestProjectInlineConfiguration['test'] = {}) {
@@ -67,6 +75,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
+          // A worker per file costs half a second of CPU each: files share workers, and leave nothing behind.
+          isolate: false,
           include: [`${FOLDERS}/*.test.ts`],
           exclude: [
             ...LANES.map((name) => `${FOLDERS}/*.${name}.test.ts`),
@@ -88,16 +98,16 @@ export default defineConfig({
       }),
       lane('browser', { maxWorkers: 1 }),
       lane('package'),
-      lane('nightly', { maxWorkers: 1 }),
+      // At full size, but in the short form that CI runs.
+      lane('nightly', {
+        maxWorkers: 1,
+        env: { ...env, ...(short ? {} : { VIAL_TEST_RUNS: 'full' }) },
+      }),
     ],
     testTimeout: LIMIT,
     hookTimeout: LIMIT,
     teardownTimeout: LIMIT,
     reporters: ['default', new SkipsReporter()],
-    // Absent: not installed. The tests that need it are skipped.
-    env: {
-      ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
-      ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
-    },
+    env,
   },
 })

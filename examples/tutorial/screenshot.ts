@@ -10,7 +10,6 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Page } from 'playwright-core'
 import { chromiumOptions, press } from './chromium.ts'
-import { smallerPng } from './smaller-png.ts'
 import { dataDirectory, startServer } from './test/server.ts'
 
 const PICTURE = fileURLToPath(new URL('../../docs/images/tutorial.png', import.meta.url))
@@ -43,7 +42,7 @@ try {
   const browser = await chromium.launch(options)
   const page = await browser.newPage({ viewport: { width: 1280, height: 1240 } })
   await visit(page, server.url)
-  await writeFile(PICTURE, smallerPng(await page.screenshot()))
+  await writeFile(PICTURE, await page.screenshot())
   await browser.close()
   console.log(PICTURE)
 } finally {

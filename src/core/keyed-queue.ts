@@ -6,8 +6,8 @@
  */
 
 import { StoreError } from '../errors.ts'
-import type { Deadline } from './time-limit.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { Deadline } from './time-limit.ts'
 
 /** What a turn comes to. */
 export interface Outcome<Known> {

@@ -5,7 +5,6 @@
  */
 
 import { ConflictError, StateError } from '../errors.ts'
-import type { Deadline } from './time-limit.ts'
 import type { Expiry } from './expiry.ts'
 import type { IdScheme } from './ids.ts'
 import type { Outcome } from './keyed-queue.ts'
@@ -14,6 +13,7 @@ import type { Report } from './rebase.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Draft, Origin } from './session-state.ts'
 import type { Store, StoredRecord, Version } from './store.ts'
+import type { Deadline } from './time-limit.ts'
 
 /** A record as this process last saw it. */
 export interface Known {

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Deadline } from '../../src/core/time-limit.ts'
 import { type Outcome, Turns } from '../../src/core/keyed-queue.ts'
+import { Deadline } from '../../src/core/time-limit.ts'
 import { Watch } from '../../src/core/watch.ts'
 
 type Step =

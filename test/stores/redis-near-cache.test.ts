@@ -66,9 +66,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     await held(store, 'id')
     await raw('PEXPIRE', key, '100000')
     await soon(async () =>
-      expect((await store.read('id', { expiry: true }))?.expiresAt).toBeGreaterThan(
-        start + 90_000,
-      ),
+      expect((await store.read('id', { expiry: true }))?.expiresAt).toBeGreaterThan(start + 90_000),
     )
     await held(store, 'id')
     // The server's own message comes late or never, and its clock is not ours.

@@ -58,11 +58,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
           ['create', { set: 1 }, () => store.create('id', bytes('1'), LATER)],
           ['create again', { set: 1 }, () => store.create('id', bytes('1'), LATER)],
           ['read', { get: 1 }, () => store.read('id')],
-          [
-            'read with the deadline',
-            { get: 1, pttl: 1 },
-            () => store.read('id', { expiry: true }),
-          ],
+          ['read with the deadline', { get: 1, pttl: 1 }, () => store.read('id', { expiry: true })],
           ['replace', swap, () => store.replace('id', bytes('2'), LATER, bytes('1'))],
           ['replace, too late', lost, () => store.replace('id', bytes('3'), LATER, bytes('1'))],
           ['touch', { pexpire: 1 }, () => store.touch('id', LATER)],

@@ -2,7 +2,7 @@
  * "How to use Flask-Session in Python Flask", on Express 5: the data on the server, an id in the
  * cookie.
  *
- *     SECRET_KEY=… npx tsx examples/seeds/flask-session-basics.ts [directory]
+ *     SECRET_KEY=… npx tsx examples/flask-tutorials/flask-session-basics.ts [directory]
  *
  * @module
  */

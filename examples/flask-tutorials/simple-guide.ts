@@ -2,7 +2,7 @@
  * "How to Use Session in Flask: Simple Guide with Examples", on Koa: the syntax, the example and the
  * common pitfalls.
  *
- *     SECRET_KEY=… npx tsx examples/seeds/simple-guide.ts
+ *     SECRET_KEY=… npx tsx examples/flask-tutorials/simple-guide.ts
  *
  * @module
  */

@@ -15,16 +15,20 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Runs a program as the README says, on a port that is free. */
 function run(name: string, secret: string | undefined, directory: string) {
   const { SECRET_KEY: _ours, NODE_ENV: _mode, ...env } = process.env
-  return spawn(process.execPath, ['--import', 'tsx', `examples/seeds/${name}.ts`, directory], {
-    cwd: root,
-    env: { ...env, PORT: '0', ...(secret !== undefined && { SECRET_KEY: secret }) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  return spawn(
+    process.execPath,
+    ['--import', 'tsx', `examples/flask-tutorials/${name}.ts`, directory],
+    {
+      cwd: root,
+      env: { ...env, PORT: '0', ...(secret !== undefined && { SECRET_KEY: secret }) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
 }
 
 /** For the one program that keeps files. */
 async function directory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'vial-seeds-'))
+  const path = await mkdtemp(join(tmpdir(), 'vial-flask-tutorials-'))
   onTestFinished(() => rm(path, { recursive: true }))
   return path
 }

@@ -2,7 +2,7 @@
  * "Session: Web Templating in Flask", on handlers of the Fetch standard: the syntax, and the example
  * with a login form.
  *
- *     SECRET_KEY=… npx tsx examples/seeds/web-templating.ts
+ *     SECRET_KEY=… npx tsx examples/flask-tutorials/web-templating.ts
  *
  * @module
  */

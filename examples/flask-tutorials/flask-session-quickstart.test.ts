@@ -19,7 +19,7 @@ async function start(config: Partial<Config> = {}): Promise<string> {
 }
 
 async function directory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'vial-seeds-'))
+  const path = await mkdtemp(join(tmpdir(), 'vial-flask-tutorials-'))
   onTestFinished(() => rm(path, { recursive: true }))
   return path
 }

@@ -2,7 +2,7 @@
  * "Working with Sessions in Flask", on Hono: without a store the data travels in the cookie,
  * encrypted.
  *
- *     SECRET_KEY=… npx tsx examples/seeds/working-with-sessions.ts
+ *     SECRET_KEY=… npx tsx examples/flask-tutorials/working-with-sessions.ts
  *
  * @module
  */

@@ -20,7 +20,7 @@ async function start(app: Express): Promise<string> {
 }
 
 async function directory(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'vial-seeds-'))
+  const path = await mkdtemp(join(tmpdir(), 'vial-flask-tutorials-'))
   onTestFinished(() => rm(path, { recursive: true }))
   return path
 }

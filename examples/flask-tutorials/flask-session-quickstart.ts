@@ -1,7 +1,7 @@
 /**
  * The quickstart of the Flask-Session page, on Fastify: login, a page that knows who it is, logout.
  *
- *     SECRET_KEY=… npx tsx examples/seeds/flask-session-quickstart.ts
+ *     SECRET_KEY=… npx tsx examples/flask-tutorials/flask-session-quickstart.ts
  *
  * @module
  */
