@@ -22,10 +22,9 @@ const FURTHER_DOORS: Readonly<Record<string, string>> = {
 /** Files and folders of the public folders that only their neighbours import. */
 const INTERNAL: readonly string[] = [
   'adapters/fastify-scope',
-  'seals/base64url',
-  'seals/hmac',
-  'seals/keystream',
+  'seals/text',
   'seals/verified-cache',
+  'seals/xaes',
 ]
 
 interface Manifest {

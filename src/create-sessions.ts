@@ -135,7 +135,7 @@ function backingOf(
   const expiry = new Expiry(lifetime, idle)
   const random = options.randomBytes ?? pooledRandomBytes
   if (options.store === undefined) {
-    const seal = options.seal ?? encrypted({ secret: options.secret, randomBytes: random })
+    const seal = options.seal ?? encrypted({ secret: options.secret })
     return new SealedBacking({ seal, serializer, cookie, expiry, now })
   }
   const { store, secret } = options

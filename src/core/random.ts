@@ -1,6 +1,7 @@
 /**
- * Random bytes from a pool. Asking the operating system for a few bytes costs twenty times what they are worth, so one
- * call fills the pool for many. No byte is given out twice.
+ * A pool of random bytes for nonces. One call of `node:crypto` fills it for many small requests, which cost a twentieth
+ * that way. Session ids and verifiers do not come from it: a process that is cloned while it runs would share what is
+ * left in the pool with its copy. See docs/encryption.md for why nonces may.
  *
  * @module
  */
@@ -8,25 +9,37 @@
 import { Buffer } from 'node:buffer'
 import { randomBytes, randomFillSync } from 'node:crypto'
 
-const SIZE = 4096
-/** More than this is asked for directly. */
-const MOST = 256
+const POOL_BYTES = 4096
+/** Larger requests bypass the pool. */
+const MAX_POOLED = 256
 
-// Filled when it is first used, so that importing costs nothing.
-const pool = Buffer.alloc(SIZE)
-let used = SIZE
+let pool: Buffer | undefined
+let used = 0
 
-/** The same as `randomBytes` of `node:crypto`. */
+/** Gives `size` random bytes, as `randomBytes` of `node:crypto` does. No byte is given out twice. */
 export function pooledRandomBytes(size: number): Buffer {
-  if (size > MOST) return randomBytes(size)
-  if (used + size > SIZE) {
-    randomFillSync(pool)
-    used = 0
-  }
-  used += size
+  if (size > MAX_POOLED) return randomBytes(size)
+  if (pool === undefined || used + size > POOL_BYTES) pool = refill(pool)
   const bytes = Buffer.allocUnsafe(size)
-  pool.copy(bytes, 0, used - size, used)
-  // What was given out is secret, and would else stay here until the next filling.
-  pool.fill(0, used - size, used)
+  pool.copy(bytes, 0, used, used + size)
+  // Given-out bytes are secret, so they do not stay in memory until the next filling.
+  pool.fill(0, used, used + size)
+  used += size
   return bytes
+}
+
+function refill(old: Buffer | undefined): Buffer {
+  if (old === undefined) beforeSnapshot(() => (pool = undefined))
+  used = 0
+  return randomFillSync(old ?? Buffer.alloc(POOL_BYTES))
+}
+
+/**
+ * Runs `callback` just before Node writes a startup snapshot, so that secret or random state does not get into it. Does
+ * nothing in a process that builds no snapshot.
+ */
+export function beforeSnapshot(callback: () => void): void {
+  // Looked up here and not imported, as not every runtime has it.
+  const snapshot = process.getBuiltinModule?.('node:v8')?.startupSnapshot
+  if (snapshot?.isBuildingSnapshot()) snapshot.addSerializeCallback(callback)
 }

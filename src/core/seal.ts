@@ -1,37 +1,42 @@
 /**
- * The contract of a seal: bytes ⇄ cookie text. A seal makes sure that nobody else made the text; some also hide it.
+ * The contract of a seal: bytes ⇄ cookie text. A seal proves that a holder of the secret made the text. Some also hide
+ * the content.
  *
  * @module
  */
 
-/** Why a cookie was not honoured. Not an error: anyone can send anything. */
+/** Why a cookie was not honoured. This is not an error, as a client may send anything. */
 export type Rejection =
-  /** Not the shape of such a cookie. */
+  /** The text does not have the shape of such a cookie. */
   | 'malformed'
-  /** The right shape, but not sealed with one of the keys, or for another cookie. */
+  /** The shape is right, but none of the keys sealed the text, or it was sealed for another cookie. */
   | 'forged'
-  /** Past its time, or from the future. */
+  /** The text is too old, or was sealed in the future. */
   | 'expired'
-  /** A well-formed id that the store does not hold: ended, expired or never given out. */
+  /** The id is well formed, but the store does not hold it: it ended, expired or was never issued. */
   | 'unknown'
-  /** The record is not of the format, or not what the `data` schema describes. */
+  /** The record is not in the format of the serializer, or does not match the `data` schema. */
   | 'invalid'
-  /** Several different cookies of that name, more than one of them honoured. */
+  /** The request has several different cookies of that name, and more than one is valid. */
   | 'ambiguous'
 
+/** The result of opening a text. */
 export type Opened =
-  /** `sealedAt` in ms since the epoch, where the format keeps it. The bytes may be given out again: nobody changes them. */
+  /**
+   * `sealedAt` is in ms since the epoch, where the format has it. A caller must not change the bytes, as later results
+   * may share them.
+   */
   | { readonly ok: true; readonly bytes: Uint8Array; readonly sealedAt?: number }
   | { readonly ok: false; readonly reason: Rejection }
 
 /**
- * Both directions take the clock (ms since the epoch) and the name of the cookie, so that a format can bind a value to
- * its cookie. A seal made from several secrets seals with the first and opens with all.
+ * Both directions take the time (ms since the epoch) and the name of the cookie, so that a format can bind a text to its
+ * cookie. A seal with several secrets seals with the first and opens with all.
  */
 export interface Seal {
   readonly name: string
-  /** Gives cookie text: only `A-Z a-z 0-9 - _ .`. Synchronous. */
+  /** Gives cookie text of `A-Z a-z 0-9 - _ .` only. */
   seal(bytes: Uint8Array, now: number, cookie: string): string
-  /** Never throws, whatever the text. */
+  /** Never throws, whatever the text is. */
   open(text: string, now: number, cookie: string): Opened
 }

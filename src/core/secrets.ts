@@ -1,6 +1,6 @@
 /**
- * The secrets that seals are made from: one or a list, where the first seals and all open. A secret that somebody could
- * guess is refused when the program starts.
+ * The secrets of seals: one, or a list in which the first seals and all open. A weak secret is refused when the program
+ * starts.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../errors.ts'
 
-/** A secret, or a list for rotation: the first seals, all open. A text counts as its UTF-8 bytes. */
+/** A secret, or a list for rotation: the first seals, all open. A string stands for its UTF-8 bytes. */
 export type Secret = string | Uint8Array | readonly (string | Uint8Array)[]
 
-/** What becomes of a secret that can be guessed: an error, or a warning where another program dictates the secret. */
+/** What happens to a weak secret: an error, or a warning where another program dictates the secret. */
 export interface SecretRules {
   readonly weak: 'refuse' | 'warn'
 }
 
-/** What to do about a missing or weak secret, as one sentence for a message. */
+/** One sentence for messages that says how to make a secret. */
 export const MAKE_A_SECRET: string = `Make one with \`node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"\` and keep it in the environment, not in the code.`
-const LEAST_BYTES = 32
-const LEAST_DISTINCT = 8
+const MIN_BYTES = 32
+const MIN_DISTINCT = 8
 
-/** Secrets out of documentation, tutorials and default configurations: whoever read those can forge a session. */
+/** Secrets from documentation, tutorials and default configurations. Their readers can forge sessions. */
 const SAMPLES = [
   // Flask, its tutorials, and what is built on it
   'dev',
@@ -59,7 +59,7 @@ const SAMPLES = [
   's3cret',
   's3cret1',
   's3cr3t',
-  // what everybody types
+  // common choices
   'secret',
   'secretkey',
   'secret123',
@@ -82,7 +82,7 @@ const SAMPLES = [
   '123456',
 ]
 
-/** What samples that were written to be long enough have in common, such as iron-session's. */
+/** Phrases of samples that were made long enough to pass a check, such as iron-session's. */
 const PHRASES = [
   'at least 32',
   'minimum length of 32',
@@ -108,11 +108,11 @@ const samples = new Set(SAMPLES.map(plain))
 const phrases = PHRASES.map(plain)
 
 /**
- * Gives the bytes of each secret; the first one seals.
+ * Gives the bytes of each secret. The first one seals.
  *
- * @param option The name of the option, for the message.
- * @throws {ConfigError} When there is none, or one is weak: shorter than 32 bytes, fewer than 8 different bytes, or a
- * published sample. With `weak: 'warn'` a weak one gives a process warning with code `VIAL_WEAK_SECRET` instead.
+ * @param option The name of the option, for messages.
+ * @throws {ConfigError} When a secret is missing or weak: shorter than 32 bytes, of fewer than 8 different bytes, or a
+ * published sample. With `weak: 'warn'` a weak secret gives a process warning with code `VIAL_WEAK_SECRET` instead.
  */
 export function secretKeys(
   secret: Secret | undefined,
@@ -139,22 +139,22 @@ function bytesOf(secret: unknown, name: string): Buffer {
   if (typeof secret === 'string' && secret !== '') return Buffer.from(secret, 'utf8')
   if (secret === undefined || secret === null || secret === '') throw missing(name)
   if (!ArrayBuffer.isView(secret))
-    throw new ConfigError(`${name} is neither text nor bytes. ${MAKE_A_SECRET}`)
+    throw new ConfigError(`${name} is neither a string nor bytes. ${MAKE_A_SECRET}`)
   if (secret.byteLength === 0) throw missing(name)
-  // A copy, so that the caller may wipe its own.
+  // A copy, so that the caller may wipe the original.
   return Buffer.from(new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength))
 }
 
 function weaknessOf(secret: unknown, key: Buffer): string | undefined {
   const text = plain(typeof secret === 'string' ? secret : key.toString('latin1'))
   if (samples.has(text) || phrases.some((phrase) => text.includes(phrase))) {
-    return 'is a published sample, which anybody can try'
+    return 'is a published sample that attackers try first'
   }
-  if (key.length < LEAST_BYTES) {
-    return `has ${key.length} bytes; at least ${LEAST_BYTES} are needed`
+  if (key.length < MIN_BYTES) {
+    return `has ${key.length} bytes; at least ${MIN_BYTES} are needed`
   }
-  if (new Set(key).size < LEAST_DISTINCT) {
-    return `repeats fewer than ${LEAST_DISTINCT} different bytes`
+  if (new Set(key).size < MIN_DISTINCT) {
+    return `repeats fewer than ${MIN_DISTINCT} different bytes`
   }
   return undefined
 }

@@ -1,158 +1,265 @@
 /**
- * The seal for a record that travels in the cookie: nobody else can read it, change it or move it to another cookie.
- * AES-256 in counter mode, then HMAC-SHA-256 over all of it (encrypt-then-MAC), with keys that HKDF derives from the
- * secret.
+ * The seal for a record that travels in the cookie: only holders of the secret can read it, change it or move it to
+ * another cookie. XAES-256-GCM of C2SP (see `xaes.ts`), with keys that HKDF-SHA-256 derives from the secret.
  *
- * The text is base64url of: version (1 byte, 2), key id (4), counter block (16), ciphertext, code (16). What is encrypted
- * is the time of sealing (ms, 6 bytes, big-endian), then the bytes. The code is the first half of the HMAC of the format's
- * name, a zero byte, the length of the cookie's name in bytes as decimal digits, a zero byte, that name, and all before
- * the code. Nothing is compressed, as lengths would tell about secrets.
- *
- * Why not GCM: a value opens under no other key, whatever is in it, which GCM does not promise for a list of secrets; and
- * a cipher has to be started for each value, which costs more than all else here.
+ * The text is base64url of: version (1 byte, 1), key id (4), nonce (24), ciphertext, tag (16). The plaintext is 16 zero
+ * bytes, the time of sealing (ms since the epoch, 6 bytes, big-endian) and the record. Nothing is compressed, as lengths
+ * would reveal secrets. docs/encryption.md has the format byte by byte, the limits and the reasons.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
-import {
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  timingSafeEqual,
-} from 'node:crypto'
-import { pooledRandomBytes } from '../core/random.ts'
+import { hash, hkdfSync, randomBytes } from 'node:crypto'
+import { beforeSnapshot, pooledRandomBytes } from '../core/random.ts'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
-import { StateError } from '../errors.ts'
-import { decodeBase64url } from './base64url.ts'
-import { type Hmac, hmac } from './hmac.ts'
-import { BLOCK, KEYSTREAM_CIPHER, Keystream } from './keystream.ts'
-import { openedBefore } from './verified-cache.ts'
+import { ConfigError, StateError } from '../errors.ts'
+import { decodeBase64url, EXPIRED, FORGED, MALFORMED } from './text.ts'
+import { verifiedCache } from './verified-cache.ts'
+import {
+  decrypt,
+  deriveKey,
+  encrypt,
+  HALF_NONCE_BYTES,
+  type InputKey,
+  inputKey,
+  KEY_BYTES,
+  TAG_BYTES,
+} from './xaes.ts'
 
 export interface EncryptedOptions {
-  /** The first one seals, all open. */
+  /** At least 32 random bytes. In a list, the first seals and all open. */
   readonly secret: Secret | undefined
-  /** The source of nonces; 12 bytes for about sixty values. They must never repeat under one secret. @default that of `node:crypto` */
+  /**
+   * The application or tenant. A text opens only where the context is the same, so that two applications with one secret
+   * do not accept each other's cookies. @default ''
+   */
+  readonly context?: string
+  /** The source of random bytes; it must be unpredictable. @default that of `node:crypto` */
   readonly randomBytes?: (size: number) => Uint8Array
 }
 
-const FORMAT = 'vial.encrypted.v2'
-const VERSION = 2
-const ID_END = 5
-const COUNTER_END = ID_END + BLOCK
-const TIME = 6
-const CODE = 16
-const LEAST = COUNTER_END + TIME + CODE
-/** How far another machine's clock may be ahead, in ms. */
-const SKEW = 60_000
-
-const MALFORMED: Opened = { ok: false, reason: 'malformed' }
-const FORGED: Opened = { ok: false, reason: 'forged' }
-const EXPIRED: Opened = { ok: false, reason: 'expired' }
-
-interface Key {
-  readonly id: Buffer
-  readonly key: KeyObject
-  readonly mac: Hmac
-}
+const NAME = 'vial.encrypted'
+const VERSION = 1
+const FORMAT = `${NAME}.v${VERSION}`
+const KEY_ID_BYTES = 4
+const KEY_ID_END = 1 + KEY_ID_BYTES
+const HALF_END = KEY_ID_END + HALF_NONCE_BYTES
+const NONCE_END = HALF_END + HALF_NONCE_BYTES
+/** Number of zero bytes at the start of the plaintext, which commit to the key. */
+const COMMITMENT_BYTES = 16
+const TIME_BYTES = 6
+const HEAD_BYTES = COMMITMENT_BYTES + TIME_BYTES
+const MIN_BYTES = NONCE_END + HEAD_BYTES + TAG_BYTES
+/** Random bytes in each nonce hash. */
+const NONCE_RANDOM_BYTES = 16
+/** Number of texts that share the first half of the nonce and its derived key. */
+const SEALS_PER_DERIVED_KEY = 2 ** 16
+/** Number of derived keys that are kept for opening. */
+const MAX_DERIVED_KEYS = 64
+/** Tolerance for a clock that is ahead on the machine that sealed, in ms. */
+const CLOCK_TOLERANCE = 60_000
 
 /**
- * Makes the seal that encrypts. `open` tells when the text was sealed, and rejects one from the future beyond a minute.
+ * Makes the seal that encrypts. `open` gives the time of sealing, and rejects a text from more than a minute ahead.
  *
- * @throws {ConfigError} When the secret is missing or weak.
+ * @throws {ConfigError} When the secret is missing or weak, or the context is not a well-formed string.
  */
 export function encrypted(options: EncryptedOptions): Seal {
-  const { secret, randomBytes = pooledRandomBytes } = options
-  const keys = secretKeys(secret, 'secret', { weak: 'refuse' }).map(derive)
+  const { context = '' } = options
+  if (typeof context !== 'string' || !context.isWellFormed()) {
+    throw new ConfigError('context is not a well-formed string. Name the application or tenant.')
+  }
+  const keys = secretKeys(options.secret, 'secret', { weak: 'refuse' }).map(
+    (secret) => new Key(secret, context),
+  )
   const first = keys[0] as Key
-  const keystream = new Keystream(first.key, checked(randomBytes))
-  const openText = openedBefore(openNew)
+  const nonces = new Nonces(first, options.randomBytes)
+  const openText = verifiedCache(openNew)
 
   return {
     name: 'encrypted',
 
     seal(bytes, now, cookie) {
-      // What the code is made of, then the code: the text is all behind the name of the cookie.
-      const bound = boundTo(cookie)
-      const start = bound.length
-      const time = start + COUNTER_END
-      const end = time + TIME + bytes.length
-      const buffer = Buffer.allocUnsafe(end + CODE)
-      buffer.set(bound)
-      buffer[start] = VERSION
-      buffer.set(first.id, start + 1)
-      buffer.writeUIntBE(Math.floor(now), time, TIME)
-      buffer.set(bytes, time + TIME)
-      keystream.encipher(buffer, time, end, start + ID_END)
-      buffer.write(codeOf(first, buffer.subarray(0, end)), end, 'latin1')
-      return buffer.toString('base64url', start)
+      const { associatedData, hashed } = first.bindTo(cookie)
+      const { derived, head } = nonces.firstHalf()
+      // The input of the nonce hash ends with the plaintext, so both are written once.
+      const input = Buffer.allocUnsafe(hashed.length + TIME_BYTES + bytes.length)
+      input.set(hashed)
+      input.set(nonces.random(NONCE_RANDOM_BYTES), KEY_BYTES)
+      input.writeUIntBE(Math.floor(now), hashed.length, TIME_BYTES)
+      input.set(bytes, hashed.length + TIME_BYTES)
+      const plaintext = input.subarray(hashed.length - COMMITMENT_BYTES)
+
+      const sealed = Buffer.allocUnsafe(NONCE_END + plaintext.length + TAG_BYTES)
+      sealed.set(head)
+      sealed.write(secondHalf(input), HALF_END, 'latin1')
+      const second = sealed.subarray(HALF_END, NONCE_END)
+      const { ciphertext, tag } = encrypt(derived, second, plaintext, associatedData)
+      sealed.set(ciphertext, NONCE_END)
+      sealed.set(tag, NONCE_END + ciphertext.length)
+      // It holds the nonce key and the record, and its memory is used again.
+      input.fill(0)
+      return sealed.toString('base64url')
     },
 
     open(text, now, cookie) {
       const opened = openText(text, cookie)
-      return opened.ok && !((opened.sealedAt ?? 0) - now <= SKEW) ? EXPIRED : opened
+      if (!opened.ok) return opened
+      // Written so that a clock of NaN rejects, too.
+      return (opened.sealedAt ?? 0) - now <= CLOCK_TOLERANCE ? opened : EXPIRED
     },
   }
 
   function openNew(text: string, cookie: string): Opened {
     const sealed = decodeBase64url(text)
-    if (sealed === undefined || sealed.length < LEAST || sealed[0] !== VERSION) return MALFORMED
+    if (sealed === undefined || sealed.length < MIN_BYTES || sealed[0] !== VERSION) return MALFORMED
     for (const key of keys) {
-      // Two secrets may share an id, so a wrong code is not the end.
-      if (sealed.compare(key.id, 0, key.id.length, 1, ID_END) !== 0) continue
-      if (!isAuthentic(sealed, key, cookie)) continue
-      const plaintext = decipher(sealed, key)
-      return { ok: true, bytes: plaintext.subarray(TIME), sealedAt: plaintext.readUIntBE(0, TIME) }
+      // Two secrets may have one id, so the loop goes on after a wrong tag.
+      if (!key.head.equals(sealed.subarray(0, KEY_ID_END))) continue
+      const plaintext = key.decrypt(sealed, cookie)
+      if (plaintext === undefined) continue
+      const sealedAt = plaintext.readUIntBE(COMMITMENT_BYTES, TIME_BYTES)
+      return { ok: true, bytes: plaintext.subarray(HEAD_BYTES), sealedAt }
     }
     return FORGED
   }
 }
 
-function derive(secret: Buffer): Key {
-  const expand = (info: string, length: number): Buffer =>
-    Buffer.from(hkdfSync('sha256', secret, FORMAT, info, length))
-  return {
-    id: expand('key id', ID_END - 1),
-    key: createSecretKey(expand('encryption key', 32)),
-    mac: hmac('sha256', expand('authentication key', 32)),
+/** What binds texts to a cookie. */
+interface Bound {
+  readonly cookie: string
+  /** Format, version, key id, cookie name and context; each of the last two after its length in 4 bytes. */
+  readonly associatedData: Buffer
+  /** Nonce key, space for random bytes, associated data, commitment. */
+  readonly hashed: Buffer
+}
+
+/** The keys of one secret. */
+class Key {
+  /** Version and key id, the start of each text. */
+  readonly head: Buffer
+  readonly input: InputKey
+  readonly #nonceKey: Buffer
+  readonly #context: Buffer
+  #bound: Bound | undefined
+  /**
+   * Derived keys by the first half of the nonce. Each process seals 2^16 texts with one, so a few keys open nearly all
+   * cookies, and looking one up saves a third of the work. Only halves of authentic texts enter, so a stranger cannot
+   * push others out.
+   */
+  readonly #derived = new Map<string, Buffer>()
+
+  constructor(secret: Buffer, context: string) {
+    const expand = (info: string, length: number): Buffer =>
+      Buffer.from(hkdfSync('sha256', secret, FORMAT, info, length))
+    this.head = Buffer.concat([Buffer.of(VERSION), expand('key id', KEY_ID_BYTES)])
+    this.input = inputKey(expand('encryption key', KEY_BYTES))
+    this.#nonceKey = expand('nonce key', KEY_BYTES)
+    this.#context = Buffer.from(context)
+  }
+
+  /** Gives the associated data of a cookie, and the part of the nonce hash's input that is the same for each text. */
+  bindTo(cookie: string): Bound {
+    // A seal has one cookie in practice, so the last result serves nearly every call.
+    if (cookie === this.#bound?.cookie) return this.#bound
+    const name = Buffer.from(cookie)
+    const associatedData = Buffer.concat([
+      Buffer.from(NAME),
+      this.head,
+      lengthOf(name),
+      name,
+      lengthOf(this.#context),
+      this.#context,
+    ])
+    const random = Buffer.alloc(NONCE_RANDOM_BYTES)
+    const commitment = Buffer.alloc(COMMITMENT_BYTES)
+    const hashed = Buffer.concat([this.#nonceKey, random, associatedData, commitment])
+    this.#bound = { cookie, associatedData, hashed }
+    return this.#bound
+  }
+
+  /** Gives the plaintext, or undefined when the text was not sealed with this key for this cookie and context. */
+  decrypt(sealed: Buffer, cookie: string): Buffer | undefined {
+    const half = sealed.subarray(KEY_ID_END, HALF_END)
+    const name = half.toString('latin1')
+    const known = this.#derived.get(name)
+    const derived = known ?? deriveKey(this.input, half)
+    const second = sealed.subarray(HALF_END, NONCE_END)
+    const { associatedData } = this.bindTo(cookie)
+    const plaintext = decrypt(derived, second, sealed.subarray(NONCE_END), associatedData)
+    if (plaintext === undefined || !startsWithZeros(plaintext)) return undefined
+    if (known === undefined) this.#keep(name, derived)
+    return plaintext
+  }
+
+  #keep(name: string, derived: Buffer): void {
+    const [oldest] = this.#derived.keys()
+    if (oldest !== undefined && this.#derived.size >= MAX_DERIVED_KEYS) this.#derived.delete(oldest)
+    this.#derived.set(name, derived)
   }
 }
 
-function checked(randomBytes: (size: number) => Uint8Array): (size: number) => Uint8Array {
+/** The random parts of nonces. */
+class Nonces {
+  readonly #key: Key
+  /** Gives random bytes past any pool. */
+  readonly #direct: (size: number) => Uint8Array
+  /** Gives random bytes, which may come from a pool. */
+  readonly random: (size: number) => Uint8Array
+  #current: { readonly derived: Buffer; readonly head: Buffer } | undefined
+  #left = 0
+
+  constructor(key: Key, source: ((size: number) => Uint8Array) | undefined) {
+    this.#key = key
+    this.#direct = source === undefined ? randomBytes : checked(source)
+    this.random = source === undefined ? pooledRandomBytes : this.#direct
+  }
+
+  /**
+   * Gives the head of the next text up to the first half of the nonce, and the key derived from that half. The half is
+   * random and serves 2^16 texts. It is drawn when the first text is sealed, never at module load.
+   */
+  firstHalf(): { readonly derived: Buffer; readonly head: Buffer } {
+    if (this.#current === undefined) beforeSnapshot(() => (this.#current = undefined))
+    if (this.#current === undefined || this.#left === 0) {
+      const half = this.#direct(HALF_NONCE_BYTES)
+      const derived = deriveKey(this.#key.input, half)
+      this.#current = { derived, head: Buffer.concat([this.#key.head, half]) }
+      this.#left = SEALS_PER_DERIVED_KEY
+    }
+    this.#left--
+    return this.#current
+  }
+}
+
+/**
+ * The second half of a nonce, one character a byte: SHA-256 over a key, random bytes, the associated data and the
+ * plaintext with its time. If a cloned machine repeats the random bytes, the nonce repeats only together with all the
+ * rest, and then the two texts are the same.
+ */
+function secondHalf(input: Buffer): string {
+  return hash('sha256', input, 'binary').slice(0, HALF_NONCE_BYTES)
+}
+
+function startsWithZeros(plaintext: Buffer): boolean {
+  for (let at = 0; at < COMMITMENT_BYTES; at++) if (plaintext[at] !== 0) return false
+  return true
+}
+
+function lengthOf(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(bytes.length)
+  return length
+}
+
+function checked(source: (size: number) => Uint8Array): (size: number) => Uint8Array {
   return (size) => {
-    const bytes = randomBytes(size)
+    const bytes = source(size)
     if (bytes.length === size) return bytes
-    throw new StateError(`randomBytes(${size}) gave ${bytes.length} bytes; give as many as asked.`)
+    throw new StateError(
+      `randomBytes(${size}) gave ${bytes.length} bytes. Return as many bytes as asked for.`,
+    )
   }
-}
-
-/** One cookie has one name, so nearly every call asks for the same. */
-let lastBound = { cookie: '', bytes: Buffer.from(`${FORMAT}\0${0}\0`) }
-
-/** The beginning of what a code is made of. */
-function boundTo(cookie: string): Buffer {
-  if (lastBound.cookie !== cookie) {
-    const bytes = Buffer.from(`${FORMAT}\0${Buffer.byteLength(cookie)}\0${cookie}`)
-    lastBound = { cookie, bytes }
-  }
-  return lastBound.bytes
-}
-
-/** One character a byte. */
-function codeOf({ mac }: Key, message: Uint8Array): string {
-  return mac.sign(message, 'binary').slice(0, CODE)
-}
-
-function isAuthentic(sealed: Buffer, key: Key, cookie: string): boolean {
-  const end = sealed.length - CODE
-  const message = Buffer.concat([boundTo(cookie), sealed.subarray(0, end)])
-  return timingSafeEqual(Buffer.from(codeOf(key, message), 'latin1'), sealed.subarray(end))
-}
-
-function decipher(sealed: Buffer, { key }: Key): Buffer {
-  const counter = sealed.subarray(ID_END, COUNTER_END)
-  const cipher = createDecipheriv(KEYSTREAM_CIPHER, key, counter)
-  return cipher.update(sealed.subarray(COUNTER_END, sealed.length - CODE))
 }

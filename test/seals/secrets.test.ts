@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
+import { encrypted } from 'vial/seals/encrypted'
+import { itsdangerous } from 'vial/seals/itsdangerous'
+import { signed } from 'vial/seals/signed'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Secret, secretKeys } from '../../src/core/secrets.ts'
-import { encrypted } from '../../src/seals/encrypted.ts'
-import { itsdangerous } from '../../src/seals/itsdangerous.ts'
-import { signed } from '../../src/seals/signed.ts'
 
 const GOOD = 'nK2vQ8xR4mW7pZ1tB6yH3jL9dF5sG0aC'
 
@@ -69,7 +69,7 @@ describe('secrets', () => {
   })
 
   it('refuses what is neither text nor bytes', () => {
-    expectRefusal([42], /neither text nor bytes/)
+    expectRefusal([42], /neither a string nor bytes/)
     expectRefusal({}, /is missing/)
   })
 

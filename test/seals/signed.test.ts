@@ -1,6 +1,6 @@
 import fc from 'fast-check'
+import { signed } from 'vial/seals/signed'
 import { describe, expect, it } from 'vitest'
-import { signed } from '../../src/seals/signed.ts'
 
 const SECRET = 'an-example-for-tests-0123456789abcdef'
 const OTHER = 'one-more-example-for-tests-fedcba9876543210'
@@ -20,7 +20,7 @@ describe('signed', () => {
   it('opens what it sealed: any cookie-safe text, cookie and time', () => {
     fc.assert(
       fc.property(
-        fc.stringMatching(/^[A-Za-z0-9_-]{1,80}$/),
+        fc.stringMatching(/^[A-Za-z0-9_.-]{1,80}$/),
         fc.string(),
         fc.double(),
         (one, name, now) => {
@@ -32,14 +32,11 @@ describe('signed', () => {
     )
   })
 
-  it.each(['', 'a.b', 'a b', 'é', 'a\n', '"a"', '{"a":1}'])(
-    'refuses to seal %j, and says why',
-    (one) => {
-      const run = () => seal.seal(Buffer.from(one), 0, NAME)
-      expect(run).toThrow(expect.objectContaining({ code: 'ERR_VIAL_STATE' }))
-      expect(run).toThrow(/encrypted\(\)/)
-    },
-  )
+  it.each(['', 'a b', 'é', 'a\n', '"a"', '{"a":1}'])('refuses to seal %j, and says why', (one) => {
+    const run = () => seal.seal(Buffer.from(one), 0, NAME)
+    expect(run).toThrow(expect.objectContaining({ code: 'ERR_VIAL_STATE' }))
+    expect(run).toThrow(/encrypted\(\)/)
+  })
 
   it('refuses bytes that only look like text when folded', () => {
     expect(() => seal.seal(Uint8Array.of(0xc3, 0xa9), 0, NAME)).toThrow(/signed\(\)/)
@@ -54,7 +51,7 @@ describe('signed', () => {
     expect(other(`${value}.`)).toEqual(rejected('malformed'))
     expect(other(value)).toEqual(rejected('malformed'))
     expect(other(`${text}=`)).toEqual(rejected('malformed'))
-    expect(other(`${value}.x.${signature}`)).toEqual(rejected('malformed'))
+    expect(other(`${value}.x.${signature}`)).toEqual(rejected('forged'))
     expect(other(`${value}\n.${signature}`)).toEqual(rejected('malformed'))
     expect(other(`${value}x.${signature}`)).toEqual(rejected('forged'))
     expect(other(`ł${value}.${signature}`)).toEqual(rejected('malformed'))

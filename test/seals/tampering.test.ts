@@ -1,9 +1,10 @@
 import fc from 'fast-check'
+import type { Seal } from 'vial'
+import { encrypted } from 'vial/seals/encrypted'
+import { flaskSigner } from 'vial/seals/flask-signer'
+import { itsdangerous } from 'vial/seals/itsdangerous'
+import { signed } from 'vial/seals/signed'
 import { describe, expect, it } from 'vitest'
-import type { Seal } from '../../src/core/seal.ts'
-import { encrypted } from '../../src/seals/encrypted.ts'
-import { itsdangerous } from '../../src/seals/itsdangerous.ts'
-import { signed } from '../../src/seals/signed.ts'
 
 const SECRETS = [
   'an-example-for-tests-0123456789abcdef',
@@ -21,7 +22,13 @@ interface Subject {
   payloads: string[]
 }
 
-const ids = ['a', 'Zm9vYmFy', '0123456789-abcdefghijklmnopqrstuvwxyz_ABCDEF', 'id-'.repeat(21)]
+const ids = [
+  'a',
+  'Zm9vYmFy',
+  'selector.verifier',
+  '0123456789-abcdefghijklmnopqrstuvwxyz_ABCDEF',
+  'id-'.repeat(21),
+]
 const records = [
   '{}',
   '{"a":1}',
@@ -31,6 +38,7 @@ const records = [
 const subjects: Record<string, Subject> = {
   encrypted: { make: (secret) => encrypted({ secret }), bound: true, payloads: records },
   signed: { make: (secret) => signed({ secret }), bound: true, payloads: ids },
+  'flask-signer': { make: (secret) => flaskSigner({ secret }), bound: false, payloads: ids },
   // Its format knows no cookie name; the salt tells uses apart.
   itsdangerous: { make: (secret) => itsdangerous({ secret }), bound: false, payloads: records },
 }
