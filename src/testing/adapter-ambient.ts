@@ -1,12 +1,12 @@
 /**
- * Cases: the session without the request.
+ * Cases: the session without the request object.
  *
  * @module
  */
 
 import assert from 'node:assert/strict'
+import type { Cases } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
-import type { Cases } from './adapter-suite.ts'
 
 export const ambientCases: Cases = {
   'A01 current() finds the session after an await, and in parallel requests': (serve) =>
@@ -34,7 +34,7 @@ export const ambientCases: Cases = {
       },
     ),
 
-  'A02 current() finds the session after a body that arrived late': (serve) =>
+  'A02 current() finds the session after a late body': (serve) =>
     serve(
       { ambient: true },
       async ({ body, reply }, sessions) => {
@@ -50,7 +50,7 @@ export const ambientCases: Cases = {
       },
     ),
 
-  'A03 with eager, session is there at once': (serve) =>
+  'A03 with eager, session is available without await': (serve) =>
     serve(
       { eager: true },
       async ({ path, reply }, sessions) => {

@@ -1,46 +1,46 @@
 /**
- * A small browser for the adapter suite: one connection a request, a cookie jar, no redirects on its own.
+ * A small browser for the adapter suite: one connection for each request, a cookie jar, and no automatic redirects.
  *
  * @module
  */
 
 import { type IncomingMessage, request as send } from 'node:http'
 
-/** What came back. */
-export interface Answered {
+/** One response. */
+export interface ClientResponse {
   readonly status: number
-  /** The lines of `Set-Cookie`. */
+  /** The values of the `Set-Cookie` headers. */
   readonly cookies: readonly string[]
   /** The members of `Vary`, in lower case. */
   readonly vary: readonly string[]
   readonly text: string
-  /** A header's value, several lines joined by `, `; empty when it is absent. */
+  /** Returns the value of a header, several ones joined by `, `; an empty string when it is absent. */
   header(name: string): string
 }
 
-export interface Call {
+export interface ClientRequest {
   /** @default 'GET' */
   readonly method?: string
-  /** Sent once the server has asked for it with `100 Continue`, so that its handler is waiting. */
+  /** Sent after the server's `100 Continue`, so that its handler is already waiting for it. */
   readonly body?: string
-  /** Called when the headers have arrived, before the body is read. */
+  /** Called when the response headers have arrived, before the body is read. */
   readonly onHeaders?: () => void
-  /** Cuts the connection. */
+  /** Ends the connection. */
   readonly signal?: AbortSignal
 }
 
-/** One visitor. */
+/** One visitor with a browser of their own. */
 export class Client {
   readonly #origin: string
-  /** Cookies by name. The client keeps `Secure` ones over plain http, too. */
+  /** Cookies by name. `Secure` cookies are kept over plain http too. */
   readonly jar: Map<string, string> = new Map()
 
   constructor(origin: string) {
     this.#origin = origin
   }
 
-  /** Asks, with the cookies of the jar, and keeps the cookies of the answer. Rejects when the connection breaks. */
-  async ask(path: string, call: Call = {}): Promise<Answered> {
+  /** Sends a request with the cookies of the jar, and keeps those of the response. Rejects when the connection breaks. */
+  async ask(path: string, call: ClientRequest = {}): Promise<ClientResponse> {
     const response = await this.#send(path, call)
     call.onHeaders?.()
     response.setEncoding('utf8')
@@ -59,7 +59,7 @@ export class Client {
     }
   }
 
-  #send(path: string, { method = 'GET', body, signal }: Call): Promise<IncomingMessage> {
+  #send(path: string, { method = 'GET', body, signal }: ClientRequest): Promise<IncomingMessage> {
     const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ')
     return new Promise((resolve, reject) => {
       const request = send(new URL(path, this.#origin), {

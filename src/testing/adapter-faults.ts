@@ -5,14 +5,14 @@
  */
 
 import assert from 'node:assert/strict'
-import type { Answer, Cases, Exchange } from './adapter-suite.ts'
-import { gate } from './watched-store.ts'
+import type { Answer, Cases, Exchange } from './adapter-case.ts'
+import { gate } from './store-spy.ts'
 
 async function write({ session, path, reply }: Exchange): Promise<Answer> {
   const mine = await session()
   if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
   mine.set('name', 'Ada')
-  reply.header('x-of-the-answer', 'yes')
+  reply.header('x-application', 'yes')
   reply.header('set-cookie', 'theme=dark; Path=/')
   if (path === '/redirect') return reply.redirect('/welcome')
   if (path === '/json') return reply.json('welcome')
@@ -47,7 +47,7 @@ export const faultCases: Cases = {
       }
     }),
 
-  'F02 a client that goes away while the store is slow: the write is stored, the server lives':
+  'F02 a client disconnects while the store is slow: the write is stored, the server goes on':
     async (serve) => {
       for (const path of ['/json', '/stream']) {
         const { opened, open } = gate()
@@ -58,7 +58,7 @@ export const faultCases: Cases = {
           await begun
           hangUp.abort()
           await assert.rejects(answer)
-          // The server needs a turn of its loop to notice, so another request goes there and back.
+          // Another request gives the server time to notice that the client has gone.
           await client.ask('/read')
           open()
           await idle()

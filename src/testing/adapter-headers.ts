@@ -5,8 +5,8 @@
  */
 
 import assert from 'node:assert/strict'
+import type { Answer, Cases, Exchange } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
-import type { Answer, Cases, Exchange } from './adapter-suite.ts'
 
 const COOKIE = /^__Host-session=[\w.-]{20,}; Secure; HttpOnly; Path=\/; SameSite=Lax$/
 
@@ -16,7 +16,9 @@ async function write({ session, reply }: Exchange): Promise<Answer> {
 }
 
 export const headerCases: Cases = {
-  'H01 a request that does not ask for its session costs and tells nothing': (serve) =>
+  'H01 a request that does not ask for its session makes no store call and sets no header': (
+    serve,
+  ) =>
     serve(
       {},
       async ({ reply }) => reply.json({ ok: true }),
@@ -28,7 +30,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H02 a session that is only read makes the response vary, and no cookie': (serve) =>
+  'H02 a session that is only read sets Vary and no cookie': (serve) =>
     serve(
       {},
       async ({ session, reply }) => reply.json({ name: (await session()).get('name') ?? null }),
@@ -40,9 +42,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H03 the first write gives one cookie with its attributes, and the response is private': (
-    serve,
-  ) =>
+  'H03 the first write sets one cookie with its attributes, and the response is private': (serve) =>
     serve({}, write, async ({ client, records }) => {
       const { status, text, cookies, vary, header } = await client.ask('/')
       assert.deepEqual([status, text], [200, '{"ok":true}'])
@@ -53,7 +53,7 @@ export const headerCases: Cases = {
       assert.equal(await records(), 1)
     }),
 
-  'H04 a later write keeps the cookie that is there': (serve) =>
+  'H04 a later write sets no cookie again': (serve) =>
     serve(
       {},
       async ({ session, path, reply }) => {
@@ -70,7 +70,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H05 HTML leaves with the cookie': (serve) =>
+  'H05 HTML has the cookie': (serve) =>
     serve(
       {},
       async ({ session, reply }) => {
@@ -122,7 +122,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H09 Vary is united with what the application set': (serve) =>
+  'H09 Vary keeps what the application set': (serve) =>
     serve(
       {},
       async (exchange) => {
@@ -135,7 +135,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H10 a response with a cookie is kept from shared caches, and no-store stays': (serve) =>
+  'H10 a response with a cookie is private, and no-store stays': (serve) =>
     serve(
       {},
       async (exchange) => {
@@ -150,7 +150,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H11 an error that the handler throws is answered with the cookie': (
+  'H11 the response to an error that the handler throws has the cookie': (
     serve,
     { errorsCommit = true },
   ) =>
@@ -174,7 +174,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H12 two kinds of sessions live on one application': async (_serve, options) => {
+  'H12 one application has two kinds of sessions': async (_serve, options) => {
     const [one, two] = ['__Host-one', '__Host-two'].map((name) =>
       options.createSessions({ store: options.store(), cookie: { name } }),
     )
@@ -197,7 +197,7 @@ export const headerCases: Cases = {
     }
   },
 
-  'H13 destroy takes the cookie away, and the old one is unknown': (serve) =>
+  'H13 destroy removes the cookie, and the old one is unknown': (serve) =>
     serve(
       {},
       async ({ session, path, reply }) => {
@@ -221,7 +221,7 @@ export const headerCases: Cases = {
       },
     ),
 
-  'H14 a cookie that is not ours is a fresh session, never an error': (serve) =>
+  'H14 a foreign cookie gives a fresh session, never an error': (serve) =>
     serve(
       {},
       async ({ session, reply }) => reply.json({ name: (await session()).get('name') ?? null }),

@@ -1,16 +1,24 @@
 /**
- * Cases: a session is stored before its response leaves, and cannot be written afterwards.
+ * Cases: a session is stored before its response leaves, and cannot be changed afterwards.
  *
  * @module
  */
 
 import assert from 'node:assert/strict'
+import type { Cases, Kit } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
-import type { Cases } from './adapter-suite.ts'
-import { gate } from './watched-store.ts'
+import { gate } from './store-spy.ts'
 
-/** How long a slow store takes for a write, in ms. */
-const SLOW = 300
+/**
+ * Holds a write back until other requests went to the server and back, as a slow store would. A response that does not
+ * wait for its write arrives meanwhile.
+ */
+async function holdBack({ writing, origin }: Kit, open: () => void): Promise<void> {
+  await writing()
+  const other = new Client(origin)
+  for (let turn = 0; turn < 5; turn++) await other.ask('/home')
+  open()
+}
 
 function codeOf(run: () => void): string {
   try {
@@ -22,9 +30,10 @@ function codeOf(run: () => void): string {
 }
 
 export const timingCases: Cases = {
-  'T01 login, then redirect: the next request sees it, however slow the store': (serve) =>
-    serve(
-      { delay: SLOW },
+  'T01 login, then redirect: the next request sees it, however slow the store': (serve) => {
+    const { opened, open } = gate()
+    return serve(
+      { gate: opened },
       async ({ session, path, reply }) => {
         const mine = await session()
         if (path === '/home') return reply.json({ name: mine.get('name') ?? null })
@@ -32,19 +41,24 @@ export const timingCases: Cases = {
         mine.set('name', 'Ada')
         return reply.redirect('/home')
       },
-      async ({ client }) => {
+      async (kit) => {
+        const { client } = kit
+        const held = holdBack(kit, open)
         const { status, cookies, header } = await client.ask('/login')
         assert.deepEqual([status, cookies.length, header('location')], [302, 1, '/home'])
         assert.equal((await client.ask(header('location'))).text, '{"name":"Ada"}')
+        await held
       },
-    ),
+    )
+  },
 
-  'T02 a stream waits for a slow store, and arrives whole': (serve) =>
-    serve(
-      { delay: SLOW },
+  'T02 a stream waits for a slow store, and arrives whole': (serve) => {
+    const { opened, open } = gate()
+    return serve(
+      { gate: opened },
       async ({ session, path, reply }) => {
         const mine = await session()
-        if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
+        if (path !== '/stream') return reply.json({ name: mine.get('name') ?? null })
         mine.set('name', 'Ada')
         return reply.stream(
           (async function* () {
@@ -52,23 +66,31 @@ export const timingCases: Cases = {
           })(),
         )
       },
-      async ({ client, origin }) => {
-        let seen: Promise<string> | undefined
-        const reader = new Client(origin)
+      async (kit) => {
+        const { client, origin } = kit
+        let stored = false
+        let seen: boolean | undefined
+        const held = holdBack(kit, () => {
+          stored = true
+          open()
+        })
         const { text, cookies } = await client.ask('/stream', {
           onHeaders: () => {
-            seen = Promise.resolve('headers')
+            seen = stored
           },
         })
-        assert.equal(await seen, 'headers')
+        await held
+        assert.equal(seen, true, 'the headers arrived before the session was stored')
         assert.deepEqual([text.length, cookies.length], [400_000, 1])
         assert.match(text, /\.0\n[\s\S]*\.39\n$/)
+        const reader = new Client(origin)
         for (const [name, value] of client.jar) reader.jar.set(name, value)
-        assert.equal((await reader.ask('/read')).text, '{"name":"Ada"}')
+        assert.equal((await reader.ask('/home')).text, '{"name":"Ada"}')
       },
-    ),
+    )
+  },
 
-  'T03 what is written while a stream runs is a StateError': async (serve) => {
+  'T03 a change while a stream runs is a StateError': async (serve) => {
     const arrived = gate()
     const codes: string[] = []
     await serve(
@@ -93,7 +115,7 @@ export const timingCases: Cases = {
     )
   },
 
-  'T04 a session first asked for while a stream runs can be read and not written': async (
+  'T04 a session first asked for while a stream runs can be read and not changed': async (
     serve,
   ) => {
     const arrived = gate()
@@ -118,7 +140,7 @@ export const timingCases: Cases = {
     )
   },
 
-  'T05 a session that outlives its request can be read and not written': async (serve) => {
+  'T05 a session that outlives its request can be read and not changed': async (serve) => {
     let kept: { set(key: string, value: unknown): void; get(key: string): unknown } | undefined
     await serve(
       {},
@@ -138,7 +160,7 @@ export const timingCases: Cases = {
     )
   },
 
-  'T06 many who ask at once share one load and one session': (serve) =>
+  'T06 many calls of one request share one load and one session': (serve) =>
     serve(
       {},
       async ({ session, path, reply }) => {
@@ -155,17 +177,19 @@ export const timingCases: Cases = {
       },
     ),
 
-  'T07 many visitors at once each see only their own': (serve) =>
-    serve(
-      { delay: 5 },
+  'T07 of many visitors at once each sees only their own session': (serve) => {
+    const { opened, open } = gate()
+    return serve(
+      { gate: opened },
       async ({ session, path, reply }) => {
         const mine = await session()
         if (path !== '/read') mine.set('canary', path)
         await new Promise((resolve) => setImmediate(resolve))
         return reply.json(mine.get('canary'))
       },
-      async ({ origin }) => {
+      async ({ origin, writing }) => {
         const visitors = Array.from({ length: 20 }, () => new Client(origin))
+        void writing(visitors.length).then(open)
         await Promise.all(visitors.map((visitor, at) => visitor.ask(`/canary-${at}`)))
         for (let round = 0; round < 3; round++) {
           const seen = await Promise.all(visitors.map((visitor) => visitor.ask('/read')))
@@ -175,5 +199,6 @@ export const timingCases: Cases = {
           )
         }
       },
-    ),
+    )
+  },
 }

@@ -1,21 +1,21 @@
 /**
- * The conformance suites, for whoever writes a store or an adapter. They import no test runner.
+ * The conformance suites for authors of stores and adapters. They import no test runner.
  *
  * @module
  */
 
-export {
-  type AdapterSuiteOptions,
-  type Answer,
-  adapterSuite,
-  type Exchange,
-  type ExchangeHandler,
-  type Reply,
-  type RunningServer,
-  type SuiteOptions,
-  type SuiteSession,
-  type SuiteSessions,
-} from './adapter-suite.ts'
+export type {
+  AdapterSuiteOptions,
+  Answer,
+  Exchange,
+  ExchangeHandler,
+  Reply,
+  RunningServer,
+  SuiteOptions,
+  SuiteSession,
+  SuiteSessions,
+} from './adapter-case.ts'
+export { adapterSuite } from './adapter-suite.ts'
 export type { SuiteBody, SuiteClock, SuiteTest, SuiteTestContext } from './runner.ts'
 export {
   type StoreFixture,

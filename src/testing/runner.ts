@@ -1,5 +1,5 @@
 /**
- * What a suite needs beside its cases: a runner's `test` as an argument, assertions, and a clock.
+ * Support for the conformance suites: registration with any test runner, clocks, and assertions.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { ConfigError, isSessionError } from '../errors.ts'
 /** The runner's function, such as `test` of vitest or of `node:test`. */
 export type SuiteTest = (name: string, body: SuiteBody) => unknown
 
-/** What a suite gives to the runner. */
+/** The body of one test. */
 export type SuiteBody = (...context: [SuiteTestContext?]) => Promise<void>
 
-/** What a runner gives to a test, as far as a suite uses it. */
+/** The part of a runner's test context that a suite uses. */
 export interface SuiteTestContext {
-  /** Marks the test as skipped for a reason; may throw. */
+  /** Marks the running test as skipped for a reason; may throw. */
   readonly skip?: (reason: string) => unknown
 }
 
-/** One case of a suite. Its name is the number of the sentence it checks, then the title. */
+/** One case of a suite. Its name is the number of its sentence and the title. */
 export interface SuiteCase<Context> {
   readonly number: string
   readonly title: string
@@ -28,18 +28,18 @@ export interface SuiteCase<Context> {
 
 export interface SuiteRun<Case> {
   readonly test: SuiteTest
-  /** Takes a case that is left out, such as `test.skip`. Absent: `test` takes it, with nothing to do. */
+  /** Registers a case that is left out, such as `test.skip`. Absent: `test` registers it with an empty body. */
   readonly skip?: SuiteTest | undefined
-  /** Stands behind the name of each case. */
+  /** Added to the name of each case. */
   readonly label?: string | undefined
   /** Reasons to leave cases out, by the start of their names. */
   readonly deviations: Readonly<Record<string, string>>
-  /** A reason to leave a case out that the deviations do not give. */
+  /** Returns the reason to leave out a case that no deviation names. Undefined: the case runs. */
   readonly unfit: (one: Case) => string | undefined
 }
 
 /**
- * Registers each case under its name; one that is left out with the reason in its name.
+ * Registers each case under its name. A case that is left out has the reason in its name.
  *
  * @throws {ConfigError} When a deviation names no case.
  */
@@ -60,7 +60,7 @@ export function registerCases<Case extends SuiteCase<never>>(
     const full = label === undefined ? name : `${name} [${label}]`
     const deviation = Object.keys(deviations).find((start) => startsWith(name, start))
     const reason = deviation === undefined ? unfit(one) : deviations[deviation]
-    // Some runners give a callback to a function that has parameters, and wait for it.
+    // A rest parameter, because some runners wait for a callback when a function declares parameters.
     if (reason === undefined) test(full, (...[context]) => run(one, context))
     else skip(`${full} (skipped: ${reason})`, async () => undefined)
   }
@@ -74,32 +74,35 @@ function startsWith(name: string, start: string): boolean {
   return name === start || name.startsWith(`${start} `)
 }
 
-/** Where a suite takes the time from. */
+/** The clock of a suite. */
 export interface SuiteClock {
-  /** Ms since the epoch. Needs no `this`. */
+  /** Returns ms since the epoch. Needs no `this`. */
   readonly now: () => number
 }
 
-/** A clock that a suite can wait on. */
+/** A clock on which a suite can wait for an instant. */
 export interface Timeline extends SuiteClock {
-  /** How far an instant that comes back may be off, in ms. */
+  /** Tolerance between this clock and the backend's, in ms. */
   readonly slack: number
-  /** The nearest deadline that a case may set. */
-  soon(): number
-  /** Goes to the last moment before an instant, where time can be held. */
+  /** How much later than asked a record may expire by now, because a backend counts from the arrival of a write. In ms. */
+  lateness(): number
+  /** The nearest expiry that a case may set, or `factor` times as far. */
+  soon(factor?: number): number
+  /** Moves a held clock to the last ms before an instant. */
   approach(at: number): void
-  /** Whether it is before an instant beyond doubt. */
+  /** Whether an instant is certainly in the future. */
   isBefore(at: number): boolean
-  /** Resolves when a deadline has come, also one that was rounded up to the `resolution`. */
+  /** Resolves when a record with this expiry has ended, also where the store rounded it up. */
   reach(at: number): Promise<void>
 }
 
-/** Time stands until the suite moves it; it begins in 2033, so that a store with another clock is found out. */
+/** A clock that only the suite moves. It starts in 2033, so a store that reads another clock fails. */
 export function heldTime(resolution: number): Timeline {
   let time = 2_000_000_000_123
   return {
     slack: 0,
     now: () => time,
+    lateness: () => 0,
     soon: () => time + Math.max(1_000, resolution),
     approach(at) {
       time = at - 1
@@ -111,20 +114,44 @@ export function heldTime(resolution: number): Timeline {
   }
 }
 
-/** Time passes by itself, for a backend that judges deadlines by its own clock. All lengths in ms. */
+/** The real clock, for a backend that expires records by its own clock. All lengths in ms. */
 export function passingTime(resolution: number, shortest: number, slack: number): Timeline {
+  const start = Date.now()
+  // The writes of a case began after it started and have arrived by now, so none is later than this.
+  const lateness = (): number => Date.now() - start
   return {
     slack,
     now: Date.now,
-    soon: () => Date.now() + shortest,
+    lateness,
+    soon: (factor = 1) => Date.now() + shortest * factor,
     approach() {},
     isBefore: (at) => Date.now() + slack < at,
     async reach(at) {
-      const end = at + resolution + slack
+      const end = at + resolution + slack + lateness()
       while (Date.now() < end) {
         await new Promise((resolve) => setTimeout(resolve, end - Date.now()))
       }
     },
+  }
+}
+
+/**
+ * Runs steps that must be over before an expiry, with a later expiry each time the machine was too slow for them. An
+ * error counts only when it came in time.
+ */
+export async function before(
+  clock: Timeline,
+  steps: (expiresAt: number) => Promise<void>,
+): Promise<number> {
+  for (let factor = 1; ; factor *= 2) {
+    const expiresAt = clock.soon(factor)
+    try {
+      await steps(expiresAt)
+    } catch (error) {
+      if (clock.isBefore(expiresAt)) throw error
+    }
+    if (clock.isBefore(expiresAt)) return expiresAt
+    check(factor < 64, `the steps before an expiry took longer than ${factor} times the shortest`)
   }
 }
 
@@ -157,7 +184,7 @@ export async function checkRejects(
   code: string,
   what: string,
 ): Promise<Error> {
-  const error = await settle(call, what)
+  const error = await settle(call)
   check(error instanceof Rejected, `${what}: expected it to reject with ${code}, it resolved`)
   return checkError(error.reason, code, what)
 }
@@ -171,7 +198,7 @@ export function checkError(error: unknown, code: string, what: string): Error {
   return error
 }
 
-/** What {@link settle} gives for a call that rejected, or threw. */
+/** The result of {@link settle} for a call that rejected, or threw. */
 export class Rejected {
   readonly reason: unknown
   constructor(reason: unknown) {
@@ -179,15 +206,13 @@ export class Rejected {
   }
 }
 
-/** Calls, and waits for whatever comes of it. Fails when nothing does within ten seconds. */
-export async function settle<T>(call: () => MaybePromise<T>, what: string): Promise<T | Rejected> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing came of it in 10 s`)), 10_000)
-  })
-  const called = async () => call()
-  const settled = called().catch((reason: unknown) => new Rejected(reason))
-  return Promise.race([settled, late]).finally(() => clearTimeout(timer))
+/** Calls, and resolves to the result or to a {@link Rejected}. The runner limits the wait. */
+export async function settle<T>(call: () => MaybePromise<T>): Promise<T | Rejected> {
+  try {
+    return await call()
+  } catch (reason) {
+    return new Rejected(reason)
+  }
 }
 
 function show(value: unknown): string {

@@ -1,15 +1,15 @@
 /**
- * The cases of reading and creating, in the order of the sentences in `core/store.ts`. The first case of a
- * number is the sentence itself; the others are what it means at the edges.
+ * The cases of reading and creating, in the order of the sentences in `core/store.ts`. The first case of a number is
+ * the sentence itself; the others check its edges.
  *
  * @module
  */
 
-import { check, checkBytes, checkSame } from './runner.ts'
+import { before, checkBytes, checkSame } from './runner.ts'
 import {
   atomic,
   checkAbsent,
-  checkDeadline,
+  checkExpiry,
   checkUnchanged,
   create,
   DAY,
@@ -21,22 +21,47 @@ import {
   noise,
   notInTheFuture,
   of,
-  possibleIds,
+  pause,
+  RACES,
   readLive,
   type StoreCase,
   show,
   text,
 } from './store-case.ts'
 
-/** From nothing to a mebibyte, around where lengths change their form and buffers their size. */
+/** From nothing to a mebibyte, around the sizes where lengths change their form and buffers grow. */
 const SIZES: readonly number[] = [
   ...[0, 1, 2, 127, 128, 255, 256, 257, 1_023, 1_024, 4_096, 16_384],
   ...[65_535, 65_536, 65_537, 262_144, 1_048_576],
 ]
 
+/** The longest id, with the prefix of the store. */
+const LONGEST_ID = 200
+
+/** Ids that file systems, collations, query languages and protocols are known to confuse or to refuse. */
+const AWKWARD_IDS: readonly string[] = [
+  ...['..', '...', '../..', '//', './a', 'a/', 'a/b', 'a\\b', 'a.', 'a.lock', '.a', '~a', 'NUL'],
+  ...['a:b', 'a::b', 'a*', 'a?', 'a[b]', '[ab]', '{a}', '{b}', '{a}b', '%00', '%61', '%%', '__'],
+  ...["'OR(1=1)--", '";', '$where', '$a', 'a+b', 'a%20b', '&amp;', '-1', '00', '1e1', '1.0'],
+  ...['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'null', 'undefined', 'NaN', 'true'],
+  ...['id', 'ID', 'Id', 'iD', 'STRASSE', 'strasse'],
+]
+
+/** Returns ids of every visible ASCII character and of every length that a store with this prefix takes, no two alike. */
+function possibleIds(prefix: string): readonly string[] {
+  const characters = Array.from({ length: 0x7f - 0x21 }, (_, at) => String.fromCharCode(0x21 + at))
+  const longest = LONGEST_ID - prefix.length
+  const all = characters.join('')
+  const long = ['x', 'X', '/', '%', '~', '.'].map((character) => character.repeat(longest))
+  const alike = ['y', 'Y', 'z'].map((last) => 'x'.repeat(longest - 1) + last)
+  const shorter = ['x'.repeat(longest - 1), 'x'.repeat(Math.floor(longest / 2))]
+  const mixed = [all.slice(0, longest), all.toLowerCase().slice(0, longest)]
+  return [...new Set([...characters, ...AWKWARD_IDS, ...long, ...alike, ...shorter, ...mixed])]
+}
+
 /** R1 to C4. */
 export const contentCases: readonly StoreCase[] = [
-  of('R1', 'reads the newest state, whoever wrote it', async ({ store, other, clock }) => {
+  of('R1', 'reads the newest state, whichever client wrote it', async ({ store, other, clock }) => {
     const id = newId()
     let version = await create(store, id, 'write 0', clock)
     for (let turn = 1; turn <= 20; turn++) {
@@ -47,54 +72,50 @@ export const contentCases: readonly StoreCase[] = [
       checkBytes((await reader.read(id))?.bytes, text(`write ${turn}`), `read ${turn}`)
     }
   }),
-  of('R2', 'has nothing for an unknown id', async ({ store, clock }) => {
+  of('R2', 'has no record for an unknown id', async ({ store, clock }) => {
     const id = newId()
     await create(store, newId(), 'another record', clock)
     await checkAbsent(store, id, clock, 'an unknown id')
   }),
-  of('R3', 'has nothing for an id at its deadline', async ({ store, other, clock }) => {
-    const id = newId()
-    const end = clock.soon()
-    await create(store, id, 'short', clock, end)
-    clock.approach(end)
-    for (const client of [store, other]) {
-      const record = await client.read(id, { expiry: true })
-      if (clock.isBefore(end))
-        check(record !== undefined, 'the record was gone before its deadline')
-    }
+  of('R3', 'has a record until its expiry, and none from then on', async (context) => {
+    const { store, other, clock } = context
+    let id = ''
+    const end = await before(clock, async (expiresAt) => {
+      id = newId()
+      await create(store, id, 'short', clock, expiresAt)
+      clock.approach(expiresAt)
+      for (const client of [store, other]) await readLive(client, id)
+    })
     await clock.reach(end)
-    checkSame(await store.read(id), undefined, 'read at the deadline')
-    checkSame(await other.read(id), undefined, 'read of another client at the deadline')
+    checkSame(await store.read(id), undefined, 'read at the expiry')
+    checkSame(await other.read(id), undefined, 'read by another client at the expiry')
   }),
-  of('R3', 'tells an expired id from an unknown one in no verb', async ({ store, clock }) => {
+  of('R3', 'treats an expired id as an unknown one in every verb', async ({ store, clock }) => {
     const id = newId()
     const end = clock.soon()
     await create(store, id, 'short', clock, end)
     await clock.reach(end)
     await checkAbsent(store, id, clock, 'an expired id')
   }),
-  of(
-    'R4',
-    'gives back exactly the bytes that were written',
-    async ({ store, other, clock, maxBytes }) => {
-      const every = Uint8Array.from({ length: 256 }, (_, value) => value)
-      const sizes = [...SIZES, maxBytes].filter((size) => size <= maxBytes && size < Infinity)
-      const inTheMiddle = Uint8Array.from([1, 2, ...every, 3]).subarray(2, 258)
-      for (const bytes of [every, every.toReversed(), inTheMiddle, ...sizes.map(noise)]) {
-        const id = newId()
-        const what = `a record of ${bytes.length} bytes`
-        const created = await store.create(id, bytes, later(clock))
-        checkSame(created.kind, 'created', what)
-        checkBytes((await other.read(id))?.bytes, bytes, `${what}, created`)
+  of('R4', 'returns exactly the bytes that were written', async (context) => {
+    const { store, other, clock, maxBytes } = context
+    const every = Uint8Array.from({ length: 256 }, (_, value) => value)
+    const sizes = [...SIZES, maxBytes].filter((size) => size <= maxBytes && size < Infinity)
+    const inTheMiddle = Uint8Array.from([1, 2, ...every, 3]).subarray(2, 258)
+    for (const bytes of [every, every.toReversed(), inTheMiddle, ...sizes.map(noise)]) {
+      const id = newId()
+      const what = `a record of ${bytes.length} bytes`
+      const created = await store.create(id, bytes, later(clock))
+      checkSame(created.kind, 'created', what)
+      checkBytes((await other.read(id))?.bytes, bytes, `${what}, created`)
 
-        const { version } = await readLive(store, id)
-        const reversed = bytes.toReversed()
-        const replaced = await store.replace(id, reversed, later(clock), version)
-        checkSame(replaced.kind, 'replaced', what)
-        checkBytes((await other.read(id))?.bytes, reversed, `${what}, replaced`)
-      }
-    },
-  ),
+      const { version } = await readLive(store, id)
+      const reversed = bytes.toReversed()
+      const replaced = await store.replace(id, reversed, later(clock), version)
+      checkSame(replaced.kind, 'replaced', what)
+      checkBytes((await other.read(id))?.bytes, reversed, `${what}, replaced`)
+    }
+  }),
   of('R4', 'keeps apart ids of 1 to 200 visible ASCII characters', async ({ store, clock }) => {
     const all = possibleIds(store.prefix ?? '')
     await inBatches(all, async (id) =>
@@ -110,12 +131,12 @@ export const contentCases: readonly StoreCase[] = [
   }),
   of('R4', 'keeps many records apart', async ({ store, other, clock, ids }) => {
     const all = Array.from({ length: ids }, newId)
-    await inBatches(all, async (id) => void (await create(store, id, `of ${id}`, clock)))
+    await inBatches(all, (id) => create(store, id, `of ${id}`, clock))
     await inBatches(all, async (id) =>
       checkBytes((await other.read(id))?.bytes, text(`of ${id}`), 'one of many'),
     )
   }),
-  of('R5', 'tells when a record ends', async (context) => {
+  of('R5', 'returns the expiry of a record', async (context) => {
     const { store, clock } = context
     for (const [length, next] of [
       [HOUR, 31 * DAY],
@@ -123,24 +144,38 @@ export const contentCases: readonly StoreCase[] = [
       [60 * DAY, HOUR],
     ] as const) {
       const id = newId()
-      const [first, second, third] = [length, next, length + DAY].map((ms) => clock.now() + ms) as [
-        number,
-        number,
-        number,
-      ]
-      await create(store, id, 'created', clock, first)
-      checkDeadline((await readLive(store, id)).expiresAt, first, context, 'after create')
-      await store.replace(id, text('replaced'), second, (await readLive(store, id)).version)
-      checkDeadline((await readLive(store, id)).expiresAt, second, context, 'after replace')
-      await store.touch(id, third, (await readLive(store, id)).version)
-      checkDeadline((await readLive(store, id)).expiresAt, third, context, 'after touch')
+      const start = clock.now()
+      await create(store, id, 'created', clock, start + length)
+      const created = await readLive(store, id)
+      checkExpiry(created.expiresAt, start + length, context, 'after create')
+      await store.replace(id, text('replaced'), start + next, created.version)
+      const replaced = await readLive(store, id)
+      checkExpiry(replaced.expiresAt, start + next, context, 'after replace')
+      await store.touch(id, start + length + DAY, replaced.version)
+      const touched = await readLive(store, id)
+      checkExpiry(touched.expiresAt, start + length + DAY, context, 'after touch')
     }
+  }),
+  atomic('R5', 'returns the expiry of a record as soon as it can be read', async (context) => {
+    const { store, other, clock } = context
+    await many(2 * RACES, async (n) => {
+      const id = newId()
+      const expiresAt = later(clock)
+      const created = create(store, id, 'new', clock, expiresAt)
+      let record = await other.read(id, { expiry: true })
+      for (let turn = n; record === undefined && turn < 10_000; turn++) {
+        await Promise.race([pause(turn), created])
+        record = await other.read(id, { expiry: true })
+      }
+      checkExpiry(record?.expiresAt, expiresAt, context, 'a record that is being created')
+      await created
+    })
   }),
   of('R6', 'answers a fresh read from the primary', async ({ store, other, clock }) => {
     const id = newId()
     await create(other, id, 'write 0', clock)
     for (let turn = 1; turn <= 20; turn++) {
-      // A near cache keeps what these two have read.
+      // A near cache keeps the record after these reads.
       await many(2, () => store.read(id))
       const { version } = await readLive(other, id)
       const result = await other.replace(id, text(`write ${turn}`), later(clock), version)
@@ -152,17 +187,17 @@ export const contentCases: readonly StoreCase[] = [
     await other.delete(id)
     checkSame(await store.read(id, { fresh: true }), undefined, 'fresh read of a deleted record')
   }),
-  of('D1', 'rounds a deadline up to its resolution, never down', async (context) => {
+  of('D1', 'rounds an expiry up to its resolution, never down', async (context) => {
     const { store, clock } = context
     checkSame(store.resolution ?? 1, context.resolution, 'the resolution of the store')
     for (const odd of [0, 1, 499, 500, 999]) {
       const id = newId()
       const end = clock.now() + HOUR + odd
       await create(store, id, 'odd', clock, end)
-      checkDeadline((await readLive(store, id)).expiresAt, end, context, 'after create')
+      checkExpiry((await readLive(store, id)).expiresAt, end, context, 'after create')
     }
   }),
-  of('C1', 'inserts, also over a record past its deadline', async ({ store, other, clock }) => {
+  of('C1', 'inserts, also over an expired record', async ({ store, other, clock }) => {
     const ids = [newId(), newId()] as const
     const end = clock.soon()
     for (const id of ids) await create(store, id, 'first', clock, end)
@@ -177,24 +212,21 @@ export const contentCases: readonly StoreCase[] = [
     const id = newId()
     const end = clock.now() + 2 * HOUR
     await create(store, id, 'first', clock, end)
-    for (const deadline of [later(clock), clock.now() - DAY]) {
+    for (const expiresAt of [later(clock), clock.now() - DAY]) {
       for (const client of [store, other]) {
-        checkSame(
-          (await client.create(id, text('second'), deadline)).kind,
-          'exists',
-          'the second create',
-        )
+        const result = await client.create(id, text('second'), expiresAt)
+        checkSame(result.kind, 'exists', 'the second create')
         await checkUnchanged(client, id, 'first', end, context)
       }
     }
   }),
   atomic('C3', 'lets exactly one of many creates insert', async ({ store, other, clock }) => {
-    const expired = newId()
+    const expired = Array.from({ length: RACES / 2 }, newId)
     const end = clock.soon()
-    await create(store, expired, 'first', clock, end)
+    await inBatches(expired, (id) => create(store, id, 'first', clock, end))
     await clock.reach(end)
-    for (const id of [expired, newId(), newId(), newId()]) {
-      const results = await many(20, (n) =>
+    await inBatches([...expired, ...expired.map(newId)], async (id) => {
+      const results = await many(10, (n) =>
         (n % 2 ? store : other).create(id, text(`${n}`), later(clock)),
       )
       const winners = results.flatMap(({ kind }, n) => (kind === 'created' ? [n] : []))
@@ -202,19 +234,16 @@ export const contentCases: readonly StoreCase[] = [
       checkBytes(
         (await store.read(id))?.bytes,
         text(`${winners[0]}`),
-        'the record of the one that inserted',
+        'the record of the create that inserted',
       )
+    })
+  }),
+  of('C4', 'leaves nothing behind for an expiry that is not in the future', async (context) => {
+    const { store, clock, resolution } = context
+    for (const end of notInTheFuture(clock, resolution)) {
+      const id = newId()
+      await store.create(id, text('late'), end)
+      await checkAbsent(store, id, clock, 'a record created too late')
     }
   }),
-  of(
-    'C4',
-    'leaves nothing behind for a deadline that is not in the future',
-    async ({ store, clock, resolution }) => {
-      for (const end of notInTheFuture(clock, resolution)) {
-        const id = newId()
-        await store.create(id, text('late'), end)
-        await checkAbsent(store, id, clock, 'a record created too late')
-      }
-    },
-  ),
 ]

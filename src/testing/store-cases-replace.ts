@@ -1,6 +1,6 @@
 /**
  * The cases of replacing, in the order of the sentences in `core/store.ts`. The first case of a number is the sentence
- * itself; the others are what it means at the edges.
+ * itself; the others check its edges.
  *
  * @module
  */
@@ -20,14 +20,16 @@ import {
   newId,
   notInTheFuture,
   of,
+  RACES,
   readLive,
   type StoreCase,
   text,
 } from './store-case.ts'
+import { checkComparison, raceReaders } from './store-races.ts'
 
 /** P1 to P6. */
 export const replaceCases: readonly StoreCase[] = [
-  of('P1', 'replaces what was read, data and deadline in one step', async (context) => {
+  of('P1', 'replaces what was read, data and expiry in one step', async (context) => {
     const { store, clock } = context
     const id = newId()
     let version: Version = await create(store, id, 'turn 0', clock)
@@ -40,9 +42,12 @@ export const replaceCases: readonly StoreCase[] = [
       version = turn % 2 ? result.version : undefined
     }
   }),
+  atomic('P1', 'shows no reader the data of one write with the expiry of another', (context) =>
+    raceReaders(context, false),
+  ),
   of(
     'P2',
-    'tells a conflict when another version is there, and changes nothing',
+    'answers conflict when another version is there, and changes nothing',
     async (context) => {
       const { store, other, clock } = context
       const id = newId()
@@ -50,14 +55,20 @@ export const replaceCases: readonly StoreCase[] = [
       await create(store, id, 'first', clock)
       const old = await readLive(store, id)
       await other.replace(id, text('second'), end, (await readLive(other, id)).version)
-      for (const deadline of [later(clock), clock.now() - DAY]) {
-        const result = await store.replace(id, text('third'), deadline, old.version)
+      for (const expiresAt of [later(clock), clock.now() - DAY]) {
+        const result = await store.replace(id, text('third'), expiresAt, old.version)
         check(result.kind === 'conflict', `replace of an old version: ${result.kind}`)
         await checkUnchanged(store, id, 'second', end, context)
       }
     },
   ),
-  of('P2', 'tells the newer record in a conflict, if any', async ({ store, other, clock }) => {
+  of('P2', 'compares the whole content, and takes no version for none', (context) =>
+    checkComparison(context, async (id, version) => {
+      const { store, clock } = context
+      return (await store.replace(id, text('third'), later(clock), version)).kind
+    }),
+  ),
+  of('P2', 'gives the newer record with a conflict, if any', async ({ store, other, clock }) => {
     const id = newId()
     await create(store, id, 'first', clock)
     const old = await readLive(store, id)
@@ -71,33 +82,36 @@ export const replaceCases: readonly StoreCase[] = [
   }),
   of(
     'P2',
-    'tells a conflict for the version of a record that was ended and made again',
+    'answers conflict for the version of a record that was deleted and created again',
     async ({ store, other, clock }) => {
       const id = newId()
       await create(store, id, 'first', clock)
       const old = await readLive(store, id)
       await other.delete(id)
       await create(other, id, 'second', clock)
-      checkSame(
-        (await store.replace(id, text('third'), later(clock), old.version)).kind,
-        'conflict',
-        'replace',
-      )
+      const result = await store.replace(id, text('third'), later(clock), old.version)
+      checkSame(result.kind, 'conflict', 'replace')
       checkBytes((await store.read(id))?.bytes, text('second'), 'the new record')
     },
   ),
   {
     ...of(
       'P2',
-      'tells a conflict after another program wrote, also as many bytes',
-      async ({ store, other, clock, foreignWrite }) => {
-        for (const content of ['other', 'of another length']) {
+      'answers conflict after another program wrote, also as many bytes',
+      async (context) => {
+        const { store, other, clock, foreignWrite } = context
+        for (const content of ['other', 'of another length', 'tsrif']) {
           const id = newId()
           await create(store, id, 'first', clock)
           const old = await readLive(store, id)
           await foreignWrite(id, text(content), later(clock))
           const result = await store.replace(id, text('third'), later(clock), old.version)
           checkSame(result.kind, 'conflict', 'replace of the version before the foreign write')
+          checkSame(
+            await store.touch(id, later(clock), old.version),
+            'conflict',
+            'touch of that version',
+          )
           checkSame(await store.delete(id, old.version), 'conflict', 'delete of that version')
 
           const now = await readLive(other, id)
@@ -128,59 +142,43 @@ export const replaceCases: readonly StoreCase[] = [
     const id = newId()
     const end = clock.now() + 2 * HOUR
     await create(store, id, 'same', clock, end)
-    for (const deadline of [end, end + HOUR]) {
+    for (const expiresAt of [end, end + HOUR]) {
       const { version } = await readLive(store, id)
-      checkSame(
-        (await store.replace(id, text('same'), deadline, version)).kind,
-        'replaced',
-        'replace',
-      )
-      await checkUnchanged(store, id, 'same', deadline, context)
+      const result = await store.replace(id, text('same'), expiresAt, version)
+      checkSame(result.kind, 'replaced', 'replace')
+      await checkUnchanged(store, id, 'same', expiresAt, context)
     }
   }),
-  of(
-    'P5',
-    'ends a record that is replaced with a deadline not in the future',
-    async ({ store, other, clock, resolution }) => {
-      for (const end of notInTheFuture(clock, resolution)) {
-        const id = newId()
-        await create(store, id, 'first', clock)
-        const result = await store.replace(
-          id,
-          text('last'),
-          end,
-          (await readLive(store, id)).version,
-        )
-        check(result.kind !== 'conflict', 'replace of the version that was read: conflict')
-        await checkAbsent(other, id, clock, 'a record that was ended')
-      }
-    },
-  ),
-  atomic(
-    'P6',
-    'lets exactly one of many replaces of one version succeed',
-    async ({ store, other, clock }) => {
-      for (let round = 0; round < 3; round++) {
-        const id = newId()
-        await create(store, id, 'first', clock)
-        const versions = [(await readLive(store, id)).version, (await readLive(other, id)).version]
-        const results = await many(20, (n) =>
-          (n % 2 ? other : store).replace(id, text(`${n}`), later(clock), versions[n % 2]),
-        )
-        const winners = results.flatMap(({ kind }, n) => (kind === 'replaced' ? [n] : []))
-        checkSame(winners.length, 1, 'number of replaces that succeeded')
-        check(
-          results.every(({ kind }) => kind !== 'gone'),
-          'a live record was called gone',
-        )
-        checkBytes(
-          (await store.read(id))?.bytes,
-          text(`${winners[0]}`),
-          'the record of the one that succeeded',
-        )
-      }
-    },
-  ),
+  of('P5', 'ends a record that is replaced with an expiry not in the future', async (context) => {
+    const { store, other, clock, resolution } = context
+    for (const end of notInTheFuture(clock, resolution)) {
+      const id = newId()
+      await create(store, id, 'first', clock)
+      const { version } = await readLive(store, id)
+      const result = await store.replace(id, text('last'), end, version)
+      check(result.kind !== 'conflict', 'replace of the version that was read: conflict')
+      await checkAbsent(other, id, clock, 'a record that was ended')
+    }
+  }),
+  atomic('P6', 'lets exactly one of many replaces of one version succeed', async (context) => {
+    const { store, other, clock } = context
+    await many(RACES, async () => {
+      const id = newId()
+      await create(store, id, 'first', clock)
+      const versions = [(await readLive(store, id)).version, (await readLive(other, id)).version]
+      const results = await many(10, (n) =>
+        (n % 2 ? other : store).replace(id, text(`${n}`), later(clock), versions[n % 2]),
+      )
+      const winners = results.flatMap(({ kind }, n) => (kind === 'replaced' ? [n] : []))
+      checkSame(winners.length, 1, 'number of replaces that succeeded')
+      check(
+        results.every(({ kind }) => kind !== 'gone'),
+        'a replace answered gone for a live record',
+      )
+      const record = await store.read(id)
+      checkBytes(record?.bytes, text(`${winners[0]}`), 'the record of the replace that succeeded')
+    })
+  }),
   atomic('P6', 'loses no increment of eight concurrent loops', async ({ store, other, clock }) => {
     const id = newId()
     await create(store, id, '0', clock)

@@ -1,6 +1,6 @@
 /**
- * The conformance suite of stores: each numbered sentence of the store contract, and what follows from it, as cases for
- * any test runner. Give each store a real backend.
+ * The conformance suite of stores: each numbered sentence of the store contract as cases for any test runner. Give each
+ * store a real backend.
  *
  * @module
  */
@@ -19,24 +19,24 @@ import {
 import type { StoreCase } from './store-case.ts'
 import { contentCases } from './store-cases-content.ts'
 import { endingCases } from './store-cases-ending.ts'
-import { lostReplyCases } from './store-cases-lost-reply.ts'
+import { failingCases } from './store-cases-failing.ts'
 import { replaceCases } from './store-cases-replace.ts'
 
 const storeCases: readonly StoreCase[] = [
   ...contentCases,
   ...replaceCases,
   ...endingCases,
-  ...lostReplyCases,
+  ...failingCases,
 ]
 
-/** A store with its backend, for one case. Nobody else uses the backend, and it holds no record yet. */
+/** A store with its backend, for one case. The backend holds no record yet, and nothing else uses it. */
 export interface StoreFixture {
   readonly store: Store
   /** Makes a second client on the same data. Absent: the one store is used twice. */
   readonly another?: () => Store | Promise<Store>
   /**
-   * Makes the backend do what the store asks for next, and the connection break before the reply is back; a TCP proxy
-   * in between can. Absent: those cases are skipped, unless a deviation gives the reason.
+   * Lets the backend do the next operation and breaks the connection before the reply arrives, as a TCP proxy can.
+   * Absent: those cases are skipped, unless a deviation gives the reason.
    */
   readonly loseNextReply?: () => Promise<void> | void
   /**
@@ -44,37 +44,37 @@ export interface StoreFixture {
    * skipped, unless a deviation gives the reason.
    */
   readonly foreignWrite?: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
-  /** Called at the end, after `close` of the stores themselves. */
+  /** Called at the end, after the `close` of each store. */
   readonly close?: () => Promise<void> | void
 }
 
 export interface StoreSuiteOptions {
   /** The runner's function, such as `test` of vitest or of `node:test`. */
   readonly test: SuiteTest
-  /** Takes a case that is left out, such as `test.skip`. Absent: `test` takes it, with nothing to do. */
+  /** Registers a case that is left out, such as `test.skip`. Absent: `test` registers it with an empty body. */
   readonly skip?: SuiteTest
-  /** Stands behind the name of each case. */
+  /** Added to the name of each case. */
   readonly name?: string
-  /** Makes the store, once for each case. The clock is for the store, unless the backend keeps time itself. */
+  /** Makes the store, once for each case. Pass the clock to the store, unless its backend has a clock of its own. */
   readonly make: (clock: SuiteClock) => StoreFixture | Promise<StoreFixture>
   /** Makes a store whose backend cannot be reached. Absent: that case is left out by name. */
   readonly makeBroken?: (clock: SuiteClock) => StoreFixture | Promise<StoreFixture>
-  /** What the store says of itself; default true. False leaves out by name what needs compare-and-set. */
+  /** The `atomic` of the store; default true. False leaves out by name the cases that need compare-and-set. */
   readonly atomic?: boolean
-  /** The grain of deadlines that the store says of itself, in ms; default 1. */
+  /** The `resolution` of the store in ms; default 1. */
   readonly resolution?: number
-  /** Given: the backend judges deadlines by its own clock, so the cases wait for real. */
+  /** Set it where the backend expires records by its own clock: the cases then wait in real time. */
   readonly serverTime?: {
-    /** The nearest deadline that a case sets, in ms from now; default 1,000, and never less than twice the `resolution`. */
+    /** The nearest expiry that a case sets, in ms from now; default 1,000, and at least twice the `resolution`. */
     readonly shortest?: number
-    /** How far the backend's clock and the deadlines that it tells may be off, in ms; default 50. */
+    /** Tolerance for the backend's clock, in ms; default 50. */
     readonly slack?: number
   }
-  /** The largest record in bytes, where the store has a limit; one more byte is tried. Absent: 1 MiB has to fit. */
+  /** The largest record in bytes, where the store has a limit; a case tries one byte more. Absent: 1 MiB must fit. */
   readonly maxBytes?: number
-  /** How many records one case keeps at once; default 1,000. */
+  /** How many records the largest case keeps at once; default 1,000. */
   readonly ids?: number
-  /** Why a sentence is not kept, by its number (`L1`) or by the name of a case. Such cases are left out by name. */
+  /** Why a sentence is not kept, by its number (`L1`) or by the name of a case. These cases are left out by name. */
   readonly deviations?: Readonly<Record<string, string>>
 }
 
@@ -82,7 +82,7 @@ export interface StoreSuiteOptions {
 export interface StoreSentence {
   /** Such as `R1`. */
   readonly number: string
-  /** What the store promises, in short. */
+  /** The promise in short. */
   readonly title: string
   /** The names of all its cases; the first is the sentence itself. */
   readonly cases: readonly string[]

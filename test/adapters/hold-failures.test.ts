@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
 import type { Commit } from '../../src/core/scope.ts'
 import { StateError } from '../../src/errors.ts'
-import { gate } from '../../src/testing/watched-store.ts'
+import { gate } from '../../src/testing/store-spy.ts'
 import { closing, failed, hold, reach, SAVED } from './holding.ts'
 import { listening } from './suite.ts'
 

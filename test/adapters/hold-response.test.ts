@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
-import { gate } from '../../src/testing/watched-store.ts'
+import { gate } from '../../src/testing/store-spy.ts'
 import { gzipped } from './gzip-wrapper.ts'
 import { failed, hold, reach, SAVED } from './holding.ts'
 

@@ -5,7 +5,7 @@ import { memoryStore } from 'vial/stores/memory'
 import { type AdapterSuiteOptions, adapterSuite, type RunningServer } from 'vial/testing'
 import { test } from 'vitest'
 import { Client } from '../../src/testing/adapter-client.ts'
-import { type Watch, watchedStore } from '../../src/testing/watched-store.ts'
+import { type StoreSpy, spyOn } from '../../src/testing/store-spy.ts'
 
 /** Runs the published suite over one adapter. */
 export function runSuite(
@@ -52,11 +52,11 @@ export async function visiting(
   }
 }
 
-/** Sessions in memory, and the watch on their store. */
+/** Sessions in memory, and the spy on their store. */
 export function memorySessions(options: { readonly ambient?: boolean } = {}): {
   readonly sessions: StoredSessions
-  readonly watch: Watch
+  readonly watch: StoreSpy
 } {
-  const watch = watchedStore(memoryStore())
+  const watch = spyOn(memoryStore())
   return { sessions: createSessions({ ...options, store: watch.store }), watch }
 }

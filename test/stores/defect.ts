@@ -1,11 +1,11 @@
-/** A way to break a store, to see that the suite finds it. */
+/** Ways to break a store, to check that the suite notices. */
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import type { Store } from '../../src/core/store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export interface Defect {
-  /** How the name of the case starts that has to fail. */
+  /** How the name of the case that must fail starts. */
   readonly fails: string
   readonly what: string
   /** Breaks a sound store. `now` is the clock of the suite. */
@@ -16,7 +16,7 @@ export interface Defect {
 
 export const HOUR = 3_600_000
 
-/** A sound store that can be made to do a write and not to tell. */
+/** A sound store that can do a write and lose its reply. */
 export interface Lossy extends Store {
   loseNextReply(): void
 }
@@ -24,7 +24,7 @@ export interface Lossy extends Store {
 export function lossyStore(options: { readonly now?: () => number } = {}): Lossy {
   const sound = memoryStore(options)
   let losing = false
-  const told = async <T>(operation: string, call: () => MaybePromise<T>): Promise<T> => {
+  const replied = async <T>(operation: string, call: () => MaybePromise<T>): Promise<T> => {
     const result = await call()
     if (!losing) return result
     losing = false
@@ -35,14 +35,14 @@ export function lossyStore(options: { readonly now?: () => number } = {}): Lossy
     loseNextReply() {
       losing = true
     },
-    create: (...args) => told('create', () => sound.create(...args)),
-    replace: (...args) => told('replace', () => sound.replace(...args)),
-    touch: (...args) => told('touch', () => sound.touch(...args)),
-    delete: (...args) => told('delete', () => sound.delete(...args)),
+    create: (...args) => replied('create', () => sound.create(...args)),
+    replace: (...args) => replied('replace', () => sound.replace(...args)),
+    touch: (...args) => replied('touch', () => sound.touch(...args)),
+    delete: (...args) => replied('delete', () => sound.delete(...args)),
   }
 }
 
-/** Writes past everything that a store in front of it may remember. */
+/** Writes without the store under test, which may remember records. */
 export async function foreignWrite(
   store: Store,
   id: string,
@@ -53,8 +53,14 @@ export async function foreignWrite(
   await store.create(id, bytes, expiresAt)
 }
 
+/** Whether two contents are equal. */
+export function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+/** Waits for a turn of the event loop. */
 export function tick(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve))
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A sound store, and clients of it that have one defect. */

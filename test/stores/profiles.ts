@@ -37,7 +37,7 @@ export const PROFILES = {
       deviations: {
         'F1 rejects with a StoreError when the backend cannot be reached': 'there is no backend',
         F2: 'there is no connection',
-        'P2 tells a conflict after another program wrote, also as many bytes':
+        'P2 answers conflict after another program wrote, also as many bytes':
           'no other program reaches it',
       },
     },
@@ -51,7 +51,7 @@ export const PROFILES = {
       deviations: {
         L1: 'the name of a file is a digest of the id',
         F2: 'there is no connection',
-        'P2 tells a conflict after another program wrote, also as many bytes':
+        'P2 answers conflict after another program wrote, also as many bytes':
           'no other program writes this format',
       },
     },

@@ -1,5 +1,5 @@
 /**
- * A store around another that counts what it is asked, and can be slow, stand still or fail: as stores are in real life.
+ * A store around another one that records the calls and, as real stores do, can hold writes back or fail.
  *
  * @module
  */
@@ -8,29 +8,27 @@ import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 
-/** How a {@link watchedStore} behaves; may be changed at any time. */
+/** How a {@link StoreSpy} behaves. May be changed at any time. */
 export interface StoreBehaviour {
-  /** How long a write takes, in ms. */
-  delay?: number
-  /** Writes wait for it. */
+  /** Writes wait for this promise. */
   gate?: Promise<void>
-  /** Writes fail; nothing is done. */
+  /** Writes fail before they do anything. */
   failing?: boolean
 }
 
-/** What a {@link watchedStore} tells besides. */
-export interface Watch {
+/** A store under observation. */
+export interface StoreSpy {
   readonly store: Store
   readonly behaviour: StoreBehaviour
   /** The verbs that were called, in order. */
   readonly calls: string[]
-  /** Resolves when the next write begins. */
-  writing(): Promise<void>
+  /** Resolves when `count` writes more have begun; default 1. */
+  writing(count?: number): Promise<void>
   /** Resolves when no write is under way. */
   idle(): Promise<void>
 }
 
-/** A promise, and what resolves it. */
+/** A promise, and the function that resolves it. */
 export interface Gate {
   readonly opened: Promise<void>
   readonly open: () => void
@@ -45,17 +43,14 @@ export function gate(): Gate {
   return { opened, open }
 }
 
-/** Puts a watch on a store. */
-export function watchedStore(inner: Store, behaviour: StoreBehaviour = {}): Watch {
+/** Makes a spy on a store. */
+export function spyOn(inner: Store, behaviour: StoreBehaviour = {}): StoreSpy {
   const calls: string[] = []
   const underWay = new Set<Promise<unknown>>()
-  let waiting: (() => void)[] = []
+  const waiting = new Set<() => void>()
 
   async function behave(operation: string): Promise<void> {
     await behaviour.gate
-    if (behaviour.delay !== undefined) {
-      await new Promise((resolve) => setTimeout(resolve, behaviour.delay))
-    }
     if (behaviour.failing === true) {
       throw new StoreError('The store is down', { operation, outcome: 'not-done', retriable: true })
     }
@@ -63,12 +58,11 @@ export function watchedStore(inner: Store, behaviour: StoreBehaviour = {}): Watc
 
   function write<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
     calls.push(operation)
-    for (const resolve of waiting) resolve()
-    waiting = []
     const done = behave(operation).then(run)
     underWay.add(done)
-    const left = (): unknown => underWay.delete(done)
-    done.then(left, left)
+    const end = (): unknown => underWay.delete(done)
+    done.then(end, end)
+    for (const begun of waiting) begun()
     return done
   }
 
@@ -90,7 +84,18 @@ export function watchedStore(inner: Store, behaviour: StoreBehaviour = {}): Watc
     store,
     behaviour,
     calls,
-    writing: () => new Promise((resolve) => waiting.push(resolve)),
+    writing(count = 1) {
+      return new Promise((resolve) => {
+        let left = count
+        const begun = (): void => {
+          left--
+          if (left > 0) return
+          waiting.delete(begun)
+          resolve()
+        }
+        waiting.add(begun)
+      })
+    },
     async idle() {
       await Promise.allSettled(underWay)
     },
