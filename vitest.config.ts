@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
@@ -41,30 +41,22 @@ const env = {
   ...(python === undefined ? {} : { VIAL_TEST_PYTHON: python }),
 }
 const short = Boolean(process.env['VIAL_TEST_SHORT'])
-
-/** Files that do not carry the name of their lane yet. */
-const UNNAMED: Readonly<Partial<Record<Lane, readonly string[]>>> = {
-  servers: [
-    'test/services.test.ts',
-    'test/compat/flask-redis.test.ts',
-    'test/stores/{cache,commands,dynamodb,memcached,mongodb,open,sql}*.test.ts',
-    'test/stores/redis{,-config,-faults,-near*,-server}.test.ts',
-  ],
-  interop: ['test/interop/*.test.ts'],
-  docs: [
-    'test/docs.test.ts',
-    'test/stores/docs.test.ts',
-    'examples/flask-tutorials/programs.test.ts',
-    'examples/tutorial/test/start.test.ts',
-  ],
-  browser: ['examples/*/test/browser.test.ts'],
-  package: ['test/package/clean-install.test.ts'],
-  nightly: ['test/scripts/race.test.ts', 'test/stores/redis-failover.test.ts'],
-}
+/** Files whose properties the nightly lane tries more often: see test/support/runs.ts. */
+const properties = readdirSync(new URL('test', import.meta.url), {
+  recursive: true,
+  encoding: 'utf8',
+})
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter((name) => /\/\w[\w-]*\.test\.ts$/.test(name))
+  .filter((name) =>
+    /\/support\/runs\.ts'/.test(readFileSync(new URL(name, import.meta.url), 'utf8')),
+  )
 
 function lane(name: Lane, options: TestProjectInlineConfiguration['test'] = {}) {
-  const include = [`${FOLDERS}/*.${name}.test.ts`, ...(UNNAMED[name] ?? [])]
-  return { extends: true, test: { name, include, ...options } } as const
+  return {
+    extends: true,
+    test: { name, include: [`${FOLDERS}/*.${name}.test.ts`], ...options },
+  } as const
 }
 
 export default defineConfig({
@@ -78,10 +70,7 @@ export default defineConfig({
           // A worker per file costs half a second of CPU each: files share workers, and leave nothing behind.
           isolate: false,
           include: [`${FOLDERS}/*.test.ts`],
-          exclude: [
-            ...LANES.map((name) => `${FOLDERS}/*.${name}.test.ts`),
-            ...Object.values(UNNAMED).flat(),
-          ],
+          exclude: LANES.map((name) => `${FOLDERS}/*.${name}.test.ts`),
         },
       },
       // They share the servers, and freeze and kill some of their own.
@@ -98,10 +87,13 @@ export default defineConfig({
       }),
       lane('browser', { maxWorkers: 1 }),
       lane('package'),
-      // At full size, but in the short form that CI runs.
+      // At full size; in the short form, as CI runs it, the properties have had their runs in the fast lane.
       lane('nightly', {
         maxWorkers: 1,
-        env: { ...env, ...(short ? {} : { VIAL_TEST_RUNS: 'full' }) },
+        ...(!short && {
+          include: [`${FOLDERS}/*.nightly.test.ts`, ...properties],
+          env: { ...env, VIAL_TEST_RUNS: 'full' },
+        }),
       }),
     ],
     testTimeout: LIMIT,

@@ -8,7 +8,7 @@
 
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
-import { service } from '../../test/services.ts'
+import { service } from '../../test/support/services.ts'
 import type { Backend } from './backend.ts'
 import { peerOf } from './contender.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import type { Commit } from 'vial'
 import { afterEach } from 'vitest'
 import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
-import type { Commit } from '../../src/core/scope.ts'
 import { listening } from './suite.ts'
 
 /** What a commit asks for that gave a cookie. */

@@ -18,8 +18,8 @@ import {
   withParameter,
 } from '../../src/compat/flask/config/urls.ts'
 import { Browser } from '../core/requests.ts'
-import { service } from '../services.ts'
 import { newName, openMariadb, openPostgres } from '../stores/sql-databases.ts'
+import { service } from '../support/services.ts'
 
 /** Runs with the URL of a server; skipped by name where there is none. */
 function onServer(name: ServiceName, title: string, run: (url: string) => Promise<void>): void {

@@ -5,7 +5,7 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import type { AddressInfo } from 'node:net'
 import type { Session, Sessions } from 'vial'
 import { withSession } from 'vial/adapters/node'
-import type { FlaskCookieOptions } from '../../src/compat/flask-cookie.ts'
+import type { FlaskCookieOptions } from 'vial/compat/flask-cookie'
 import type { Answer, Asked } from './flask-recordings.ts'
 import { type Found, VIEWS } from './flask-views.ts'
 

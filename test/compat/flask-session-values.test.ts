@@ -2,12 +2,12 @@
 
 import { SerializationError, StateError, type StoredSession, tuple } from 'vial'
 import { type FlaskFormat, flaskSession } from 'vial/compat/flask-session'
+import { readPickle, writePickle } from 'vial/serializers/pickle'
 import { Decimal, Float, Markup, Uuid } from 'vial/serializers/python-values'
 import { memoryStore } from 'vial/stores/memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { flaskRecords } from '../../src/compat/flask/records.ts'
-import { readPickle, writePickle } from '../../src/serializers/pickle/index.ts'
 import { listener } from '../core/requests.ts'
 import { HOUR, Site } from './flask-store.ts'
 

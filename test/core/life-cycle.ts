@@ -1,19 +1,15 @@
 /** A life cycle made of the core's parts, so that a test can take the place of the waiting between attempts. */
 
 import { randomBytes } from 'node:crypto'
+import type { AnySession, Commit, Serializer, SessionEvent, Store } from 'vial'
+import { msgpack } from 'vial/serializers/msgpack'
 import { cookieWriter } from '../../src/cookies/serialize.ts'
-import type { AnySession } from '../../src/core/any-session.ts'
-import type { SessionEvent } from '../../src/core/events.ts'
 import { Expiry } from '../../src/core/expiry.ts'
 import { nativeIds } from '../../src/core/ids.ts'
 import { HABITS } from '../../src/core/policy.ts'
-import type { Commit } from '../../src/core/scope.ts'
-import type { Serializer } from '../../src/core/serializer.ts'
 import { StoredSession } from '../../src/core/session.ts'
 import { SessionLifeCycle } from '../../src/core/sessions.ts'
-import type { Store } from '../../src/core/store.ts'
 import { StoredBacking } from '../../src/core/store-backing.ts'
-import { msgpack } from '../../src/serializers/msgpack/index.ts'
 
 export interface Setup {
   readonly store: Store

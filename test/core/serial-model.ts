@@ -1,7 +1,7 @@
 /** What requests do to a session, and what is left when they do it one after another. */
 
 import fc from 'fast-check'
-import type { StoredSession } from '../../src/core/session.ts'
+import type { StoredSession } from 'vial'
 
 /** What a request is told to do. */
 export type Op =

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
+import type { Store } from 'vial'
+import { StoreError } from 'vial'
+import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
-import type { Store } from '../../src/core/store.ts'
-import { StoreError } from '../../src/errors.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
+import { runs } from '../support/runs.ts'
 import { idIn, lifeCycle, sessionOf } from './life-cycle.ts'
 import {
   blank,
@@ -79,7 +80,7 @@ function failure(operation: string, outcome: 'not-done' | 'unknown'): StoreError
 test('what requests leave behind is what some order of them would have left', {
   timeout: 300_000,
 }, async () => {
-  const numRuns = Number(process.env['VIAL_TEST_RUNS'] ?? 3_000)
+  const numRuns = runs(1_000, 3_000)
   await fc.assert(
     fc.asyncProperty(
       fc.array(requestArbitrary, { minLength: 2, maxLength: 4 }),

@@ -1,8 +1,7 @@
 /** One text for a value and its type, the same in TypeScript and in Python: `interop/peers/canonical.py`. */
 
-import { isTuple, tuple } from '../../src/core/values.ts'
-import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { pythonFloat } from '../../src/serializers/python/float.ts'
+import { isTuple, tuple } from 'vial'
+import { Ext, Timestamp } from 'vial/serializers/msgpack'
 import {
   ByteArray,
   Decimal,
@@ -18,7 +17,8 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python/values.ts'
+} from 'vial/serializers/python-values'
+import { pythonFloat } from '../../src/serializers/python/float.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

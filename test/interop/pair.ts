@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { findDebianPython, findSqlite } from '../../scripts/provision.ts'
-import { service } from '../services.ts'
+import { service } from '../support/services.ts'
 import { type FlaskPeer, startFlask } from './flask-peer.ts'
 import {
   newFolder,

@@ -1,9 +1,8 @@
 /** The sessions of the vial site, as an application makes them. */
 
-import { flaskCookie } from '../../src/compat/flask-cookie.ts'
-import { type FlaskFormat, flaskSession } from '../../src/compat/flask-session.ts'
-import type { Sessions } from '../../src/core/sessions.ts'
-import type { Store } from '../../src/core/store.ts'
+import type { Sessions, Store } from 'vial'
+import { flaskCookie } from 'vial/compat/flask-cookie'
+import { type FlaskFormat, flaskSession } from 'vial/compat/flask-session'
 
 export interface SiteSettings {
   readonly secret: string

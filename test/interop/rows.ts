@@ -1,7 +1,7 @@
 /** The rows of the matrix: a Flask, and what it keeps its sessions in. */
 
+import type { FlaskFormat } from 'vial/compat/flask-session'
 import type { ServiceName } from '../../scripts/services/names.ts'
-import type { FlaskFormat } from '../../src/compat/flask-session.ts'
 import type { ValueFormat } from './values.ts'
 
 /** Which Flask: that of the virtual environment, or Debian's. */

@@ -1,7 +1,7 @@
 /** The values of `interop/peers/values.py` as they are here, when they were read from a session of a format. */
 
-import { tuple } from '../../src/core/values.ts'
-import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { tuple } from 'vial'
+import { Ext, Timestamp } from 'vial/serializers/msgpack'
 import {
   ByteArray,
   Decimal,
@@ -17,7 +17,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python/values.ts'
+} from 'vial/serializers/python-values'
 
 /** What a session's values are kept in. */
 export type ValueFormat = 'tagged-json' | 'msgpack' | 'json' | 'pickle'

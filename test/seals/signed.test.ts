@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { signed } from 'vial/seals/signed'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../support/runs.ts'
 
 const SECRET = 'an-example-for-tests-0123456789abcdef'
 const OTHER = 'one-more-example-for-tests-fedcba9876543210'
@@ -28,7 +29,7 @@ describe('signed', () => {
           expect(seal.open(seal.seal(bytes, now, name), now, name)).toEqual({ ok: true, bytes })
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(500, 2_000) },
     )
   })
 

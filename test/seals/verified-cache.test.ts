@@ -1,11 +1,11 @@
 /** The cache of opened texts, and what the seals do not leave to it. */
 
 import { spawnSync } from 'node:child_process'
+import type { Opened } from 'vial'
 import { encrypted } from 'vial/seals/encrypted'
 import { itsdangerous } from 'vial/seals/itsdangerous'
 import { signed } from 'vial/seals/signed'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Opened } from '../../src/core/seal.ts'
 import { verifiedCache } from '../../src/seals/verified-cache.ts'
 
 const SECRET = 'rW2xN7cT5vK9qL3mP8dF1gH6jB4zS0yA'

@@ -3,9 +3,9 @@
  */
 
 import * as fc from 'fast-check'
-import { tuple } from '../../src/core/values.ts'
-import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { Markup, Uuid } from '../../src/serializers/python/values.ts'
+import { tuple } from 'vial'
+import { Ext, Timestamp } from 'vial/serializers/msgpack'
+import { Markup, Uuid } from 'vial/serializers/python-values'
 
 const MAX_MS = 8.64e15
 

@@ -1,8 +1,8 @@
 import { inflateSync } from 'node:zlib'
+import type { Entries } from 'vial'
+import { SerializationError } from 'vial'
+import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import type { Entries } from '../../src/core/serializer.ts'
-import { SerializationError } from '../../src/errors.ts'
-import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { fromNotation, NotHere, vectors } from './notation.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
+import { json } from 'vial/serializers/json'
 import { describe, expect, it } from 'vitest'
-import { json } from '../../src/serializers/json/index.ts'
 import { jsonValue } from './arbitraries.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

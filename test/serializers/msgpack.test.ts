@@ -1,5 +1,5 @@
+import { Ext, msgpack, Timestamp } from 'vial/serializers/msgpack'
 import { describe, expect, it } from 'vitest'
-import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import type { Slice } from '../../src/serializers/msgpack/slice.ts'
 import { bytesOf, hex, sliceOf } from './hex.ts'
 

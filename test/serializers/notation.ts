@@ -3,9 +3,9 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { tuple } from '../../src/core/values.ts'
-import { Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { Markup, Uuid } from '../../src/serializers/python/values.ts'
+import { tuple } from 'vial'
+import { Timestamp } from 'vial/serializers/msgpack'
+import { Markup, Uuid } from 'vial/serializers/python-values'
 
 export type Notation = null | boolean | string | TypedNotation
 

@@ -1,8 +1,8 @@
 /** Values that pickle brings back as they were, for fast-check. */
 
 import * as fc from 'fast-check'
-import { tuple } from '../../src/core/values.ts'
-import { Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { tuple } from 'vial'
+import { Timestamp } from 'vial/serializers/msgpack'
 import {
   ByteArray,
   Decimal,
@@ -17,7 +17,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python/values.ts'
+} from 'vial/serializers/python-values'
 import { anyText, sessionKey } from './arbitraries.ts'
 
 /** The first second of the year 1. */

@@ -3,12 +3,12 @@
  * failure names.
  */
 
+import { SerializationError } from 'vial'
+import { Timestamp } from 'vial/serializers/msgpack'
+import { pickle, readPickle } from 'vial/serializers/pickle'
+import * as values from 'vial/serializers/python-values'
 import { expect, test } from 'vitest'
-import { SerializationError } from '../../src/errors.ts'
-import { Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { pickle, readPickle } from '../../src/serializers/pickle/index.ts'
 import { OP } from '../../src/serializers/pickle/opcodes.ts'
-import * as values from '../../src/serializers/python/values.ts'
 import { bytesOf, fixtures } from './pickle-fixtures.ts'
 
 const runs = Number(process.env['VIAL_TEST_RUNS'] ?? 20_000)

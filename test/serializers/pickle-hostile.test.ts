@@ -1,7 +1,7 @@
 /** Pickles that are small and would be large, or would go on for ever. */
 
+import { pickle, readPickle } from 'vial/serializers/pickle'
 import { describe, expect, it } from 'vitest'
-import { pickle, readPickle } from '../../src/serializers/pickle/index.ts'
 
 const MILLION = 1_000_000
 const ascii = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'))

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, it, test } from 'vitest'
-import { tuple } from '../../src/core/values.ts'
-import { SerializationError } from '../../src/errors.ts'
-import { Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { pickle, readPickle, writePickle } from '../../src/serializers/pickle/index.ts'
+import { SerializationError, tuple } from 'vial'
+import { Timestamp } from 'vial/serializers/msgpack'
+import { pickle, readPickle, writePickle } from 'vial/serializers/pickle'
 import {
   ByteArray,
   Decimal,
@@ -18,7 +16,8 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from '../../src/serializers/python/values.ts'
+} from 'vial/serializers/python-values'
+import { describe, expect, it, test } from 'vitest'
 import { bytesOf, fixtures, hexOf } from './pickle-fixtures.ts'
 
 const east = new Timezone(new Timedelta(0, 19_800))

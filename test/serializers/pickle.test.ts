@@ -1,15 +1,12 @@
-import { describe, expect, it } from 'vitest'
-import type { EntryKey } from '../../src/core/serializer.ts'
-import { tuple } from '../../src/core/values.ts'
-import { createSessions } from '../../src/create-sessions.ts'
-import { SerializationError } from '../../src/errors.ts'
+import type { EntryKey } from 'vial'
+import { createSessions, SerializationError, tuple } from 'vial'
 import {
   type PickleEntry,
   pickle,
   pickleEnd,
   readPickle,
   writePickle,
-} from '../../src/serializers/pickle/index.ts'
+} from 'vial/serializers/pickle'
 import {
   Decimal,
   DefaultDict,
@@ -21,8 +18,9 @@ import {
   Timedelta,
   Timezone,
   ZonedDate,
-} from '../../src/serializers/python/values.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
+} from 'vial/serializers/python-values'
+import { memoryStore } from 'vial/stores/memory'
+import { describe, expect, it } from 'vitest'
 import { bytesOf, hexOf } from './pickle-fixtures.ts'
 
 const { split, join, encode, decode, equal } = pickle()

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
+import type { Serializer } from 'vial'
+import { SerializationError } from 'vial'
+import { json } from 'vial/serializers/json'
+import { msgpack } from 'vial/serializers/msgpack'
+import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import type { Serializer } from '../../src/core/serializer.ts'
-import { SerializationError } from '../../src/errors.ts'
-import { json } from '../../src/serializers/json/index.ts'
-import { msgpack } from '../../src/serializers/msgpack/index.ts'
-import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { jsonValue, msgpackValue, sessionKey, taggedValue } from './arbitraries.ts'
 
 interface Format {

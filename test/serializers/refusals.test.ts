@@ -1,11 +1,10 @@
+import type { Serializer } from 'vial'
+import { SerializationError, tuple } from 'vial'
+import { json } from 'vial/serializers/json'
+import { Ext, msgpack, Timestamp } from 'vial/serializers/msgpack'
+import { Markup, Uuid } from 'vial/serializers/python-values'
+import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import type { Serializer } from '../../src/core/serializer.ts'
-import { tuple } from '../../src/core/values.ts'
-import { SerializationError } from '../../src/errors.ts'
-import { json } from '../../src/serializers/json/index.ts'
-import { Ext, msgpack, Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { Markup, Uuid } from '../../src/serializers/python/values.ts'
-import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 
 class Price {
   readonly cents = 4711

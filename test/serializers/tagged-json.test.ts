@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
+import { isTuple, tuple } from 'vial'
+import { Markup, Uuid } from 'vial/serializers/python-values'
+import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import { isTuple, tuple } from '../../src/core/values.ts'
-import { Markup, Uuid } from '../../src/serializers/python/values.ts'
-import { taggedJson } from '../../src/serializers/tagged-json/index.ts'
 import { compareCodePoints } from '../../src/serializers/tagged-json/text.ts'
 import { anyText } from './arbitraries.ts'
 

@@ -1,5 +1,5 @@
 /** Stores with one defect each that shows only while other operations run, or between contents that are alike. */
-import type { Store } from '../../src/core/store.ts'
+import type { Store } from 'vial'
 import { type Defect, HOUR, same, tick } from './defect.ts'
 
 /** What a broken store waits for between its two steps. */

@@ -1,6 +1,6 @@
 /** Stores with one defect each, to see that the suite finds it: reading and creating. */
 import { posix } from 'node:path'
-import type { Store, StoredRecord } from '../../src/core/store.ts'
+import type { Store, StoredRecord } from 'vial'
 import { type Defect, HOUR } from './defect.ts'
 
 export const readingDefects: readonly Defect[] = [

@@ -1,7 +1,8 @@
 /** Stores with one defect each, to see that the suite finds it: replacing, ending and the rest. */
+
+import type { Store } from 'vial'
+import { StoreError } from 'vial'
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
-import type { Store } from '../../src/core/store.ts'
-import { StoreError } from '../../src/errors.ts'
 import { type Defect, HOUR, tick } from './defect.ts'
 
 export const writingDefects: readonly Defect[] = [

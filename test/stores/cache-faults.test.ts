@@ -5,10 +5,9 @@ import process from 'node:process'
 import Keyv from 'keyv'
 import { createStorage } from 'unstorage'
 import fsDriver from 'unstorage/drivers/fs'
-import { createSessions } from 'vial'
+import { ConfigError, createSessions, StoreError } from 'vial'
 import { cacheStore } from 'vial/stores/cache'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { ConfigError, StoreError } from '../../src/errors.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (record: { readonly bytes: Uint8Array } | undefined) =>

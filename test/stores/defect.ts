@@ -1,8 +1,9 @@
 /** Ways to break a store, to check that the suite notices. */
+
+import type { Store } from 'vial'
+import { StoreError } from 'vial'
+import { memoryStore } from 'vial/stores/memory'
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
-import type { Store } from '../../src/core/store.ts'
-import { StoreError } from '../../src/errors.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
 
 export interface Defect {
   /** How the name of the case that must fail starts. */

@@ -6,8 +6,8 @@ import { inspect } from 'node:util'
 import { type AsyncStore, StoreError } from 'vial'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fileNameOf } from '../../src/stores/cachelib-file/record.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { countIn, LATER, namesIn, openStore, startCounting } from './cachelib-directory.ts'
-import { failureOf } from './failure-of.ts'
 import { bytes, content, mountProblem, mountSmallDisk, newDirectory } from './file-directory.ts'
 
 const writesOf = (store: AsyncStore, version: unknown) => [

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type FileStoreOptions, fileStore } from 'vial/stores/file'
 import { onTestFinished } from 'vitest'
-import { type FileStoreOptions, fileStore } from '../../src/stores/file/index.ts'
 import { pathOf } from '../../src/stores/file/record.ts'
 
 export const LATER: number = Date.now() + 3_600_000

@@ -11,7 +11,7 @@ import process from 'node:process'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pathOf } from '../../src/stores/file/record.ts'
-import { failureOf } from './failure-of.ts'
+import { failureOf } from '../support/failure-of.ts'
 import {
   bytes,
   content,

@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { ConfigError } from 'vial'
 import { fileStore } from 'vial/stores/file'
 import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { ConfigError } from '../../src/errors.ts'
 import { bytes, content, LATER, namesBelow, newDirectory, openStore } from './file-directory.ts'
 import { PROFILES } from './profiles.ts'
 

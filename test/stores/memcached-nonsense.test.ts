@@ -1,14 +1,14 @@
 /** What comes of a server that is none, or an old one: played by a TCP server of these tests. */
 
 import { createServer, type Server, type Socket } from 'node:net'
+import { StoreError } from 'vial'
 import {
   type MemcachedTransport,
   type MemcachedTransportOptions,
   memcachedTransport,
 } from 'vial/stores/memcached-transport'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { StoreError } from '../../src/errors.ts'
-import { failureOf } from './failure-of.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { bytes } from './memcached-server.ts'
 
 const ended: (() => unknown)[] = []

@@ -5,7 +5,7 @@ import type { Store } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { storeSuite } from 'vial/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { failureOf } from './failure-of.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { PROFILES } from './profiles.ts'
 
 describe('the contract', () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { createSessions, type Store } from '../../src/index.ts'
+import { createSessions, type Store } from 'vial'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { type LoadPackage, openStore } from 'vial/stores/open'
 import type { ServiceName } from '../../scripts/services/names.ts'
-import { service } from '../services.ts'
+import { service } from '../support/services.ts'
 
 export interface Scheme {
   readonly scheme: string

@@ -10,13 +10,9 @@ import {
   createCluster as createCluster5,
   createSentinel as createSentinel5,
 } from 'redis5'
+import type { AsyncStore, Store } from 'vial'
+import { type RedisClient, type RedisStoreOptions, redisStore } from 'vial/stores/redis'
 import { onTestFinished } from 'vitest'
-import type { AsyncStore, Store } from '../../src/core/store.ts'
-import {
-  type RedisClient,
-  type RedisStoreOptions,
-  redisStore,
-} from '../../src/stores/redis/index.ts'
 
 export type Kind = 'single' | 'cluster' | 'sentinel'
 

@@ -8,9 +8,9 @@ import {
 } from 'ioredis'
 import { Redis as IoValkey } from 'iovalkey'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
+import { ConfigError, TooLargeError } from 'vial'
 import { type RedisClient, type RedisStoreOptions, redisStore } from 'vial/stores/redis'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, TooLargeError } from '../../src/errors.ts'
 
 const ioRedis = (options: RedisOptions = {}) => new IoRedis({ lazyConnect: true, ...options })
 const ioCluster = (options: ClusterOptions = {}) =>

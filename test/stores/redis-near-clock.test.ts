@@ -2,7 +2,7 @@
 
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
-import type { AsyncStore } from '../../src/core/store.ts'
+import type { AsyncStore } from 'vial'
 import { type NearCacheOptions, withNearCache } from '../../src/stores/redis/near-cache/index.ts'
 import type {
   TrackingConnection,

@@ -1,12 +1,12 @@
 /** What the tests of the near cache of the Redis store have in common. */
 
+import type { Store } from 'vial'
+import type { NearCacheOptions } from 'vial/stores/redis'
 import { onTestFinished, vi } from 'vitest'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
-import type { Store } from '../../src/core/store.ts'
-import type { NearCacheOptions } from '../../src/stores/redis/index.ts'
-import { type CaughtConnection, type FaultProxy, faultProxy } from '../fault-proxy.ts'
+import { type CaughtConnection, type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { clientsFor, newPrefix, openStore } from './redis-clients.ts'
 
 /** The clients that it takes on a single server. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Kysely, SqliteDialect } from 'kysely'
-import { type NodeSqliteDatabase, nodeSqlite } from '../../src/stores/sql/node-sqlite.ts'
+import { type NodeSqliteDatabase, nodeSqlite } from 'vial/stores/node-sqlite'
 
 export interface OpenOptions {
   readonly readonly?: boolean

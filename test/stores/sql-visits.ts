@@ -1,9 +1,10 @@
 /** What the tests of the SQL store under faults have in common. */
+
+import type { StoreError } from 'vial'
+import { createSessions } from 'vial'
+import type { SqlStore } from 'vial/stores/sql'
 import { expect } from 'vitest'
-import { createSessions } from '../../src/create-sessions.ts'
-import type { StoreError } from '../../src/errors.ts'
-import type { SqlStore } from '../../src/stores/sql/index.ts'
-import { failureOf as failureWithin } from './failure-of.ts'
+import { failureOf as failureWithin } from '../support/failure-of.ts'
 
 /** Of a store's operation, in ms, and how late an answer may be on a busy machine. */
 const TIMEOUT = 400

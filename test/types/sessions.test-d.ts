@@ -1,14 +1,8 @@
 /** What compiles and what does not. Nothing here runs: each `@ts-expect-error` fails when its line compiles. */
 
+import { createSessions, type InferData, type Session, type Store, type StoredSession } from 'vial'
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import {
-  createSessions,
-  type InferData,
-  type Session,
-  type Store,
-  type StoredSession,
-} from '../../src/index.ts'
 
 declare const store: Store
 declare const request: object

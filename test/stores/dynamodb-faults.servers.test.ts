@@ -1,0 +1,316 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import process from 'node:process'
+import { inspect } from 'node:util'
+import type { StoreError } from 'vial'
+import { createSessions } from 'vial'
+import { dynamodbStore } from 'vial/stores/dynamodb'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { startDynamodb } from '../../scripts/services/servers/dynamodb.ts'
+import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { Browser } from '../core/requests.ts'
+import { failureOf } from '../support/failure-of.ts'
+import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { service } from '../support/services.ts'
+import {
+  bytes,
+  LATER,
+  newClient,
+  newTable,
+  requestsOf,
+  type Table,
+  text,
+} from './dynamodb-table.ts'
+
+const found = service('dynamodb')
+const where = 'missing' in found ? `dynoxide (skipped: ${found.missing})` : 'dynoxide'
+
+/** How long a visitor waits for the store, in ms, and what must be over by then in any case. */
+const TIMEOUT = 300
+const BOUND = 10 * TIMEOUT
+
+const failure = (promise: Promise<unknown>) => failureOf(promise, BOUND)
+
+describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
+  let server: RunningServer
+  let proxy: FaultProxy
+  let table: Table
+  let browser: ReturnType<typeof visitor>
+
+  /** Somebody whose session has the number 1. */
+  function visitor(more: { maxAttempts?: number } = {}) {
+    const { store, client } = table.another(proxy.url(server.url), more)
+    const sessions = createSessions({ store, timeout: TIMEOUT, cookie: { secure: false } })
+    return Object.assign(new Browser(sessions), { sessions, store, client })
+  }
+  type Visitor = ReturnType<typeof visitor>
+
+  const add = (who: Visitor = browser) => who.visit((session) => session.increment('n'))
+  const count = async (who: Visitor = browser) => {
+    let n: unknown
+    await who.visit((session) => {
+      n = session.get('n')
+    })
+    return n
+  }
+  /** The commit of one more, on its way; the session is loaded before. */
+  async function adding(): Promise<() => Promise<unknown>> {
+    const session = await browser.sessions.load(browser.cookie)
+    session.increment('n')
+    return async () => browser.sessions.commit(session)
+  }
+
+  beforeAll(async () => {
+    server = await startDynamodb()
+    proxy = await faultProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) })
+  })
+
+  afterAll(async () => {
+    await proxy?.close()
+    await server?.stop()
+  })
+
+  beforeEach(async () => {
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    table = await newTable(server.url, Date.now)
+    browser = visitor()
+    await add()
+  })
+
+  afterEach(async () => {
+    proxy.delay(0)
+    proxy.blackhole(false)
+    await proxy.refuse(false)
+    server.thaw()
+    await table.close()
+    vi.restoreAllMocks()
+  })
+
+  test('costs one request to read, two to write, none when the session is not asked for', async () => {
+    const sent = requestsOf(browser.client)
+    await count()
+    expect(sent.splice(0)).toEqual(['GetItem'])
+    await add()
+    expect(sent.splice(0)).toEqual(['GetItem', 'UpdateItem'])
+  })
+
+  test('refused: told at once that nothing was done; served again when the server is back', async () => {
+    const commit = await adding()
+    await proxy.refuse(true)
+    proxy.cut()
+    // What goes out on a connection that was cut may have arrived; after that there is none.
+    await failure(count())
+    expect(await failure(commit())).toMatchObject({
+      operation: 'replace',
+      outcome: 'not-done',
+      retriable: true,
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+    expect(await failure(count())).toMatchObject({ operation: 'read', retriable: true })
+    await proxy.refuse(false)
+    expect(await count()).toBe(1)
+  })
+
+  test('frozen: told within the deadline; served again, and nothing counted twice', async () => {
+    const commit = await adding()
+    server.freeze()
+    expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+    expect(await failure(count())).toMatchObject({ operation: 'read', outcome: 'not-done' })
+    // More than the SDK has connections.
+    await Promise.all(Array.from({ length: 60 }, () => failure(count())))
+    server.thaw()
+    await vi.waitFor(async () => expect([1, 2]).toContain(await count()), BOUND)
+  })
+
+  test('killed in mid-request, restarted empty: the missing table is named, and how to make it', async () => {
+    const commit = await adding()
+    server.freeze()
+    const failing = failure(commit())
+    await server.kill()
+    expect(await failing).toMatchObject({
+      operation: 'replace',
+      outcome: 'unknown',
+      retriable: true,
+    })
+    await server.restart()
+    const missing = await failure(count())
+    expect(missing).toMatchObject({ operation: 'read', outcome: 'not-done', retriable: false })
+    expect(missing.message).toContain('Call `createTable()`')
+    await browser.store.createTable()
+    expect(await count()).toBeUndefined()
+    await add()
+    expect(await count()).toBe(1)
+  })
+
+  test('answered after the deadline: told before, and the late answer does no harm', async () => {
+    const commit = await adding()
+    proxy.delay(3 * TIMEOUT)
+    expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+    proxy.delay(0)
+    await vi.waitFor(async () => expect(await count()).toBe(2), BOUND)
+  })
+
+  test('silent: told within the deadline; served again when the network is back', async () => {
+    const commit = await adding()
+    proxy.blackhole(true)
+    expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+    proxy.blackhole(false)
+    await vi.waitFor(async () => expect([1, 2]).toContain(await count()), BOUND)
+  })
+
+  test('idle connections that were cut do no harm', async () => {
+    for (let turn = 0; turn < 3; turn++) {
+      proxy.cut()
+      await vi.waitFor(async () => expect(await count()).toBe(1), BOUND)
+    }
+  })
+
+  describe.each([1, 3])('a reply is lost, maxAttempts %i', (maxAttempts) => {
+    const target = (name: string) => (request: Buffer) =>
+      request.includes(`DynamoDB_20120810.${name}`)
+
+    test('an increment is told as unknown, and counted once', async () => {
+      const who = visitor({ maxAttempts })
+      await add(who)
+      const lost = proxy.loseNextReply(target('UpdateItem'))
+      expect(await failure(add(who))).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+      await lost
+      expect(await count(who)).toBe(2)
+    })
+
+    test('every conditional verb is unknown', async () => {
+      const { store } = visitor({ maxAttempts })
+      const end = Date.now() + 60_000
+      await store.create('a', bytes('old'), end)
+      const { version } = (await store.read('a')) ?? {}
+      for (const [name, verb] of [
+        ['PutItem', () => store.create('b', bytes('new'), end)],
+        ['UpdateItem', () => store.replace('a', bytes('new'), end, version)],
+        ['DeleteItem', () => store.delete('a', bytes('new'))],
+      ] as const) {
+        const lost = proxy.loseNextReply(target(name))
+        expect(await failure(verb())).toMatchObject({ outcome: 'unknown', retriable: true })
+        await lost
+      }
+      expect(text(await store.read('b'))).toBe('new')
+      expect(await store.read('a')).toBeUndefined()
+    })
+  })
+
+  test('no increment of many is counted twice while replies are lost', async () => {
+    const writers = [1, 3, 3].map((maxAttempts) => {
+      const who = visitor({ maxAttempts })
+      who.cookie = browser.cookie
+      return who
+    })
+    let acknowledged = 1
+    let unknown = 0
+    await Promise.all(
+      writers.map(async (who) => {
+        for (let turn = 0; turn < 20; turn++) {
+          if (turn % 5 === 0) void proxy.loseNextReply((request) => request.includes('.UpdateItem'))
+          const told = await add(who).then(
+            () => 'saved',
+            (error: StoreError) => error.outcome,
+          )
+          if (told === 'saved') acknowledged++
+          else if (told === 'unknown') unknown++
+        }
+      }),
+    )
+    expect(unknown).toBeGreaterThan(0)
+    const n = Number(await count())
+    expect(n).toBeGreaterThanOrEqual(acknowledged)
+    expect(n).toBeLessThanOrEqual(acknowledged + unknown)
+  })
+
+  test('no error shows the id', async () => {
+    const { store } = browser
+    const id = 'a-secret-session-id'
+    const aborted = { signal: AbortSignal.abort() }
+    const errors = [await failure(store.read(id, aborted))]
+    const lost = proxy.loseNextReply((request) => request.includes('.PutItem'))
+    errors.push(await failure(visitor({ maxAttempts: 3 }).store.create(id, bytes('x'), LATER)))
+    await lost
+    await table.client.putItem({ TableName: table.name, Item: { id: { S: id } } })
+    errors.push(await failure(store.read(id)), await failure(store.touch(id, LATER)))
+    await table.client.deleteTable({ TableName: table.name })
+    errors.push(await failure(store.create(id, bytes('x'), LATER)))
+    await proxy.refuse(true)
+    proxy.cut()
+    errors.push(await failure(store.delete(id)))
+    for (const error of errors) expect(inspect(error, { depth: 6 })).not.toContain(id)
+  })
+})
+
+describe('what DynamoDB refuses', () => {
+  /** An address that gives one answer to everything, in the service's format; after `times` of them, an empty one. */
+  async function answering<T>(
+    status: number,
+    body: string,
+    use: (store: ReturnType<typeof dynamodbStore>) => Promise<T>,
+    times = Infinity,
+  ): Promise<T> {
+    let left = times
+    const server = createServer((request, response) => {
+      request.resume()
+      const done = left-- <= 0
+      const type = { 'content-type': 'application/x-amz-json-1.0' }
+      response.writeHead(done ? 200 : status, type).end(done ? '{}' : body)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = newClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    try {
+      return await use(dynamodbStore(client))
+    } finally {
+      client.destroy()
+      server.close()
+    }
+  }
+
+  const typed = (name: string) =>
+    JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: 'because' })
+
+  test.for([
+    [400, 'ProvisionedThroughputExceededException', 'not-done', true, 'Throughput'],
+    [400, 'ThrottlingException', 'not-done', true, 'Throttling'],
+    [400, 'RequestLimitExceeded', 'not-done', true, 'RequestLimit'],
+    [400, 'ReplicatedWriteConflictException', 'not-done', true, 'Conflict'],
+    [400, 'AccessDeniedException', 'not-done', false, 'Grant dynamodb:UpdateItem'],
+    [400, 'ResourceNotFoundException', 'not-done', false, 'Call `createTable()`'],
+    [400, 'ValidationException', 'not-done', false, '`id`, a string'],
+    [400, 'UnrecognizedClientException', 'not-done', false, 'UnrecognizedClient'],
+    [400, 'ExpiredTokenException', 'not-done', false, 'ExpiredToken'],
+    [500, 'InternalServerError', 'unknown', true, 'InternalServerError'],
+    [503, 'ServiceUnavailable', 'unknown', true, 'ServiceUnavailable'],
+  ] as const)('%i %s: %s, retriable %s', async ([status, name, outcome, retriable, message]) => {
+    await answering(status, typed(name), async (store) => {
+      for (const [operation, verb] of [
+        ['replace', () => store.replace('a', bytes('x'), LATER, bytes('y'))],
+        ['touch', () => store.touch('a', LATER)],
+      ] as const) {
+        expect(await failure(verb())).toMatchObject({ operation, outcome, retriable })
+        await expect(verb()).rejects.toThrow(message)
+      }
+      expect(await failure(store.read('a'))).toMatchObject({ outcome: 'not-done', retriable })
+    })
+  })
+
+  test('what it put off is sent again, a few times', async () => {
+    const call = (store: ReturnType<typeof dynamodbStore>) =>
+      store.replace('a', bytes('x'), LATER, bytes('y'))
+    const put = answering(400, typed('ThrottlingException'), call, 3)
+    expect(await put).toMatchObject({ kind: 'replaced' })
+    await failure(answering(400, typed('ThrottlingException'), call, 4))
+  })
+
+  test('an answer that is not of DynamoDB: unknown', async () => {
+    for (const status of [200, 502]) {
+      await answering(status, '<html>Bad Gateway</html>', async (store) => {
+        expect(await failure(store.create('a', bytes('x'), LATER))).toMatchObject({
+          outcome: 'unknown',
+        })
+      })
+    }
+  })
+})

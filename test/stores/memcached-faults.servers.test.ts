@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto'
+import type { AsyncStore } from 'vial'
+import { createSessions, StoreError } from 'vial'
+import { memcachedStore } from 'vial/stores/memcached'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { Browser, listener } from '../core/requests.ts'
+import { failureOf } from '../support/failure-of.ts'
+import { faultProxy } from '../support/fault-proxy.ts'
+import { bytes, content, LATER, missing, portOf, start } from './memcached-server.ts'
+
+const ended: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end()
+})
+
+/** The deadline of the sessions in these tests, in ms, and what is surely more. */
+const TIMEOUT = 300
+const SURELY = 3_000
+
+async function startServer(): Promise<RunningServer> {
+  const server = await start()
+  ended.push(() => server.stop())
+  return server
+}
+
+function setUp(servers: string | string[]) {
+  const store = memcachedStore({ servers, timeout: 1_000 })
+  const { events, onEvent } = listener()
+  const sessions = createSessions({ store, timeout: TIMEOUT, onEvent })
+  ended.push(() => sessions.close())
+  return { store, events, sessions, browser: new Browser(sessions) }
+}
+
+async function startProxy(server: RunningServer) {
+  const proxy = await faultProxy({ host: '127.0.0.1', port: portOf(server.url) })
+  ended.push(() => proxy.close())
+  return proxy
+}
+
+/** All verbs, each on an id of its own. */
+function verbs(store: AsyncStore): Record<string, () => Promise<unknown>> {
+  return {
+    read: () => store.read(randomUUID()),
+    create: () => store.create(randomUUID(), bytes('x'), LATER),
+    replace: () => store.replace(randomUUID(), bytes('x'), LATER, '1'),
+    touch: () => store.touch(randomUUID(), LATER),
+    delete: () => store.delete(randomUUID()),
+  }
+}
+
+/** The error of a call, which has to come in time. */
+async function promptly(call: () => Promise<unknown>): Promise<StoreError> {
+  const start = performance.now()
+  const error = await failureOf(call())
+  expect(performance.now() - start).toBeLessThan(SURELY)
+  return error
+}
+
+/** Resolves when a visit succeeds again, without a restart of anything here. */
+function recovered(visit: () => Promise<unknown>): Promise<unknown> {
+  return vi.waitFor(visit, { timeout: 10_000, interval: 20 })
+}
+
+describe.skipIf(missing !== undefined)(`a server${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  test('that refuses: nothing is done, at once; and back when it is', async () => {
+    const server = await startServer()
+    const { store, browser, events } = setUp(server.url)
+    await browser.visit((session) => session.set('n', 1))
+    await server.kill()
+    for (let round = 0; round < 3; round++) {
+      for (const [verb, call] of Object.entries(verbs(store))) {
+        expect(await promptly(call)).toMatchObject({
+          operation: verb,
+          outcome: 'not-done',
+          retriable: true,
+        })
+      }
+      expect(await promptly(() => browser.visit())).toMatchObject({ operation: 'read' })
+    }
+    expect(events.every(({ type }) => type === 'store-failed')).toBe(true)
+    await server.restart()
+    await recovered(() => browser.visit((session) => session.set('n', 2)))
+    await browser.visit((session) => expect(session.get('n')).toBe(2))
+  })
+
+  test('that is killed in mid-request: unknown, and never done twice', async () => {
+    const server = await startServer()
+    const { store, browser } = setUp(server.url)
+    await browser.visit((session) => session.set('n', 1))
+    server.freeze()
+    const failing = Object.entries(verbs(store)).map(async ([verb, call]) => {
+      const error = await promptly(call)
+      expect(error).toMatchObject({ operation: verb, retriable: true })
+      return error.outcome
+    })
+    const visit = promptly(() => browser.visit((session) => session.increment('n')))
+    await server.kill()
+    expect(await Promise.all(failing)).toEqual([
+      'not-done',
+      'unknown',
+      'unknown',
+      'unknown',
+      'unknown',
+    ])
+    expect((await visit).operation).toBe('read')
+    await server.restart()
+    await recovered(() => store.read('any'))
+  })
+
+  test('that is killed under load: every call ends, and all are served again', async () => {
+    const server = await startServer()
+    const { store } = setUp(server.url)
+    let failed = 0
+    let ended = false
+    const load = Array.from({ length: 20 }, async () => {
+      while (!ended) {
+        try {
+          const id = randomUUID()
+          await store.create(id, bytes(id), LATER)
+          const record = await store.read(id)
+          if (record !== undefined) expect(content(record)).toBe(id)
+        } catch (error) {
+          expect(error).toBeInstanceOf(StoreError)
+          failed++
+          await new Promise((resolve) => setTimeout(resolve))
+        }
+      }
+    })
+    for (let round = 0; round < 3; round++) {
+      await store.read('any').catch(() => undefined)
+      const before = failed
+      await server.kill()
+      await vi.waitFor(() => expect(failed).toBeGreaterThan(before), 5_000)
+      await server.restart()
+      await recovered(() => store.read('any'))
+    }
+    ended = true
+    await Promise.all(load)
+  })
+
+  test('that is frozen: the answer comes in time, and what it does later is done once', async () => {
+    const server = await startServer()
+    const { store, browser, sessions } = setUp(server.url)
+    await browser.visit((session) => session.set('n', 1))
+    const session = await sessions.load(browser.cookie)
+    session.increment('n')
+    server.freeze()
+    expect(await promptly(async () => sessions.commit(session))).toMatchObject({
+      operation: 'replace',
+      outcome: 'unknown',
+    })
+    expect(await promptly(() => browser.visit())).toMatchObject({ operation: 'read' })
+    // The transport gives the connection up, and then knows before it sends anything.
+    await vi.waitFor(async () => {
+      const error = await promptly(() => store.create(randomUUID(), bytes('x'), LATER))
+      expect(error.outcome).toBe('not-done')
+    }, 5_000)
+    server.thaw()
+    await recovered(() => browser.visit())
+    await browser.visit((later) => expect([1, 2]).toContain(later.get('n')))
+  })
+
+  test('that was restarted is empty: sessions are gone, and no write brings one back', async () => {
+    const server = await startServer()
+    const { store, browser, sessions, events } = setUp(server.url)
+    await browser.visit((session) => session.set('n', 1))
+    const { cookie } = browser
+    const session = await sessions.load(cookie)
+    session.set('n', 2)
+    await server.restart()
+    await recovered(() => store.read('any'))
+    await sessions.commit(session)
+    expect(events).toMatchObject([{ type: 'gone', keys: ['n'] }])
+    await new Browser(sessions, cookie).visit((later) => expect(later.isNew).toBe(true))
+  })
+
+  test('that answers too late: nobody gets the answer to another question', async () => {
+    const server = await startServer()
+    const proxy = await startProxy(server)
+    const { store, browser, sessions } = setUp(proxy.url(server.url))
+    await browser.visit((session) => session.set('n', 1))
+    const ids = Array.from({ length: 20 }, () => randomUUID())
+    for (const id of ids) await store.create(id, bytes(id), LATER)
+
+    const session = await sessions.load(browser.cookie)
+    session.increment('n')
+    proxy.delay(2 * TIMEOUT)
+    expect(await promptly(async () => sessions.commit(session))).toMatchObject({
+      outcome: 'unknown',
+    })
+    const late = ids.map((id) => store.read(id))
+    proxy.delay(0)
+    expect((await Promise.all(late)).map(content)).toEqual(ids)
+    await recovered(() => browser.visit((later) => expect(later.get('n')).toBe(2)))
+  })
+
+  test('behind a network that swallows everything: not done, as nothing was sent', async () => {
+    const server = await startServer()
+    const proxy = await startProxy(server)
+    proxy.blackhole(true)
+    const { store, browser } = setUp(proxy.url(server.url))
+    const errors = await Promise.all(Object.values(verbs(store)).map(promptly))
+    expect(errors.map(({ outcome }) => outcome)).toEqual(Array(5).fill('not-done'))
+    proxy.blackhole(false)
+    await recovered(() => browser.visit((session) => session.set('n', 1)))
+    proxy.cut()
+    await recovered(() => browser.visit((session) => expect(session.get('n')).toBe(1)))
+  })
+
+  test('whose replies are lost: an increment is told as unknown, and counted once', async () => {
+    const server = await startServer()
+    const proxy = await startProxy(server)
+    const { browser, sessions } = setUp(proxy.url(server.url))
+    await browser.visit((session) => session.set('n', 0))
+    for (let turn = 1; turn <= 10; turn++) {
+      const session = await sessions.load(browser.cookie)
+      session.increment('n')
+      const lost = proxy.loseNextReply()
+      expect(await promptly(async () => sessions.commit(session))).toMatchObject({
+        outcome: 'unknown',
+      })
+      await lost
+      await recovered(() => browser.visit((later) => expect(later.get('n')).toBe(turn)))
+    }
+  })
+
+  test('of three that is down takes its own sessions along, and no others', async () => {
+    const servers = await Promise.all([startServer(), startServer(), startServer()])
+    const { store } = setUp(servers.map(({ url }) => url))
+    const ids = Array.from({ length: 60 }, () => randomUUID())
+    for (const id of ids) await store.create(id, bytes(id), LATER)
+    await servers[1]?.kill()
+    const results = await Promise.allSettled(ids.map((id) => store.read(id)))
+    const failed = results.filter(({ status }) => status === 'rejected').length
+    expect(failed).toBeGreaterThan(0)
+    expect(failed).toBeLessThan(60)
+    results.forEach((result, place) => {
+      if (result.status === 'fulfilled') expect(content(result.value)).toBe(ids[place])
+    })
+    // Nobody takes over: a session that was ended must not come back from another server.
+    await servers[1]?.restart()
+    await recovered(() => Promise.all(ids.map((id) => store.read(id))))
+    const found = await Promise.all(ids.map((id) => store.read(id)))
+    expect(found.filter((record) => record === undefined)).toHaveLength(failed)
+  })
+
+  test('tells no id in any error', async () => {
+    const server = await startServer()
+    const { store } = setUp(server.url)
+    const id = 'a-secret-session-id'
+    await store.create(id, bytes('x'), LATER)
+    server.freeze()
+    const due = [store.read(id), store.delete(id), store.touch(id, LATER)].map((one) =>
+      failureOf(one),
+    )
+    await server.kill()
+    const refused = [store.read(id), store.create(id, bytes('x'), LATER)].map((one) =>
+      failureOf(one),
+    )
+    for (const error of await Promise.all([...due, ...refused])) {
+      expect(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(id)
+    }
+  })
+})
