@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { findChromium, findPython } from './scripts/provision.ts'
 import { SkipsReporter } from './scripts/skips-reporter.ts'
+import { PATIENCE } from './test/support/patience.ts'
 
 /**
  * The lanes. `<topic>.test.ts` belongs to the fast lane, `npm test`, which needs nothing but the npm packages, and
@@ -99,6 +100,7 @@ export default defineConfig({
     testTimeout: LIMIT,
     hookTimeout: LIMIT,
     teardownTimeout: LIMIT,
+    expect: { poll: { timeout: PATIENCE } },
     reporters: ['default', new SkipsReporter()],
     env,
   },

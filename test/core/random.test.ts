@@ -85,7 +85,7 @@ interface Printed {
 }
 
 describe('two processes from one startup snapshot', () => {
-  test('give different random bytes, ids and sealed texts', { timeout: 120_000 }, async () => {
+  test('give different random bytes, ids and sealed texts', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'vial-snapshot-'))
     try {
       const [script, blob] = [join(folder, 'program.cjs'), join(folder, 'snapshot.blob')]

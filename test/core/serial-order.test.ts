@@ -78,7 +78,7 @@ function failure(operation: string, outcome: 'not-done' | 'unknown'): StoreError
 }
 
 test('what requests leave behind is what some order of them would have left', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const numRuns = runs(1_000, 3_000)
   await fc.assert(

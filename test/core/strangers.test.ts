@@ -68,7 +68,7 @@ const header = fc.oneof(
 
 for (const [kind, make] of Object.entries(kinds)) {
   test(`${kind}: ${RUNS} generated Cookie headers give a fresh session each`, {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const sessions = make()
     await new Browser(sessions).visit((session) => session.set('a', 1))
@@ -83,7 +83,7 @@ for (const [kind, make] of Object.entries(kinds)) {
   })
 
   test(`${kind}: ${RUNS} changed valid cookies give a fresh session each`, {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const sessions = make()
     const browser = new Browser(sessions)

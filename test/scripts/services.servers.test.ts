@@ -15,6 +15,7 @@ import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { State } from '../../scripts/services/state.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 
 const endings: (() => unknown)[] = []
@@ -83,7 +84,7 @@ describe('the fault proxy', () => {
     const startedAt = Date.now()
     const all = collected(client, 'you said oneyou said two'.length)
     client.write('one')
-    await vi.waitFor(() => expect(asked).toEqual(['one']))
+    await vi.waitFor(() => expect(asked).toEqual(['one']), PATIENCE)
     proxy.delay(0)
     client.write('two')
     expect(await all).toBe('you said oneyou said two')

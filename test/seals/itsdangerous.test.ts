@@ -176,7 +176,7 @@ describe('the vectors recorded from Flask', () => {
 
 describe('itsdangerous', () => {
   it('opens what it sealed: any bytes, at any time, compressed or not', {
-    timeout: 120_000,
+    timeout: 600_000,
   }, () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 2000 }),

@@ -7,6 +7,7 @@ import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failureOf } from '../support/failure-of.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import {
   bytes,
@@ -328,7 +329,7 @@ describe('the configuration', () => {
     const warned = warnings()
     dynamodbStore(newClient('http://127.0.0.1:1'))
     dynamodbStore(newClient('http://127.0.0.1:1', { maxAttempts: 3 }))
-    await vi.waitFor(() => expect(warned).toHaveBeenCalled())
+    await vi.waitFor(() => expect(warned).toHaveBeenCalled(), PATIENCE)
     expect(warned).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('maxAttempts: 1'), {
       code: 'VIAL_DYNAMODB_RESENDS',
     })

@@ -17,6 +17,7 @@ import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
 import { fileNameOf } from '../../src/stores/cachelib-file/record.ts'
+import { PATIENCE } from '../support/patience.ts'
 import {
   countIn,
   LATER,
@@ -157,7 +158,7 @@ test('the background sweep begins with the first write and ends with close', asy
   await store.create('short', bytes('x'), NOW + 1)
   await store.create('long', bytes('x'), LATER)
   time += 2 * SECOND
-  await vi.waitFor(() => expect(namesIn(root)).toHaveLength(1), 20_000)
+  await vi.waitFor(() => expect(namesIn(root)).toHaveLength(1), PATIENCE)
   await store.close?.()
   expect(content(await store.read('long'))).toBe('x')
 })

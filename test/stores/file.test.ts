@@ -6,6 +6,7 @@ import { ConfigError } from 'vial'
 import { fileStore } from 'vial/stores/file'
 import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
+import { PATIENCE } from '../support/patience.ts'
 import { bytes, content, LATER, namesBelow, newDirectory, openStore } from './file-directory.ts'
 import { PROFILES } from './profiles.ts'
 
@@ -167,7 +168,7 @@ describe('the background sweep', () => {
     await store.create('long', bytes('x'), 1_000)
     const records = () => namesBelow(root).filter((path) => /\/[0-9a-f]{64}$/.test(path)).length
     time = 10
-    await vi.waitFor(() => expect(records()).toBe(1), 5_000)
+    await vi.waitFor(() => expect(records()).toBe(1), PATIENCE)
     await store.close?.()
     expect(content(await store.read('long'))).toBe('x')
   })
@@ -182,7 +183,7 @@ describe('the background sweep', () => {
     await store.create('id', bytes('x'), LATER)
     // A file where a folder of records should be.
     writeFileSync(join(root, '00'), '')
-    await vi.waitFor(() => expect(onError.mock.calls.length).toBeGreaterThan(1), 5_000)
+    await vi.waitFor(() => expect(onError.mock.calls.length).toBeGreaterThan(1), PATIENCE)
     await store.close?.()
     expect(onError).toHaveBeenCalledWith(
       expect.objectContaining({ name: 'StoreError', operation: 'sweep' }),

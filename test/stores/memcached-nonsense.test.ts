@@ -9,6 +9,7 @@ import {
 } from 'vial/stores/memcached-transport'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { failureOf } from '../support/failure-of.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { bytes } from './memcached-server.ts'
 
 const ended: (() => unknown)[] = []
@@ -85,7 +86,7 @@ describe('something that is no Memcached', () => {
     })
     const client = transport({ servers })
     const first = failureOf(client.send({ ...read, key: 'one' }))
-    await vi.waitFor(() => expect(numbers.length).toBe(1))
+    await vi.waitFor(() => expect(numbers.length).toBe(1), PATIENCE)
     const second = failureOf(client.send({ ...read, key: 'two' }))
     expect((await Promise.all([first, second])).map(({ outcome }) => outcome)).toEqual([
       'not-done',
@@ -98,7 +99,7 @@ describe('something that is no Memcached', () => {
       for (let n = 0; n < 100; n++) socket.write('x'.repeat(1_000))
     })
     await failureOf(transport({ servers }).send(read))
-    await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true))
+    await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), PATIENCE)
   })
 
   test('that says nothing, or half of it, is given up after the timeout', async () => {

@@ -12,6 +12,7 @@ import {
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { bytes, clientsFor, content, LATER, newPrefix, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
@@ -178,7 +179,7 @@ describe.skipIf(missing)(`Sentinel${because}`, () => {
         old = await group.failover()
       })
       await old?.restart()
-      await vi.waitFor(async () => expect((await group.primary()) !== old).toBe(true))
+      await vi.waitFor(async () => expect((await group.primary()) !== old).toBe(true), PATIENCE)
     },
     3 * MINUTE,
   )

@@ -1,13 +1,14 @@
 /** A near cache that relies on an answer for longer than it shows anything, by a clock and a connection moved by hand. */
 
+import type { AsyncStore } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
-import type { AsyncStore } from 'vial'
 import { type NearCacheOptions, withNearCache } from '../../src/stores/redis/near-cache/index.ts'
 import type {
   TrackingConnection,
   TrackingListener,
 } from '../../src/stores/redis/near-cache/tracking.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { bytes, content } from './redis-clients.ts'
 import { held, isHeld } from './redis-near.ts'
 
@@ -95,11 +96,11 @@ describe('a record is served', () => {
     place.questions = questions
     await near.create('id', bytes('x'), FOREVER)
     await near.read('id')
-    await vi.waitFor(() => expect(questions).toHaveLength(1))
+    await vi.waitFor(() => expect(questions).toHaveLength(1), PATIENCE)
     place.clock += 59_000
     expect(await isHeld(near, 'id')).toBe(false)
     questions[0]?.answer()
-    await vi.waitFor(async () => expect(await isHeld(near, 'id')).toBe(true))
+    await vi.waitFor(async () => expect(await isHeld(near, 'id')).toBe(true), PATIENCE)
     place.clock += 999
     expect(await isHeld(near, 'id')).toBe(true)
     place.clock += 1
@@ -150,7 +151,7 @@ test('who holds nothing asks no more, and who does goes on', async () => {
   await idle.near.delete('id')
   const later = async (questions: number) => {
     const before = busy.place.asked
-    await vi.waitFor(() => expect(busy.place.asked).toBeGreaterThan(before + questions), 10_000)
+    await vi.waitFor(() => expect(busy.place.asked).toBeGreaterThan(before + questions), PATIENCE)
   }
   await later(3)
   const before = idle.place.asked
@@ -158,7 +159,7 @@ test('who holds nothing asks no more, and who does goes on', async () => {
   expect(idle.place.asked).toBe(before)
   await idle.near.create('id', bytes('x'), FOREVER)
   await held(idle.near, 'id')
-  await vi.waitFor(() => expect(idle.place.asked).toBeGreaterThan(before + 1), 10_000)
+  await vi.waitFor(() => expect(idle.place.asked).toBeGreaterThan(before + 1), PATIENCE)
   for (const { near } of [idle, busy]) await near.close?.()
 })
 
@@ -173,10 +174,13 @@ test('one that fails is ended, told once, and left alone for longer each time, u
       if (place.connections.length < turn) place.clock += 50
     }
     pauses.push(place.clock - start)
-    await vi.waitFor(() => expect(place.questions).toHaveLength(1))
+    await vi.waitFor(() => expect(place.questions).toHaveLength(1), PATIENCE)
     expect(place.listening.size).toBe(1)
     place.questions.shift()?.fail(new Error('The client is closed'))
-    await vi.waitFor(() => expect(place.connections.every(({ ended }) => ended)).toBe(true))
+    await vi.waitFor(
+      () => expect(place.connections.every(({ ended }) => ended)).toBe(true),
+      PATIENCE,
+    )
     expect(place.listening.size).toBe(0)
   }
   expect(pauses).toEqual([0, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000])
