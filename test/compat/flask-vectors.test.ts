@@ -9,7 +9,7 @@ import { msgpack } from 'vial/serializers/msgpack'
 import { pickle } from 'vial/serializers/pickle'
 import { beforeAll, describe, expect, it, test, vi } from 'vitest'
 import { flaskRecords } from '../../src/compat/flask/records.ts'
-import { COUNT_FILE, fileNameOf, headOf, parseFile } from '../../src/stores/cachelib-file/record.ts'
+import { COUNT_FILE, encodeId, encodeHead, parseFile } from '../../src/stores/cachelib-file/format.ts'
 import { deadline, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
 import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/exptime.ts'
 import { liveRecord } from '../../src/stores/mongodb/document.ts'
@@ -164,7 +164,7 @@ describe('files of cachelib', () => {
     const highest = pickle({ protocol: 5 }) as Serializer
     expect(values(highest, record?.bytes ?? body)).toEqual({ _permanent: true, a: 1 })
     const entries = highest.split(record?.bytes ?? body) ?? new Map()
-    expect(hex(Buffer.concat([headOf(NOW + LIFETIME), highest.join(entries)]))).toBe(kept?.hex)
+    expect(hex(Buffer.concat([encodeHead(NOW + LIFETIME), highest.join(entries)]))).toBe(kept?.hex)
   })
 
   it('have the name of the id', () => {
@@ -172,7 +172,7 @@ describe('files of cachelib', () => {
     expect(session.files_without_count.files).toHaveLength(1)
     const id = Buffer.alloc(32)
     id[31] = 1
-    expect(fileNameOf(`session:${id.toString('base64url')}`, 'sha256')).toBe(name)
+    expect(encodeId(`session:${id.toString('base64url')}`, 'sha256')).toBe(name)
   })
 })
 

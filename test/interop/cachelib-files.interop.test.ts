@@ -10,7 +10,7 @@ import { readPickle, writePickle } from 'vial/serializers/pickle'
 import { Float } from 'vial/serializers/python-values'
 import { type CachelibFileStoreOptions, cachelibFileStore } from 'vial/stores/cachelib-file'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { type CachelibHash, fileNameOf } from '../../src/stores/cachelib-file/record.ts'
+import { type CachelibHash, encodeId } from '../../src/stores/cachelib-file/format.ts'
 import { Browser } from '../core/requests.ts'
 import { newDirectory } from '../stores/file-directory.ts'
 import { findPython, runScript } from './python.ts'
@@ -186,7 +186,7 @@ describe.each(['md5', 'sha256'] as const)('named by %s', (hash) => {
       >
       seen.add(turn)
       if (padding !== undefined) expect(String(padding)).toHaveLength((Number(turn) % 7) * 10_000)
-      await store.touch('key', LATER)
+      await store.touch('key', LATER, record?.version)
     }
     expect(await end).toBe(0)
     expect(seen.size).toBeGreaterThan(1)
@@ -205,7 +205,7 @@ test('a directory whose cachelib was brought up to date logs nobody out', async 
     expect(session.get('user')).toBe('ann')
     session.set('seen', true)
   })
-  expect(filesIn(directory)).not.toContain(fileNameOf(KEY, 'md5'))
+  expect(filesIn(directory)).not.toContain(encodeId(KEY, 'md5'))
   expect(cachelib(directory, { hash: 'sha256' }, ['get', KEY])).toEqual([
     "{'_permanent': True, 'user': 'ann', 'seen': True}",
   ])

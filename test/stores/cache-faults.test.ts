@@ -44,7 +44,7 @@ describe('a text that is no record', () => {
       () => store.read('id'),
       () => store.create('id', bytes('new'), LATER),
       () => store.replace('id', bytes('new'), LATER, version),
-      () => store.touch('id', LATER),
+      () => store.touch('id', LATER, version),
       () => store.delete('id', version),
     ]) {
       await expect(call()).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe('failures', () => {
     for (const call of [
       () => store.read('id'),
       () => store.replace('id', bytes('y'), LATER, version),
-      () => store.touch('id', LATER),
+      () => store.touch('id', LATER, version),
       () => store.delete('id'),
     ]) {
       await expect(call()).rejects.toThrow('no connection')
@@ -139,7 +139,7 @@ describe('failures', () => {
     const calls = [
       ['set', () => store.create('other', bytes('y'), LATER)],
       ['set', () => store.replace('id', bytes('y'), LATER, version)],
-      ['set', () => store.touch('id', LATER)],
+      ['set', () => store.touch('id', LATER, version)],
       ['delete', () => store.delete('id')],
     ] as const
     for (const [verb, call] of calls) {
@@ -152,7 +152,7 @@ describe('failures', () => {
 
   test('of a cache that keeps nothing: set answers false', async () => {
     const store = cacheStore({ get: () => undefined, set: () => false, delete: () => true })
-    await expect(store.create('id', bytes('x'), LATER)).rejects.toThrow('did not keep it')
+    await expect(store.create('id', bytes('x'), LATER)).rejects.toThrow('did not store the value')
   })
 
   test('of a delete that does nothing', async () => {

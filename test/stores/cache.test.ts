@@ -9,7 +9,7 @@ import { ConfigError } from 'vial'
 import { cacheStore } from 'vial/stores/cache'
 import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { contentOf, keyOf, toText } from '../../src/stores/cache/record.ts'
+import { contentOf, encodeId, toText } from '../../src/stores/cache/record.ts'
 import { PROFILES } from './profiles.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -33,7 +33,7 @@ afterEach(() => {
 const writes =
   (set: (key: string, text: string) => unknown) =>
   async (id: string, content: Uint8Array, expiresAt: number) =>
-    void (await set(keyOf('vial:', id), toText(contentOf(content), expiresAt)))
+    void (await set(encodeId('vial:', id), toText(contentOf(content), expiresAt)))
 
 /** A backend of Keyv that does nothing but fail. */
 class BrokenMap extends Map<string, string> {

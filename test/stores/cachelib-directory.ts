@@ -8,11 +8,11 @@ import { onTestFinished } from 'vitest'
 import {
   type CachelibHash,
   COUNT_FILE,
-  countFile,
-  fileNameOf,
-  headOf,
+  encodeCount,
+  encodeHead,
+  encodeId,
   parseCount,
-} from '../../src/stores/cachelib-file/record.ts'
+} from '../../src/stores/cachelib-file/format.ts'
 
 export const SECOND = 1_000
 /** When the tests' clock stands still: a whole second. */
@@ -35,8 +35,8 @@ export function writeAsCachelib(
   hash: CachelibHash = 'sha256',
 ): void {
   const temporary = join(root, `tmp12345678.__wz_cache`)
-  writeFileSync(temporary, Buffer.concat([headOf(expiresAt), body]), { mode: 0o600 })
-  renameSync(temporary, join(root, fileNameOf(id, hash)))
+  writeFileSync(temporary, Buffer.concat([encodeHead(expiresAt), body]), { mode: 0o600 })
+  renameSync(temporary, join(root, encodeId(id, hash)))
 }
 
 /** What lies in a directory besides the locks. */
@@ -51,5 +51,5 @@ export const countIn = (root: string, hash: CachelibHash = 'sha256'): number | u
 
 /** Makes a file of the count, as a cachelib does when it starts. */
 export function startCounting(root: string, hash: CachelibHash = 'sha256', count = 0): void {
-  writeFileSync(join(root, COUNT_FILE[hash]), countFile(count))
+  writeFileSync(join(root, COUNT_FILE[hash]), encodeCount(count))
 }

@@ -3,7 +3,12 @@
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { COUNT_FILE, fileNameOf, headOf, parseFile } from '../../src/stores/cachelib-file/record.ts'
+import {
+  COUNT_FILE,
+  encodeHead,
+  encodeId,
+  parseFile,
+} from '../../src/stores/cachelib-file/format.ts'
 import {
   countIn,
   LATER,
@@ -24,10 +29,10 @@ describe('two ways of naming', () => {
     const store = openStore(root)
     const { version } = (await store.read('id')) ?? {}
     expect((await store.create('id', bytes('new'), LATER)).kind).toBe('exists')
-    expect(await store.touch('id', LATER + SECOND)).toBe(true)
+    expect(await store.touch('id', LATER + SECOND, version)).toBe('touched')
     expect((await store.read('id'))?.expiresAt).toBe(LATER + SECOND)
     expect((await store.replace('id', bytes('new'), LATER, version)).kind).toBe('replaced')
-    expect(namesIn(root)).toEqual([COUNT_FILE.sha256, fileNameOf('id', 'sha256')].toSorted())
+    expect(namesIn(root)).toEqual([COUNT_FILE.sha256, encodeId('id', 'sha256')].toSorted())
     expect(content(await store.read('id'))).toBe('new')
     expect(countIn(root)).toBe(1)
   })
@@ -51,22 +56,22 @@ describe('two ways of naming', () => {
     await store.create('first', bytes('x'), LATER)
     startCounting(root, 'md5', 1)
     await store.create('second', bytes('x'), LATER)
-    expect(namesIn(root)).toContain(fileNameOf('first', 'sha256'))
-    expect(namesIn(root)).toContain(fileNameOf('second', 'md5'))
+    expect(namesIn(root)).toContain(encodeId('first', 'sha256'))
+    expect(namesIn(root)).toContain(encodeId('second', 'md5'))
     await openStore(root).create('third', bytes('x'), LATER)
-    expect(namesIn(root)).toContain(fileNameOf('third', 'md5'))
+    expect(namesIn(root)).toContain(encodeId('third', 'md5'))
     // An update of cachelib: the older count is left behind.
     startCounting(root, 'sha256', 3)
     utimesSync(join(root, COUNT_FILE.md5), 1, 1)
     await openStore(root).create('fourth', bytes('x'), LATER)
-    expect(namesIn(root)).toContain(fileNameOf('fourth', 'sha256'))
+    expect(namesIn(root)).toContain(encodeId('fourth', 'sha256'))
   })
 
   test('are chosen by the records where no cachelib counts', async () => {
     const root = newDirectory()
     writeAsCachelib(root, 'old', bytes('x'), LATER, 'md5')
     await openStore(root).create('new', bytes('x'), LATER)
-    expect(namesIn(root)).toContain(fileNameOf('new', 'md5'))
+    expect(namesIn(root)).toContain(encodeId('new', 'md5'))
   })
 })
 
@@ -89,7 +94,7 @@ describe('the threshold', () => {
     expect(await store.read('a')).toBeUndefined()
     expect(await store.read('b')).toBeDefined()
     expect(countIn(root)).toBe(4)
-    await store.touch('e', NOW + 1)
+    expect(await store.touch('e', NOW + 1, bytes('e'))).toBe('touched')
     const tomorrow = openStore(root, { threshold: 3, now: () => NOW + 2 * SECOND })
     await tomorrow.create('f', bytes('f'), LATER + 6 * SECOND)
     expect(
@@ -155,15 +160,15 @@ describe('the layout before cachelib 0.7', () => {
     async (_, deadline) => {
       for (const hex of pickles) {
         const root = newDirectory()
-        const path = join(root, fileNameOf('id', 'md5'))
+        const path = join(root, encodeId('id', 'md5'))
         const pickle = Buffer.from(hex, 'hex')
         writeFileSync(path, Buffer.concat([Buffer.from(deadline), pickle]))
         const store = openStore(root, { hash: 'md5' })
         const record = await store.read('id')
         expect(Buffer.from(record?.bytes ?? [])).toEqual(pickle)
         expect(record?.expiresAt).toBe(LATER)
-        expect(await store.touch('id', LATER + SECOND)).toBe(true)
-        expect(readFileSync(path)).toEqual(Buffer.concat([headOf(LATER + SECOND), pickle]))
+        expect(await store.touch('id', LATER + SECOND, record?.version)).toBe('touched')
+        expect(readFileSync(path)).toEqual(Buffer.concat([encodeHead(LATER + SECOND), pickle]))
       }
     },
   )
@@ -173,7 +178,7 @@ describe('the layout before cachelib 0.7', () => {
     for (let n = 0; n < 200_000; n++) {
       const deadline = (0x5000_0000 + n * 14_000 + (n % 3 ? 0x80 : 0x4a)) * SECOND
       for (const hex of pickles) {
-        const record = parseFile(Buffer.concat([headOf(deadline), Buffer.from(hex, 'hex')]))
+        const record = parseFile(Buffer.concat([encodeHead(deadline), Buffer.from(hex, 'hex')]))
         if (record?.old !== false || record.expiresAt !== deadline) expect(deadline).toBe(record)
       }
     }
@@ -191,9 +196,9 @@ describe('a file that is cut off', () => {
   test.each([0, 3])('to %i bytes: counts as none, and is written over', async (size) => {
     const root = newDirectory()
     const store = openStore(root)
-    writeFileSync(join(root, fileNameOf('id', 'sha256')), Buffer.alloc(size))
+    writeFileSync(join(root, encodeId('id', 'sha256')), Buffer.alloc(size))
     expect(await store.read('id')).toBeUndefined()
-    expect(await store.touch('id', LATER)).toBe(false)
+    expect(await store.touch('id', LATER, bytes(''))).toBe('gone')
     expect((await store.replace('id', bytes('x'), LATER, bytes(''))).kind).toBe('gone')
     expect((await store.create('id', bytes('x'), LATER)).kind).toBe('created')
     expect(content(await store.read('id'))).toBe('x')
@@ -201,7 +206,7 @@ describe('a file that is cut off', () => {
 
   test('is swept', async () => {
     const root = newDirectory()
-    writeFileSync(join(root, fileNameOf('id', 'md5')), '')
+    writeFileSync(join(root, encodeId('id', 'md5')), '')
     expect(await openStore(root).sweep?.()).toBe(1)
   })
 })
@@ -220,7 +225,7 @@ describe('Flask writes blindly', () => {
     const result = await store.replace('id', bytes('new'), LATER, bytes('here'))
     expect(result.kind === 'conflict' && content(result.current)).toBe('there')
     expect(looks).toBeGreaterThan(2)
-    expect(namesIn(root)).toEqual([fileNameOf('id', 'sha256')])
+    expect(namesIn(root)).toEqual([encodeId('id', 'sha256')])
   })
 
   test('a touch here undoes nothing', async () => {
@@ -229,7 +234,8 @@ describe('Flask writes blindly', () => {
     await store.create('id', bytes('here'), LATER)
     const { version } = (await store.read('id')) ?? {}
     writeAsCachelib(root, 'id', bytes('there'), LATER)
-    expect(await store.touch('id', LATER + SECOND)).toBe(true)
+    expect(await store.touch('id', LATER + SECOND, version)).toBe('conflict')
+    expect((await store.read('id'))?.expiresAt).toBe(LATER)
     expect(content(await store.read('id'))).toBe('there')
     expect((await store.replace('id', bytes('new'), LATER, version)).kind).toBe('conflict')
     expect(await store.delete('id', version)).toBe('conflict')

@@ -5,7 +5,7 @@ import process from 'node:process'
 import { inspect } from 'node:util'
 import { type AsyncStore, StoreError } from 'vial'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { fileNameOf } from '../../src/stores/cachelib-file/record.ts'
+import { encodeId } from '../../src/stores/cachelib-file/format.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { countIn, LATER, namesIn, openStore, startCounting } from './cachelib-directory.ts'
 import { bytes, content, mountProblem, mountSmallDisk, newDirectory } from './file-directory.ts'
@@ -13,7 +13,7 @@ import { bytes, content, mountProblem, mountSmallDisk, newDirectory } from './fi
 const writesOf = (store: AsyncStore, version: unknown) => [
   () => store.replace('id', bytes('new'), LATER, version),
   () => store.create('another', bytes('new'), LATER),
-  () => store.touch('id', LATER + 1),
+  () => store.touch('id', LATER + 1, version),
   () => store.delete('id'),
 ]
 
@@ -74,7 +74,7 @@ describe('a folder in the place of a record', () => {
     const onError = vi.fn()
     startCounting(root, 'sha256', 9)
     const store = openStore(root, { threshold: 1, onError })
-    mkdirSync(join(root, fileNameOf('id', 'sha256')))
+    mkdirSync(join(root, encodeId('id', 'sha256')))
     const error = await failureOf(() => store.read('id'))
     expect(error).toMatchObject({ outcome: 'not-done', retriable: false })
     expect((await store.create('another', bytes('x'), LATER)).kind).toBe('created')
@@ -92,7 +92,7 @@ test('a count that cannot be kept is told to onError, and the session is kept', 
   const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   const store = openStore(root, { onError, threshold: 0 })
   await store.create('id', bytes('x'), LATER)
-  const count = namesIn(root).find((name) => name !== fileNameOf('id', 'sha256')) as string
+  const count = namesIn(root).find((name) => name !== encodeId('id', 'sha256')) as string
   rmSync(join(root, count))
   mkdirSync(join(root, count))
   expect((await store.create('another', bytes('x'), LATER)).kind).toBe('created')
@@ -108,7 +108,7 @@ test('no error shows the id or its digest', async () => {
   const root = newDirectory()
   const store = openStore(root)
   const id = 'a-secret-session-id'
-  const digests = [fileNameOf(id, 'sha256'), fileNameOf(id, 'md5')]
+  const digests = [encodeId(id, 'sha256'), encodeId(id, 'md5')]
   mkdirSync(join(root, digests[0] as string))
   const aborted = { signal: AbortSignal.abort() }
   for (const call of [
@@ -116,7 +116,7 @@ test('no error shows the id or its digest', async () => {
     () => store.read(id, aborted),
     () => store.create(id, bytes('new'), LATER),
     () => store.delete(id, undefined, aborted),
-    () => store.touch(id, LATER),
+    () => store.touch(id, LATER, bytes('x')),
   ]) {
     const shown = inspect(await failureOf(call), { depth: 5 })
     expect(shown).toContain(root)

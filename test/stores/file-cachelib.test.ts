@@ -16,7 +16,7 @@ import { ConfigError } from 'vial'
 import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { storeSuite } from 'vial/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { fileNameOf } from '../../src/stores/cachelib-file/record.ts'
+import { encodeId } from '../../src/stores/cachelib-file/format.ts'
 import { PATIENCE } from '../support/patience.ts'
 import {
   countIn,
@@ -120,7 +120,8 @@ describe('what lies on the disk', () => {
     const store = openStore(root)
     await store.create('id', bytes('x'), 2 ** 32 * SECOND)
     expect(await store.read('id')).toMatchObject({ expiresAt: Number.POSITIVE_INFINITY })
-    await store.touch('id', (2 ** 32 - 1) * SECOND)
+    const end = (2 ** 32 - 1) * SECOND
+    expect(await store.touch('id', end, bytes('x'))).toBe('touched')
     expect(await store.read('id')).toMatchObject({ expiresAt: (2 ** 32 - 1) * SECOND })
   })
 
@@ -148,7 +149,7 @@ test('the sweep removes leftovers of crashed writers here and leaves those of ot
     utimesSync(join(root, name), 1, 1)
   }
   expect(await store.sweep?.()).toBe(0)
-  expect(namesIn(root)).toEqual([...left.slice(1), fileNameOf('id', 'sha256')].toSorted())
+  expect(namesIn(root)).toEqual([...left.slice(1), encodeId('id', 'sha256')].toSorted())
 })
 
 test('the background sweep begins with the first write and ends with close', async () => {
@@ -187,7 +188,7 @@ describe('the configuration', () => {
       const root = newDirectory()
       chmodSync(root, 0o777)
       expect(() => cachelibFileStore(root)).toThrow(ConfigError)
-      expect(() => cachelibFileStore(root)).toThrow(/^cachelibFileStore: others may write/)
+      expect(() => cachelibFileStore(root)).toThrow(/^cachelibFileStore: other users may write/)
       chmodSync(root, 0o770)
       openStore(root)
     },

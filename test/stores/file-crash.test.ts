@@ -12,8 +12,12 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file/lock.ts'
-import { describeOwner } from '../../src/stores/file/owner.ts'
+import {
+  describeOwner,
+  type FileLockOptions,
+  type FileLocks,
+  fileLocks,
+} from '../../src/stores/file/lock.ts'
 import { pathOf } from '../../src/stores/file/record.ts'
 import {
   bytes,
@@ -122,7 +126,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     while (!existsSync(lockOf(root, 'id'))) await new Promise((resolve) => setTimeout(resolve, 5))
     const locks = openLocks(root)
     const busy = locks.hold(lockOf(root, 'id'), { wait: 50 }, async () => 'taken')
-    await expect(busy).rejects.toThrow('no turn came')
+    await expect(busy).rejects.toThrow('lock was not free')
     await worker.terminate()
     expect(await locks.hold(lockOf(root, 'id'), soon(), async () => 'taken')).toBe('taken')
   })
@@ -186,7 +190,7 @@ describe('a holder that lives', () => {
     const leave = await holdLock(locks, lockOf(root, 'id'))
     for (const other of [locks, openLocks(root)]) {
       const waiting = other.hold(lockOf(root, 'id'), { wait: 20 }, async () => 'taken')
-      await expect(waiting).rejects.toThrow('no turn came')
+      await expect(waiting).rejects.toThrow('lock was not free')
     }
     await leave()
     expect(await locks.hold(lockOf(root, 'id'), { wait: 1_000 }, async () => 'taken')).toBe('taken')
@@ -213,7 +217,7 @@ describe('a holder that lives', () => {
       await lock.confirm()
       return 'written'
     })
-    await expect(written).rejects.toThrow('no turn came')
+    await expect(written).rejects.toThrow('lock was not free')
     expect(readFileSync(path, 'utf8')).toBe('another holder, of another machine')
   })
 })
@@ -235,7 +239,7 @@ describe('a holder of whom nothing can be known', () => {
       writeLock(path, text)
       const patient = openLocks(root, { staleAfter: 60_000 })
       const waiting = patient.hold(path, { wait: 50 }, async () => 'taken')
-      await expect(waiting).rejects.toThrow('no turn came')
+      await expect(waiting).rejects.toThrow('lock was not free')
       expect(readFileSync(path, 'utf8')).toBe(text)
       const hasty = openLocks(root, { staleAfter: 30 })
       expect(await hasty.hold(path, { wait: 5_000 }, async () => 'taken')).toBe('taken')
@@ -252,7 +256,7 @@ describe('a holder of whom nothing can be known', () => {
     const waiting = hasty.hold(path, { wait: 800 }, async () => 'taken')
     const busy = setInterval(() => linkSync(path, `${another}.${Math.random()}`), 20)
     onTestFinished(() => clearInterval(busy))
-    await expect(waiting).rejects.toThrow('no turn came')
+    await expect(waiting).rejects.toThrow('lock was not free')
   })
 })
 

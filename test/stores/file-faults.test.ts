@@ -64,7 +64,7 @@ describe.skipIf(problem !== undefined)(`a disk${problem ? ` (skipped: ${problem}
       for (const call of [
         () => store.replace('id', bytes('new'), LATER, version),
         () => store.create('another', bytes('new'), LATER),
-        () => store.touch('id', LATER + 1),
+        () => store.touch('id', LATER + 1, version),
         () => store.delete('id'),
       ]) {
         expect(await failureOf(call)).toMatchObject({ outcome: 'not-done', retriable: false })
@@ -118,7 +118,7 @@ describe('a file that is no record', () => {
       () => store.read('id'),
       () => store.create('id', bytes('new'), LATER),
       () => store.replace('id', bytes('new'), LATER, version),
-      () => store.touch('id', LATER),
+      () => store.touch('id', LATER, version),
       () => store.delete('id', version),
     ]) {
       expect(await failureOf(call)).toMatchObject({ outcome: 'not-done', retriable: false })
@@ -156,7 +156,7 @@ test('no error shows the id or its digest', async () => {
     () => store.read(id, aborted),
     () => store.create(id, bytes('new'), LATER),
     () => store.delete(id, undefined, aborted),
-    () => store.touch(id, LATER),
+    () => store.touch(id, LATER, bytes('x')),
   ]) {
     const shown = inspect(await failureOf(call), { depth: 5 })
     expect(shown).toContain(directory)

@@ -200,7 +200,9 @@ describe('the background sweep', () => {
     await store.create('id', bytes('x'), 10)
     mkdirSync(join(root, 'empty'))
     writeFileSync(join(root, '00'), '')
-    for (let turn = 0; turn < 10; turn++) await store.touch('id', 20 + turn)
+    for (let turn = 0; turn < 10; turn++) {
+      expect(await store.touch('id', 20 + turn, bytes('x'))).toBe('touched')
+    }
     expect((await store.read('id'))?.expiresAt).toBe(29)
   })
 })

@@ -1,72 +1,72 @@
 /**
- * The caches that `cacheStore` takes, and the three calls it needs of each. A cache that hides its failures is made to
- * show them: a failure that nobody sees would be a session that is gone, or a logout that did not happen.
+ * The caches that `cacheStore` takes, behind one interface of three calls. Failures that a cache hides are brought to
+ * light: a hidden one would look like a missing session, or like a logout that happened.
  *
  * @module
  */
 
 import { ConfigError } from '../../errors.ts'
 
-/** Keyv, or anything with these three calls. */
+/** Keyv, or any object with these three methods. */
 export interface KeyValueCache {
   get(key: string): unknown
-  /** `ttl` in ms. False: it was not kept. */
+  /** `ttl` in ms. A result of false means that the value was not stored. */
   set(key: string, value: string, ttl?: number): unknown
   delete(key: string): unknown
-  /** Keyv tells here of failures that its calls do not reject with. */
+  /** Keyv emits failures here with which its calls do not reject. */
   on?(event: 'error', listener: (error: unknown) => void): unknown
   off?(event: 'error', listener: (error: unknown) => void): unknown
   readonly throwOnErrors?: boolean
 }
 
-/** The storage of unstorage. */
+/** A storage of unstorage. */
 export interface ItemStorage {
   getItem(key: string): Promise<unknown>
-  /** `ttl` in seconds; drivers that cannot expire leave it aside. */
+  /** `ttl` in seconds. Drivers without expiry ignore it. */
   setItem(key: string, value: string, options: { ttl: number }): Promise<void>
   removeItem(key: string): Promise<void>
   getKeys(base?: string): Promise<string[]>
   getMount?(key: string): { readonly driver: object }
 }
 
-/** What a store needs of a cache. Each call rejects when it failed; a text comes back as it was given. */
+/** What the store needs of a cache. Each call rejects when it fails; a string is returned as it was stored. */
 export interface CacheClient {
   get(key: string): Promise<unknown>
-  set(key: string, text: string, ttl: number): Promise<void>
+  set(key: string, value: string, ttl: number): Promise<void>
   remove(key: string): Promise<void>
-  /** All keys that begin with the prefix. Absent: the cache cannot tell. */
+  /** All keys that begin with the prefix. Absent: the cache cannot list its keys. */
   keys?(prefix: string): Promise<string[]>
   close(): void
 }
 
 /**
- * Tells the caches apart by their calls.
+ * Makes the client of a cache, whose kind is recognized by its methods.
  *
- * @throws {ConfigError} When it is neither, cannot write, or hides its failures.
+ * @throws {ConfigError} When the object is not a cache, is read-only, or hides its failures.
  */
 export function cacheClient(cache: KeyValueCache | ItemStorage, prefix: string): CacheClient {
-  if (hasCalls(cache, ['getItem', 'setItem', 'removeItem', 'getKeys'])) {
+  if (hasMethods(cache, ['getItem', 'setItem', 'removeItem', 'getKeys'])) {
     return storageClient(cache as ItemStorage, prefix)
   }
-  if (hasCalls(cache, ['get', 'set', 'delete'])) return keyValueClient(cache as KeyValueCache)
+  if (hasMethods(cache, ['get', 'set', 'delete'])) return keyValueClient(cache as KeyValueCache)
   throw new ConfigError(
-    'cacheStore: this is no cache. Give a Keyv, a storage of unstorage, or an object with get, set and delete.',
+    'cacheStore: the argument is not a cache. Give a Keyv, a storage of unstorage, or an object with get, set and delete.',
   )
 }
 
-function hasCalls(cache: unknown, names: readonly string[]): boolean {
-  const calls = Object(cache) as Record<string, unknown>
-  return names.every((name) => typeof calls[name] === 'function')
+function hasMethods(cache: unknown, names: readonly string[]): boolean {
+  const object = Object(cache) as Record<string, unknown>
+  return names.every((name) => typeof object[name] === 'function')
 }
 
 function keyValueClient(cache: KeyValueCache): CacheClient {
   if (cache.throwOnErrors === false) {
     throw new ConfigError(
-      'cacheStore: this Keyv takes a read that failed for an absent session. Make it with { throwOnErrors: true }.',
+      'cacheStore: this Keyv answers a failed read as if the session were absent. Create it with { throwOnErrors: true }.',
     )
   }
   const inFlight = new Set<{ failure?: { readonly error: unknown } }>()
-  // Adapters of Keyv emit what fails and answer as if nothing was there. It cannot be told whose call it was.
+  // Adapters of Keyv emit an error and answer as if the key were absent. The event does not name the call, so all fail.
   const onError = (error: unknown) => {
     for (const call of inFlight) call.failure ??= { error }
   }
@@ -86,9 +86,9 @@ function keyValueClient(cache: KeyValueCache): CacheClient {
 
   return {
     get: (key) => call(() => cache.get(key)),
-    async set(key, text, ttl) {
-      const kept = await call(() => cache.set(key, text, ttl))
-      if (kept === false) throw new Error('the cache did not keep it')
+    async set(key, value, ttl) {
+      const stored = await call(() => cache.set(key, value, ttl))
+      if (stored === false) throw new Error('the cache did not store the value')
     },
     async remove(key) {
       await call(() => cache.delete(key))
@@ -108,20 +108,20 @@ function storageClient(storage: ItemStorage, prefix: string): CacheClient {
   const writes = driver.setItem !== undefined && driver.removeItem !== undefined
   if (storage.getMount !== undefined && (!writes || driver.options?.readOnly)) {
     throw new ConfigError(
-      'cacheStore: the driver of this storage is read-only and would drop every session. Take another one.',
+      'cacheStore: the driver of this storage is read-only, so it would store no session. Use a driver that writes.',
     )
   }
   return {
     async get(key) {
       const item = await storage.getItem(key)
-      // The fs driver resolves to what went wrong.
+      // The fs driver resolves to the error.
       if (item instanceof Error) throw item
       return item
     },
-    set: (key, text, ttl) => storage.setItem(key, text, { ttl: Math.ceil(ttl / 1_000) }),
+    set: (key, value, ttl) => storage.setItem(key, value, { ttl: Math.ceil(ttl / 1_000) }),
     remove: (key) => storage.removeItem(key),
     async keys(start) {
-      // Keys come back without a colon in front and without two in a row; a base ends at a colon.
+      // unstorage removes a leading colon and repeated ones from keys; a base ends at a colon.
       const plain = start.replace(/:+/g, ':').replace(/^:/, '')
       const keys = await storage.getKeys(plain.slice(0, plain.lastIndexOf(':') + 1))
       return keys.filter((key) => key.startsWith(plain))

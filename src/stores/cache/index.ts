@@ -1,43 +1,48 @@
 /**
- * Sessions in any cache with get, set and delete: Keyv 5 and 6, unstorage 1, or an object of one's own. Such a cache
- * cannot compare and set, so concurrent writes may be lost and a request in flight at a logout may bring the session
- * back. Take another store where that matters.
+ * Sessions in any cache with get, set and delete: Keyv 5 and 6, unstorage 1, or an object of your own. Such a cache
+ * cannot compare and set, so concurrent writes may be lost, and a request in flight at a logout may bring the session
+ * back. Use another store where that matters.
  *
  * @module
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
-import { ConfigError, StoreError, type StoreOutcome } from '../../errors.ts'
+import { ConfigError } from '../../errors.ts'
+import { ABORTED, type Failure, storeError } from '../shared/failure.ts'
 import { cacheClient, type ItemStorage, type KeyValueCache } from './client.ts'
-import { type CacheRecord, contentOf, fromText, keyOf, toStored, toText } from './record.ts'
+import { type CacheRecord, contentOf, encodeId, fromText, toStored, toText } from './record.ts'
 
 export type { ItemStorage, KeyValueCache } from './client.ts'
 
 export interface CacheStoreOptions {
-  /** Stands before each key: letters, digits, `_`, `-` and `:`. @default 'vial:' */
+  /** The prefix of every key: letters, digits, `_`, `-` and `:`. @default 'vial:' */
   readonly prefix?: string
-  /** The clock, ms since the epoch. */
+  /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number
 }
 
-/** How much longer than the record the cache keeps it, and a sweep leaves it, in ms: clocks and grains differ. */
+/** How long after its expiry a record stays in the cache and a sweep leaves it, in ms: clocks and grains differ. */
 const GRACE = 60_000
-/** The longest time to live that a cache is told, in ms: a century. */
+/** The longest time to live that is passed to a cache, in ms: a century. */
 const LONGEST = 3_155_760_000_000
-/** A driver without atomic writes shows a part of a record for a moment, so that is read again, after so many ms. */
+/** Pauses before a damaged record is read again while it stays the same, in ms: a driver may be in the middle of a write. */
 const READ_AGAIN_AFTER = [1, 5, 20, 50]
-const DELETES = 3
+/** How often a removal is tried. */
+const REMOVALS = 3
+
+const NAME = 'cacheStore'
 
 let warned = false
 
 /**
- * Keeps sessions in a cache, each as one text under a digest of its id. The deadline is part of the text, so expiry is
- * exact; the cache is told a time to live that is a minute longer.
+ * Keeps sessions in a cache, each as one string under a digest of its id. The string holds the expiry, so expiry is
+ * exact; the time to live in the cache is a minute longer.
  *
- * `atomic` is false: every verb looks before it writes, and between the two another writer is not seen.
+ * `atomic` is false: every verb reads before it writes, and a write in between goes unnoticed. `evicts` is true, as most
+ * caches drop records to make room.
  *
- * @throws {ConfigError} When it is no cache, is read-only, hides failures, or the prefix has another character.
+ * @throws {ConfigError} When the object is not a cache, is read-only, hides failures, or the prefix has another character.
  */
 export function cacheStore(
   cache: KeyValueCache | ItemStorage,
@@ -46,7 +51,7 @@ export function cacheStore(
   const { prefix = 'vial:', now = Date.now } = options
   if (!/^[\w:-]*$/.test(prefix)) {
     throw new ConfigError(
-      `cacheStore: the prefix ${JSON.stringify(prefix)} has a character that caches treat in ways of their own. Give letters, digits, '_', '-' and ':'.`,
+      `cacheStore: the prefix ${JSON.stringify(prefix)} has a character that caches treat differently. Give only letters, digits, '_', '-' and ':'.`,
     )
   }
   const client = cacheClient(cache, prefix)
@@ -54,52 +59,54 @@ export function cacheStore(
 
   const isLive = (expiresAt: number) => expiresAt > now()
 
-  /** Runs a verb; what fails before `writing` is called has changed nothing. */
+  /** Runs a verb. A failure before the call of `writing` has changed nothing. */
   async function run<T>(
     operation: string,
     id: string,
     { signal }: StoreOptions,
     body: (key: string, writing: () => void) => Promise<T>,
   ): Promise<T> {
-    const key = keyOf(prefix, id)
-    let outcome: StoreOutcome = 'not-done'
+    if (signal?.aborted) throw storeError(NAME, operation, ABORTED)
+    let sent = false
     try {
-      signal?.throwIfAborted()
-      return await body(key, () => {
-        outcome = 'unknown'
+      return await body(encodeId(prefix, id), () => {
+        sent = true
       })
     } catch (error) {
-      throw toStoreError(error, operation, outcome)
+      throw storeError(NAME, operation, { ...classify(error), sent })
     }
   }
 
   async function readLive(key: string): Promise<CacheRecord | undefined> {
-    for (let turn = 0; ; turn++) {
+    let last: unknown
+    for (let unchanged = 0; ; ) {
       const text = await client.get(key)
       if (text === undefined || text === null) return undefined
       const record = fromText(text)
       if (record !== undefined) return isLive(record.expiresAt) ? record : undefined
-      const wait = READ_AGAIN_AFTER[turn]
+      unchanged = text === last ? unchanged + 1 : 0
+      last = text
+      const wait = READ_AGAIN_AFTER[unchanged]
       if (wait === undefined) throw new DamagedError()
       await delay(wait)
     }
   }
 
-  /** Writes a record, or ends it when its deadline is not in the future. */
+  /** Writes a record, or removes it when its expiry is not in the future. */
   async function put(key: string, content: string, expiresAt: number): Promise<void> {
     if (!isLive(expiresAt)) return remove(key)
     const ttl = Math.min(Math.ceil(expiresAt - now()) + GRACE, LONGEST)
     await client.set(key, toText(content, expiresAt), ttl)
   }
 
-  /** Looks again, since a driver may fail in silence, or a write in flight come after. */
+  /** Reads after each removal, as a driver may fail without an error, and a write in flight may arrive later. */
   async function remove(key: string): Promise<void> {
-    for (let turn = 0; turn < DELETES; turn++) {
+    for (let turn = 0; turn < REMOVALS; turn++) {
       await client.remove(key)
       const text = await client.get(key)
       if (text === undefined || text === null) return
     }
-    throw new Error('the record is still there')
+    throw new Error('the record is still there after the removal')
   }
 
   async function sweep({
@@ -111,14 +118,14 @@ export function cacheStore(
       for (const key of (await client.keys?.(prefix)) ?? []) {
         if (signal?.aborted || removed >= limit) break
         const record = fromText(await client.get(key))
-        // Not sooner: one that is made again at this moment could not be told from it.
+        // Not sooner: a record that is created again at this moment could be removed in its place.
         if (record === undefined || isLive(record.expiresAt + GRACE)) continue
         await client.remove(key)
         removed++
       }
       return removed
     } catch (error) {
-      throw toStoreError(error, 'sweep', 'unknown')
+      throw storeError(NAME, 'sweep', classify(error))
     }
   }
 
@@ -126,6 +133,7 @@ export function cacheStore(
     name: 'cache',
     prefix,
     atomic: false,
+    evicts: true,
 
     read(id, options = {}) {
       return run('read', id, options, async (key) => {
@@ -156,13 +164,14 @@ export function cacheStore(
       })
     },
 
-    touch(id, expiresAt, options = {}) {
+    touch(id, expiresAt, version, options = {}) {
       return run('touch', id, options, async (key, writing) => {
         const record = await readLive(key)
-        if (record === undefined) return false
+        if (record === undefined) return 'gone'
+        if (record.content !== version) return 'conflict'
         writing()
         await put(key, record.content, expiresAt)
-        return true
+        return 'touched'
       })
     },
 
@@ -183,35 +192,31 @@ export function cacheStore(
 
     ...(client.keys && { sweep }),
 
-    /** Stops listening to the cache, which stays open. */
+    /** Removes its listener from the cache, which stays open. */
     async close() {
       client.close()
     },
   }
 }
 
-/** A text in the place of a record that is not one of ours. */
+/** The value under a key is not a record that this version reads. */
 class DamagedError extends Error {
-  override readonly message = 'what is there is no session record, or damaged, or of a newer format'
+  override readonly message = 'the value is not a session record, is damaged, or has a newer format'
 }
 
-/** Tells what failed without the digest of the id, which messages of caches hold. */
-function toStoreError(error: unknown, operation: string, outcome: StoreOutcome): StoreError {
+/** Messages of caches hold the key, whose digest of the id must not be shown. */
+function classify(error: unknown): Failure {
   const { name, message, code } = Object(error) as Partial<NodeJS.ErrnoException>
   const what = (message ?? String(error)).replace(/[0-9a-f]{64}/g, '…')
-  return new StoreError(`cacheStore: ${operation} failed: ${what}.`, {
-    operation,
-    outcome,
-    retriable: !(error instanceof DamagedError),
-    cause: Object.assign(new Error(what), { name: name ?? 'Error', code }),
-  })
+  const cause = Object.assign(new Error(what), { name: name ?? 'Error', code })
+  return { what, sent: true, done: undefined, retriable: !(error instanceof DamagedError), cause }
 }
 
 function warnOnce(): void {
   if (warned) return
   warned = true
   process.emitWarning(
-    'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Take a store that can where that matters.',
+    'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Use another store where that matters.',
     { code: 'VIAL_CACHE_NOT_ATOMIC' },
   )
 }

@@ -1,6 +1,6 @@
 /**
- * A record as text, which every cache gives back as it was: `vial1:<deadline>:<bytes>:<base64>`, with the deadline in ms
- * since the epoch and the number of bytes, so that a text that was cut off is found out.
+ * A record as a string, which every cache returns unchanged: `vial1:<expiry>:<bytes>:<base64>`, with the expiry in ms
+ * since the epoch and the number of bytes, so that a truncated string is detected.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredRecord } from '../../core/store.ts'
 
-/** What a text holds. The content is the record in base64, which is also its version. */
+/** What a string holds. The content is the session in base64, and is also the version. */
 export interface CacheRecord {
   readonly content: string
   readonly expiresAt: number
@@ -16,20 +16,20 @@ export interface CacheRecord {
 
 const TEXT = /^vial1:([^:]+):(\d+):([A-Za-z0-9+/]*={0,2})$/
 
-/** Writes a record as text. */
+/** Writes a record as a string. */
 export function toText(content: string, expiresAt: number): string {
   return `vial1:${expiresAt}:${sizeOf(content)}:${content}`
 }
 
-/** Reads a text; undefined when it is no record, or only a part of one. */
+/** Reads a string; undefined: it is not a record, or only a part of one. */
 export function fromText(text: unknown): CacheRecord | undefined {
-  const [, deadline, size, content] = (typeof text === 'string' && TEXT.exec(text)) || []
+  const [, expiry, size, content] = (typeof text === 'string' && TEXT.exec(text)) || []
   if (content === undefined || sizeOf(content) !== Number(size)) return undefined
-  const expiresAt = Number(deadline)
+  const expiresAt = Number(expiry)
   return Number.isNaN(expiresAt) ? undefined : { content, expiresAt }
 }
 
-/** The text of bytes in a record. */
+/** The content of a record with these bytes. */
 export function contentOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
@@ -38,19 +38,12 @@ export function toStored({ content, expiresAt }: CacheRecord): StoredRecord {
   return { bytes: Buffer.from(content, 'base64'), version: content, expiresAt }
 }
 
-/**
- * The key of an id: a digest, since caches change the case of keys, cut them, split them at slashes and colons, or take
- * a prefix for their own.
- */
-export function keyOf(prefix: string, id: string): string {
-  const hash = createHash('sha256')
-  // A lone surrogate has no UTF-8, so such an id goes in as UTF-16, after a byte that UTF-8 never has.
-  if (/\p{Surrogate}/u.test(id)) hash.update(Uint8Array.of(0xff)).update(id, 'utf16le')
-  else hash.update(id, 'utf8')
-  return prefix + hash.digest('hex')
+/** The key of an id: a digest, as some caches change the case of keys, truncate them, or split them at slashes and colons. */
+export function encodeId(prefix: string, id: string): string {
+  return prefix + createHash('sha256').update(id).digest('hex')
 }
 
-/** How many bytes a base64 text with padding stands for. */
+/** The number of bytes in padded base64. */
 function sizeOf(content: string): number {
   const padding = content.endsWith('==') ? 2 : content.endsWith('=') ? 1 : 0
   return (content.length / 4) * 3 - padding

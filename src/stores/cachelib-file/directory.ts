@@ -1,6 +1,6 @@
 /**
- * What cachelib's FileSystemCache does for its directory as a whole: it counts the files, and removes some when there
- * are more than a threshold.
+ * The directory of a cachelib FileSystemCache as a whole: the names in use, the count of files, and the removal of files
+ * over the threshold.
  *
  * @module
  */
@@ -11,58 +11,59 @@ import { open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../../errors.ts'
 import { type FileLocks, LockBusyError, type LockPatience } from '../file/lock.ts'
-import { isMissing, namesIn, unlinkIfThere } from '../file/record.ts'
+import { namesIn, unlessMissing, unlinkIfThere, withFile } from '../file/record.ts'
 import {
   type CachelibHash,
   COUNT_FILE,
-  countFile,
+  encodeCount,
   HEAD_BYTES,
   hashOfName,
   parseCount,
-  parseDeadline,
-} from './record.ts'
+  parseExpiry,
+} from './format.ts'
 
 export interface CachelibDirectoryOptions {
   readonly hash: CachelibHash | undefined
   readonly threshold: number
-  /** The rights of each file. */
+  /** The mode of each file. */
   readonly mode: number
   readonly fsync: boolean
   readonly now: () => number
-  /** Hears of a file that could not be removed, and of a count that could not be kept. */
+  /** Called when a file could not be removed or the count could not be written. */
   readonly onError: (error: unknown) => void
 }
 
 export interface CachelibDirectory {
-  /** Which names are written, as far as that is known without asking. */
+  /** Which names are written, by the last {@link detectHash}. */
   readonly hash: CachelibHash
-  /** Looks which names the cachelib there gives, unless that is settled. */
-  look(): Promise<void>
-  /** Where the lock of a file is. */
+  /** Finds out which names the cachelib of this directory gives, unless the option or its count has decided it. */
+  detectHash(): Promise<void>
+  /** The path of the lock of a file. */
   lockOf(name: string): string
-  /** Removes what is over the threshold, as cachelib does before it writes. */
+  /** Removes files over the threshold, as cachelib does before it writes. */
   makeRoom(patience: LockPatience): Promise<void>
-  /** Adds to the count that a cachelib keeps there, if one does. Never rejects: cachelib's own count drifts, too. */
-  count(delta: number): Promise<void>
-  /** Removes a record if it ended, or in any case. Resolves to false when it did not, or somebody is busy with it. */
+  /** Adds to the count of files, if a cachelib keeps one. Never rejects: the count of cachelib is not exact either. */
+  addToCount(delta: number): Promise<void>
+  /** Removes a record if it is expired, or any record. Resolves to false when it stays, as when its lock is held. */
   remove(name: string, which: 'expired' | 'any'): Promise<boolean>
-  /** Replaces a file as a whole; when `ready` gives anything, that is the answer and nothing has changed. */
+  /** Replaces a file as a whole, unless `refuse` resolves to an answer: then that is the result. */
   write<T>(
     path: string,
     body: readonly Uint8Array[],
-    ready: () => Promise<T | undefined>,
+    refuse: () => Promise<T | undefined>,
   ): Promise<T | undefined>
 }
 
-/** cachelib neither counts nor removes what has a name with this end. */
+/** cachelib neither counts nor removes files whose name ends so. */
 export const UNCOUNTED = '.__wz_cache'
-/** Ours, in the manner of Python's `mkstemp`. */
+/** Temporary files of this store, named as by Python's `mkstemp`. */
 export const TEMPORARY: RegExp = /^vial[0-9a-f]{16}\.__wz_cache$/
-/** A sweep leaves alone what somebody is writing just now. In ms. */
+/** How long to wait for the lock of a record, in ms: a sweep skips what another process is writing. */
 const SWEEP_WAIT = 100
+/** How long to wait for the lock of the count, in ms. */
 const COUNT_WAIT = 1_000
 
-/** Looks after a directory that is there. */
+/** Manages an existing directory. */
 export function cachelibDirectory(
   root: string,
   locks: FileLocks,
@@ -70,57 +71,59 @@ export function cachelibDirectory(
 ): CachelibDirectory {
   const { threshold, mode, fsync, now, onError } = options
   const lockOf = (name: string) => join(root, `locks${UNCOUNTED}`, `${name}.lock`)
-  let settled = options.hash ?? newest(countedAt(root, 'md5'), countedAt(root, 'sha256'))
-  let named = hashOfNames(namesAtStart(root))
+  /** By the option, or by the count that cachelib keeps: it does not change any more. */
+  let decided = options.hash ?? newest(countedAt(root, 'md5'), countedAt(root, 'sha256'))
+  /** By the names of the files, until a cachelib starts to count. */
+  let guessed = hashOfNames(namesAtStart(root))
 
-  const hash = () => settled ?? named ?? 'sha256'
+  const hash = () => decided ?? guessed ?? 'sha256'
   const records = async () => (await namesIn(root)).filter((name) => hashOfName(name))
 
-  /** Undefined: no cachelib counts here. */
+  /** Undefined: no cachelib keeps a count here. */
   async function readCount(): Promise<number | undefined> {
     const body = await fileAt(join(root, COUNT_FILE[hash()]))
     return body && (parseCount(body) ?? 0)
   }
 
   async function writeCount(count: number): Promise<void> {
-    const body = [countFile(Math.max(0, count))]
+    const body = [encodeCount(Math.max(0, count))]
     await write(join(root, COUNT_FILE[hash()]), body, async () => undefined, false)
   }
 
   async function write<T>(
     path: string,
     body: readonly Uint8Array[],
-    ready: () => Promise<T | undefined>,
+    refuse: () => Promise<T | undefined>,
     sync: boolean = fsync,
   ): Promise<T | undefined> {
     const temporary = join(root, `vial${randomBytes(8).toString('hex')}${UNCOUNTED}`)
     const file = await open(temporary, 'wx', mode)
     try {
       try {
-        // Whatever the umask.
+        // `open` subtracts the umask.
         await file.chmod(mode)
         await file.writeFile(Buffer.concat(body))
         if (sync) await file.sync()
       } finally {
         await file.close()
       }
-      const instead = await ready()
-      if (instead === undefined) await rename(temporary, path)
+      const refused = await refuse()
+      if (refused === undefined) await rename(temporary, path)
       else await unlink(temporary)
-      return instead
+      return refused
     } catch (error) {
-      // What cannot be removed now is left to a sweep; the first error is the one to tell.
+      // If this fails too, a sweep removes the file. The first error is the one to report.
       await unlink(temporary).catch(() => undefined)
       throw error
     }
   }
 
-  /** Undefined: there is no file, or one that cannot be read, which is in nobody's way. */
-  async function deadlineOf(name: string): Promise<number | undefined> {
+  /** Undefined: there is no file, or it cannot be read, which is reported and stops nothing. */
+  async function expiryOf(name: string): Promise<number | undefined> {
     try {
       const start = await fileAt(join(root, name), HEAD_BYTES)
-      // What is cut off is nobody's.
-      return start && (parseDeadline(start) ?? 0)
+      // A truncated file is not a session, so it may be removed.
+      return start && (parseExpiry(start) ?? 0)
     } catch (error) {
       onError(error)
       return undefined
@@ -129,7 +132,7 @@ export function cachelibDirectory(
 
   async function remove(name: string, which: 'expired' | 'any'): Promise<boolean> {
     const mayGo = async () => {
-      const expiresAt = await deadlineOf(name)
+      const expiresAt = await expiryOf(name)
       return expiresAt !== undefined && (which === 'any' || !(expiresAt > now()))
     }
     if (!(await mayGo())) return false
@@ -151,7 +154,7 @@ export function cachelibDirectory(
     if (left > threshold) {
       const found: { readonly name: string; readonly expiresAt: number }[] = []
       for (const name of names) {
-        const expiresAt = await deadlineOf(name)
+        const expiresAt = await expiryOf(name)
         if (expiresAt === undefined) left--
         else found.push({ name, expiresAt })
       }
@@ -169,10 +172,10 @@ export function cachelibDirectory(
       return hash()
     },
 
-    async look() {
-      if (settled !== undefined) return
-      settled = newest(countedAt(root, 'md5'), countedAt(root, 'sha256'))
-      if (settled === undefined) named ??= hashOfNames(await namesIn(root))
+    async detectHash() {
+      if (decided !== undefined) return
+      decided = newest(countedAt(root, 'md5'), countedAt(root, 'sha256'))
+      if (decided === undefined) guessed ??= hashOfNames(await namesIn(root))
     },
 
     lockOf,
@@ -183,7 +186,7 @@ export function cachelibDirectory(
       if (count > threshold) await locks.hold(lockOf('count'), patience, prune)
     },
 
-    async count(delta) {
+    async addToCount(delta) {
       if (delta === 0) return
       try {
         if ((await readCount()) === undefined) return
@@ -201,32 +204,18 @@ export function cachelibDirectory(
   }
 }
 
-/** The bytes of a file, or its first ones; undefined: there is none. */
-export async function fileAt(path: string, most?: number): Promise<Buffer | undefined> {
-  try {
-    if (most === undefined) return await readFile(path)
-    const file = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+/** The bytes of a file, or its first `most`; undefined: there is no file. */
+export function fileAt(path: string, most?: number): Promise<Buffer | undefined> {
+  if (most === undefined) return unlessMissing(() => readFile(path))
+  return withFile(path, 'r', async (file) => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, 0)
+    return buffer.subarray(0, bytesRead)
+  })
 }
 
 /** Whether there is a file. */
 export async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  return (await unlessMissing(() => stat(path))) !== undefined
 }
 
 function namesAtStart(root: string): string[] {
@@ -239,12 +228,12 @@ function namesAtStart(root: string): string[] {
   }
 }
 
-/** When a cachelib counted last, in ms; undefined: none does. */
+/** When a cachelib wrote its count last, in ms; undefined: there is no count. */
 function countedAt(root: string, hash: CachelibHash): number | undefined {
   return statSync(join(root, COUNT_FILE[hash]), { throwIfNoEntry: false })?.mtimeMs
 }
 
-/** An update of cachelib leaves the count of the older one behind. */
+/** An update of cachelib leaves the count of the older version behind, so the newer count decides. */
 function newest(md5: number | undefined, sha256: number | undefined): CachelibHash | undefined {
   if (md5 === undefined && sha256 === undefined) return undefined
   return (md5 ?? -1) > (sha256 ?? -1) ? 'md5' : 'sha256'

@@ -1,6 +1,6 @@
 /**
- * Sessions in a directory, one file each: for one machine, any number of processes. Nothing is lost to a crash, a kill
- * or a full disk. The name of a file is a digest of the id, never the id.
+ * Sessions in a directory, one file each: for one machine and any number of processes. A crash, a kill or a full disk
+ * loses nothing that was acknowledged. The name of a file is a digest of the id.
  *
  * @module
  */
@@ -8,73 +8,76 @@
 import { join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
 import { guarded } from '../../core/events.ts'
-import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
-import type { StoreOutcome } from '../../errors.ts'
+import type { AsyncStore, StoreOptions } from '../../core/store.ts'
+import { ABORTED } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
-import { fileLocks, type HeldLock, LockBusyError } from './lock.ts'
+import { fileLocks, type HeldLock } from './lock.ts'
 import {
+  changeExpiry,
+  FileError,
   type FileRecord,
-  isLeftOver,
-  isSame,
-  moveDeadline,
-  NotARecordError,
+  fileFailures,
+  isLeftover,
+  mismatch,
   namesIn,
   pathOf,
   prepareDirectory,
-  readDeadline,
+  readExpiry,
   readRecord,
   syncDirectory,
   toStored,
-  toStoreError,
   unlinkIfThere,
   writeRecord,
 } from './record.ts'
 
 export interface FileStoreOptions {
-  /** The clock, ms since the epoch. */
+  /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number
-  /** Whether a write that was acknowledged outlives a loss of power; default true. False is for tests and caches. */
+  /** Whether an acknowledged write survives a power loss. False is for tests and caches. @default true */
   readonly fsync?: boolean
   /** How often expired records are removed in the background. False: call `sweep`. @default '10m' */
   readonly sweepInterval?: Duration | false
-  /** Hears what fails where no caller waits: the background sweep and the removal of a lock. Absent: ignored. */
+  /** Called with background failures: of the sweep, and of releasing a lock. Absent: they are ignored. */
   readonly onError?: (error: unknown) => void
 }
 
 type SweepOptions = StoreOptions & { readonly limit?: number }
 
-/** Where a write stands: what is known when it fails now. */
-interface Step {
-  outcome: StoreOutcome
-  /** Makes sure that the lock is still held; from here on a failure may leave something behind. */
+/** How far a write has come. */
+interface WriteProgress {
+  /** From here on a failure may have changed something. */
+  begun: boolean
+  /** Checks that the lock is still held, and sets `begun`. */
   begin(): Promise<void>
 }
 
+const NAME = 'fileStore'
 const RECORD = /^[0-9a-f]{64}$/
 const TEMPORARY = /^([0-9a-f]{64})\.[0-9a-f]+\.tmp$/
 const LOCK = /^[0-9a-f]{64}\.lock(?:\.|$)/
 const SHARDS = 256
-/** A sweep leaves alone what somebody is writing just now. */
+/** How long a sweep waits for the lock of a record, in ms: it skips what another process is writing. */
 const SWEEP_WAIT = 100
 
 /**
- * Keeps sessions in `directory`, which is made when it is missing, for its owner alone. One that is there may be
- * readable by others, since the folders inside are not; but whoever may write to it could plant sessions.
+ * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. Other users may read an existing
+ * directory, as the folders inside are closed to them; they must not write to it, as they could plant sessions.
  *
- * Writers of one session take turns by a lock that outlives a killed holder by milliseconds; between machines or
- * containers that share the directory, by ten seconds. A program that writes these files without the locks can be
- * overwritten.
+ * A lock for each session lets one writer in at a time. The lock of a killed process is broken within milliseconds; where
+ * the process cannot be checked, as it runs on another machine or in another container, after ten seconds. A program that
+ * writes these files without the locks may be overwritten.
  *
- * @throws {ConfigError} When the directory cannot be made, is not a directory, or others may write to it.
+ * @throws {ConfigError} When the directory cannot be made, is not a directory, or other users may write to it.
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): AsyncStore {
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
-  const sweeping = sweeper('fileStore', sweepInterval, (signal) => sweep({ signal }), onError)
+  const sweeping = sweeper(NAME, sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory)
-  const hear = guarded(onError, 'fileStore: onError')
+  const failure = fileFailures(NAME, root)
+  const report = guarded(onError, `${NAME}: onError`)
   const locks = fileLocks(join(root, 'owners'), {
     fsync,
-    onError: (error) => hear(toStoreError(error, 'unlock', root, 'not-done')),
+    onError: (error) => report(failure('unlock', error)),
   })
   let nextShard = 0
 
@@ -85,18 +88,18 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
     return record && isLive(record) ? record : undefined
   }
 
-  async function remove(path: string, step: Step): Promise<boolean> {
-    await step.begin()
+  async function remove(path: string, progress: WriteProgress): Promise<boolean> {
+    await progress.begin()
     const removed = await unlinkIfThere(path)
-    // Also when it was gone: the removal by somebody who failed then may not have reached the disk.
+    // Also without a file: an earlier removal may have failed before it reached the disk.
     if (fsync) await syncDirectory(join(path, '..'))
     return removed
   }
 
-  /** Writes a record, or ends it when its deadline is not in the future. */
-  async function putRecord(path: string, record: FileRecord, step: Step): Promise<void> {
-    if (isLive(record)) await writeRecord(path, record, fsync, step.begin)
-    else await remove(path, step)
+  /** Writes a record, or removes it when its expiry is not in the future. */
+  async function put(path: string, record: FileRecord, progress: WriteProgress): Promise<void> {
+    if (isLive(record)) await writeRecord(path, record, fsync, progress.begin)
+    else await remove(path, progress)
   }
 
   /** Runs a verb that writes, under the lock of its id. */
@@ -104,32 +107,27 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
     operation: string,
     id: string,
     { signal }: StoreOptions,
-    body: (path: string, step: Step) => Promise<T>,
+    body: (path: string, progress: WriteProgress) => Promise<T>,
     meanwhile?: (path: string) => Promise<T | undefined>,
   ): Promise<T> {
     sweeping.start()
     const path = pathOf(root, id)
-    let step: Step | undefined
-    try {
-      const run = (lock: HeldLock) => {
-        const current: Step = {
-          outcome: 'not-done',
-          async begin() {
-            await lock.confirm()
-            current.outcome = 'unknown'
-          },
-        }
-        step = current
-        return body(path, current)
+    const progress: WriteProgress = { begun: false, begin: async () => undefined }
+    const run = (lock: HeldLock) => {
+      progress.begin = async () => {
+        await lock.confirm()
+        progress.begun = true
       }
+      return body(path, progress)
+    }
+    try {
       return await locks.hold(`${path}.lock`, { signal }, run, meanwhile && (() => meanwhile(path)))
     } catch (error) {
-      throw toStoreError(error, operation, root, step?.outcome ?? 'not-done')
+      throw failure(operation, error, progress.begun)
     }
   }
 
-  async function sweep(options: SweepOptions = {}): Promise<number> {
-    const { limit = Infinity, signal } = options
+  async function sweep({ limit = Infinity, signal }: SweepOptions = {}): Promise<number> {
     let removed = 0
     try {
       for (let turn = 0; turn < SHARDS; turn++, nextShard++) {
@@ -142,13 +140,13 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
       await locks.sweepOwners()
       return removed
     } catch (error) {
-      // The next sweep starts behind what stopped this one.
+      // The next sweep starts behind the shard that stopped this one.
       nextShard++
-      throw toStoreError(error, 'sweep', root, 'unknown')
+      throw failure('sweep', error, true)
     }
   }
 
-  /** Resolves to true when it was an expired record. */
+  /** Resolves to true when it removed an expired record. */
   async function sweepFile(shard: string, name: string): Promise<boolean> {
     const path = join(shard, name)
     const patience = { wait: SWEEP_WAIT }
@@ -162,21 +160,21 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
         })
       }
       const temporary = TEMPORARY.exec(name)
-      if (temporary !== null && (await isLeftOver(path))) {
-        // Its writer would hold this lock.
+      if (temporary !== null && (await isLeftover(path))) {
+        // A process that still writes it would hold this lock.
         await locks.hold(join(shard, `${temporary[1]}.lock`), patience, () => unlinkIfThere(path))
       } else if (LOCK.test(name)) {
         await locks.breakIfDead(path, patience)
       }
     } catch (error) {
-      // In use, or not ours to judge: what a reader is told of such a file, a sweep need not repeat.
-      if (!(error instanceof LockBusyError || error instanceof NotARecordError)) throw error
+      // The file is in use, or it is damaged, which a read reports.
+      if (!(error instanceof FileError)) throw error
     }
     return false
   }
 
   async function isExpired(path: string): Promise<boolean> {
-    const expiresAt = await readDeadline(path)
+    const expiresAt = await readExpiry(path)
     return expiresAt !== undefined && !(expiresAt > now())
   }
 
@@ -185,74 +183,76 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
     atomic: true,
 
     async read(id, { signal } = {}) {
-      if (signal?.aborted) throw toStoreError(new LockBusyError(), 'read', root, 'not-done')
+      if (signal?.aborted) throw failure('read', new FileError(ABORTED.what, true))
       try {
         const record = await readLive(pathOf(root, id))
         return record && toStored(record)
       } catch (error) {
-        throw toStoreError(error, 'read', root, 'not-done')
+        throw failure('read', error)
       }
     },
 
     create(id, bytes, expiresAt, options = {}) {
-      return write('create', id, options, async (path, step) => {
+      return write('create', id, options, async (path, progress) => {
         if (await readLive(path)) return { kind: 'exists' }
-        await putRecord(path, { bytes, expiresAt }, step)
+        await put(path, { bytes, expiresAt }, progress)
         return { kind: 'created', version: bytes }
       })
     },
 
     replace(id, bytes, expiresAt, version, options = {}) {
-      async function refusal(path: string): Promise<ReplaceResult | undefined> {
+      async function refuse(path: string) {
         const record = await readLive(path)
-        if (record === undefined) return { kind: 'gone' }
-        return isSame(record, version) ? undefined : { kind: 'conflict', current: toStored(record) }
+        const kind = mismatch(record, version)
+        return kind && { kind, ...(record && { current: toStored(record) }) }
       }
-      async function put(path: string, step: Step): Promise<ReplaceResult> {
-        const refused = await refusal(path)
-        if (refused !== undefined) return refused
-        await putRecord(path, { bytes, expiresAt }, step)
-        return { kind: 'replaced', version: bytes }
-      }
-      // Of those who wait for one lock all but one would take it for nothing, so they look before.
-      return write('replace', id, options, put, refusal)
+      return write(
+        'replace',
+        id,
+        options,
+        async (path, progress) => {
+          const refused = await refuse(path)
+          if (refused !== undefined) return refused
+          await put(path, { bytes, expiresAt }, progress)
+          return { kind: 'replaced', version: bytes }
+        },
+        // After one of several waiting writers, the others would take the lock only to find a conflict.
+        refuse,
+      )
     },
 
-    touch(id, expiresAt, options = {}) {
-      return write('touch', id, options, async (path, step) => {
+    touch(id, expiresAt, version, options = {}) {
+      return write('touch', id, options, async (path, progress) => {
         const ends = !isLive({ expiresAt })
-        let live = false
-        await moveDeadline(path, fsync, async (from) => {
-          live = isLive({ expiresAt: from })
-          if (!live || ends) return undefined
-          await step.begin()
+        let refused: 'gone' | 'conflict' | undefined = 'gone'
+        await changeExpiry(path, fsync, async (record) => {
+          refused = mismatch(isLive(record) ? record : undefined, version)
+          if (refused !== undefined || ends) return undefined
+          await progress.begin()
           return expiresAt
         })
-        if (live && ends) await remove(path, step)
-        return live
+        if (refused === undefined && ends) await remove(path, progress)
+        return refused ?? 'touched'
       })
     },
 
     delete(id, version, options = {}) {
-      return write('delete', id, options, async (path, step) => {
-        if (version !== undefined) {
-          const record = await readLive(path)
-          if (record === undefined) return 'gone'
-          if (!isSame(record, version)) return 'conflict'
-        }
-        return (await remove(path, step)) ? 'deleted' : 'gone'
+      return write('delete', id, options, async (path, progress) => {
+        const refused = version === undefined ? undefined : mismatch(await readLive(path), version)
+        if (refused !== undefined) return refused
+        return (await remove(path, progress)) ? 'deleted' : 'gone'
       })
     },
 
     sweep,
 
-    /** Ends the background sweep and removes what names this process. A later write starts both again. */
+    /** Ends the background sweep and removes the owner file of this store. A later write starts both again. */
     async close() {
       await sweeping.close()
       try {
         await locks.close()
       } catch (error) {
-        throw toStoreError(error, 'close', root, 'not-done')
+        throw failure('close', error)
       }
     },
   }

@@ -1,28 +1,29 @@
 /**
- * A lock per file that outlives its holder by milliseconds: the lock is a link to a text that names who holds it, so
- * that others can see whether the holder still runs, and break the lock of a dead one.
+ * Locks in files, for any number of processes. A lock is a hard link to an owner file, whose text identifies the thread
+ * that holds it. So other processes can check whether the holder still runs, and break the lock of a dead one.
  *
  * @module
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { link, mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeOwner, isRunning } from './owner.ts'
-import { FileError, isMissing, namesIn, syncDirectory, unlinkIfThere } from './record.ts'
+import { FileError, namesIn, syncDirectory, unlessMissing, unlinkIfThere } from './record.ts'
 
 export interface FileLockOptions {
-  /** Whether a directory that had to be made outlives a loss of power. */
+  /** Whether a directory that had to be made survives a power loss. */
   readonly fsync: boolean
-  /** Hears of a lock that could not be removed; it is taken over by the next use, or broken after this process. */
+  /** Called when a lock could not be removed. The next use takes it over; after this process it is broken. */
   readonly onError: (error: unknown) => void
-  /** How long a lock may be unchanged, in ms, when nobody can tell whether its holder runs; default 10 s. */
+  /** Age from which a lock is broken when its holder cannot be checked, in ms. @default 10_000 */
   readonly staleAfter?: number
 }
 
-/** How long to wait for a lock: until `signal` aborts, or without one for `wait` ms (default 10 s). */
+/** How long to wait for a lock: until `signal` aborts; without a signal for `wait` ms (default 10 s). */
 export interface LockPatience {
   readonly signal?: AbortSignal | undefined
   readonly wait?: number
@@ -30,7 +31,7 @@ export interface LockPatience {
 
 /** A lock that is held. */
 export interface HeldLock {
-  /** Rejects with {@link LockBusyError} when the lock was held for so long that others may have broken it. */
+  /** Rejects with {@link LockBusyError} when the lock was held for so long that it may have been broken. */
   confirm(): Promise<void>
 }
 
@@ -38,8 +39,8 @@ export interface FileLocks {
   /**
    * Runs `body` while no other store, thread or process holds the lock. Rejects with {@link LockBusyError}.
    *
-   * @param meanwhile Looks now and then, while others hold the lock, whether waiting has become pointless; what it
-   * resolves to takes the place of what `body` would give.
+   * @param meanwhile Runs now and then while another holds the lock. What it resolves to, unless undefined, ends the wait
+   * and is the result in place of `body`'s.
    */
   hold<T>(
     path: string,
@@ -49,41 +50,43 @@ export interface FileLocks {
   ): Promise<T>
   /** Removes a lock whose holder is dead, and no other. */
   breakIfDead(path: string, patience: LockPatience): Promise<void>
-  /** Removes what dead processes left in the folder of owners. */
+  /** Removes owner files of dead processes. */
   sweepOwners(): Promise<void>
-  /** Waits for the holders in this store, then removes its own owner file. A later use makes it again. */
+  /** Waits until this store holds no lock, then removes its owner file. A later use makes it again. */
   close(): Promise<void>
 }
 
-/** The lock did not come free in time. Nothing was done. */
+/** The lock was not free in time. Nothing was done. */
 export class LockBusyError extends FileError {
-  override readonly message = 'no turn came before the time was up or the wait aborted'
-  readonly retriable = true
+  constructor() {
+    super('the lock was not free before the time limit or the abort', true)
+  }
 }
 
 const DEFAULT_WAIT = 10_000
 const LONGEST_PAUSE = 20
-/** An owner file of a machine that cannot be asked is left over after a minute without any lock. */
+/** Age from which an owner file without locks is removed when its process cannot be checked, in ms. */
 const OWNER_STALE_AFTER = 60_000
 
-/** Makes locks on one file system; `folder` holds a file for each owner. */
+/** Makes locks on one file system; `folder` holds the owner files. */
 export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   const { fsync, onError, staleAfter = DEFAULT_WAIT } = options
   const text = describeOwner()
   const ownFile = join(folder, createHash('sha256').update(text).digest('hex').slice(0, 32))
-  const queues = new Map<string, Promise<void>>()
+  /** By path: ends when all uses of this store that were begun so far have ended. */
+  const queues = new Map<string, Promise<unknown>>()
   let making: Promise<void> | undefined
 
-  /** By rename, so that a link never names an owner file that is still empty. */
+  /** By rename, so that no link ever names an owner file that is still empty. */
   async function makeOwnFile(): Promise<void> {
     await makeDirectory(folder, fsync)
-    const half = `${ownFile}.${randomBytes(4).toString('hex')}.tmp`
+    const temporary = `${ownFile}.${randomBytes(4).toString('hex')}.tmp`
     try {
-      await writeFile(half, text, { flag: 'wx', mode: 0o600 })
-      await rename(half, ownFile)
+      await writeFile(temporary, text, { flag: 'wx', mode: 0o600 })
+      await rename(temporary, ownFile)
     } catch (error) {
-      // What cannot be removed now is left to a sweep; the first error is the one to tell.
-      await unlinkIfThere(half).catch(() => undefined)
+      // If this fails too, a sweep removes the file. The first error is the one to report.
+      await unlinkIfThere(temporary).catch(() => undefined)
       throw error
     }
   }
@@ -105,7 +108,7 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') return false
       if (code !== 'ENOENT') throw error
-      // Somebody removed a directory or our owner file.
+      // The directory or the owner file was removed.
       if (!(await makeDirectory(dirname(path), fsync))) making = undefined
       return false
     }
@@ -123,13 +126,13 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
       if (await tryLink(path)) return undefined
       const holder = await readText(path)
       if (holder === undefined) {
-        // Released just now, or a directory was made again; else something is odd, so do not spin.
+        // The lock was released just now, or a directory was made again. In any other case, do not spin.
         if (longest > 2) await sleep(1)
         continue
       }
-      // In this store the queue lets one in at a time: the link is ours, and its reply or its removal went wrong.
+      // The queue of this store lets one use in at a time, so this link is ours: its reply or its removal failed.
       if (holder === text) return undefined
-      // A live holder is quick, so the first looks spare the question.
+      // A live holder is quick, so the first turns skip the check.
       if (longest > 3 && (await isDead(path, holder))) {
         await breakLock(path, holder, patience)
         continue
@@ -145,22 +148,21 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
     return running === undefined ? (await age(path)) > staleAfter : !running
   }
 
-  /** Each link and unlink by its holder renews the time of a lock. Both times are of the file system's clock. */
+  /** Each link and unlink by the holder renews the ctime of a lock. Both times come from the file system's clock. */
   async function age(path: string): Promise<number> {
     await ready()
-    try {
+    const ctimes = await unlessMissing(async () => {
       await utimes(ownFile, new Date(), new Date())
-      return (await stat(ownFile)).ctimeMs - (await stat(path)).ctimeMs
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      making = undefined
-      return 0
-    }
+      return [(await stat(ownFile)).ctimeMs, (await stat(path)).ctimeMs] as const
+    })
+    if (ctimes !== undefined) return ctimes[0] - ctimes[1]
+    making = undefined
+    return 0
   }
 
   /**
-   * Breakers of one dead holder take turns, by a lock that others can break as well: between the second
-   * look and the removal, nobody else can have removed the dead lock and taken a new one.
+   * Removes the lock of a dead holder. A second lock, which can be broken as well, lets one process in at a time: so the
+   * lock that is removed is the one that was checked, and not a new one of another process.
    */
   async function breakLock(path: string, holder: string, patience: LockPatience): Promise<void> {
     const digest = createHash('sha256').update(holder).digest('hex').slice(0, 16)
@@ -180,7 +182,8 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
     }
   }
 
-  async function hold<T>(
+  /** Uses of one path in this store run in turn; the lock is for those of other stores, threads and processes. */
+  function hold<T>(
     path: string,
     { signal, wait = DEFAULT_WAIT }: LockPatience,
     body: (lock: HeldLock) => Promise<T>,
@@ -188,22 +191,19 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   ): Promise<T> {
     const until = signal === undefined ? performance.now() + wait : Infinity
     const before = queues.get(path)
-    const { promise: done, resolve: leave } = deferred()
-    const turn = before === undefined ? done : before.then(() => done)
-    queues.set(path, turn)
-    void turn.then(() => {
-      if (queues.get(path) === turn) queues.delete(path)
-    })
-    try {
-      if (before !== undefined && !(await comes(before, signal, until))) throw new LockBusyError()
+
+    async function run(): Promise<T> {
+      if (before !== undefined && !(await endsInTime(before, signal, until))) {
+        throw new LockBusyError()
+      }
       const early = before === undefined ? undefined : await meanwhile?.()
       const instead = early ?? (await acquire(path, { signal, wait }, until, meanwhile))
       if (instead !== undefined) return instead
       const heldSince = performance.now()
       const lock: HeldLock = {
         async confirm() {
-          const fresh = performance.now() - heldSince < staleAfter / 4
-          if (!fresh && (await readText(path)) !== text) throw new LockBusyError()
+          const recent = performance.now() - heldSince < staleAfter / 4
+          if (!recent && (await readText(path)) !== text) throw new LockBusyError()
         },
       }
       try {
@@ -211,9 +211,15 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
       } finally {
         await release(path, lock)
       }
-    } finally {
-      leave()
     }
+
+    const result = run()
+    // A use that gave up waiting ends before the one it waited for, so the next waits for both.
+    const turn = Promise.allSettled([before, result]).then(() => {
+      if (queues.get(path) === turn) queues.delete(path)
+    })
+    queues.set(path, turn)
+    return result
   }
 
   return {
@@ -245,7 +251,7 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   }
 }
 
-/** Makes a directory that only its owner may enter, and what is missing above it. Resolves to false when it is there. */
+/** Makes a directory for its owner alone, with missing parents. Resolves to false when it is there. */
 async function makeDirectory(path: string, fsync: boolean): Promise<boolean> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 })
   if (first === undefined) return false
@@ -257,34 +263,21 @@ async function makeDirectory(path: string, fsync: boolean): Promise<boolean> {
   return true
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+function readText(path: string): Promise<string | undefined> {
+  return unlessMissing(() => readFile(path, 'utf8'))
 }
 
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}
-
-/** Resolves to whether `event` came before the signal aborted and before `until`. */
-function comes(
-  event: Promise<void>,
+/** Resolves to whether `event` resolved before the signal aborted and before `until`. */
+function endsInTime(
+  event: Promise<unknown>,
   signal: AbortSignal | undefined,
   until: number,
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    const settle = (came: boolean) => {
+    const settle = (ended: boolean) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
-      resolve(came)
+      resolve(ended)
     }
     const giveUp = () => settle(false)
     const timer =
@@ -293,4 +286,99 @@ function comes(
     if (signal?.aborted) giveUp()
     void event.then(() => settle(true))
   })
+}
+
+/** A thread, so exactly that another process can check whether it still runs. Fields from `/proc` are absent without it. */
+interface Owner {
+  readonly pid: number
+  /** The thread; a worker may end while its process goes on. */
+  readonly tid?: number
+  /** When the thread started, in ticks since boot: tells it from a later one with the same number. */
+  readonly start?: string
+  readonly boot?: string
+  /** The namespace in which the numbers count. */
+  readonly pidNamespace?: string
+  readonly host: string
+  /** Two stores in one thread are two owners. */
+  readonly nonce: string
+}
+
+/** A new owner text for the calling thread. */
+export function describeOwner(): string {
+  thisThread ??= describeThread()
+  const nonce = randomBytes(12).toString('hex')
+  const owner: Owner = { pid: process.pid, ...thisThread, host: hostname(), nonce }
+  return JSON.stringify(owner)
+}
+
+/** Undefined: it cannot be checked from here, as the owner is on another machine or in another container, or the text is damaged. */
+async function isRunning(text: string): Promise<boolean | undefined> {
+  const owner = parseOwner(text)
+  thisThread ??= describeThread()
+  const sameNumbers =
+    owner?.start !== undefined &&
+    thisThread.boot !== undefined &&
+    owner.boot === thisThread.boot &&
+    owner.pidNamespace === thisThread.pidNamespace &&
+    owner.host === hostname()
+  if (!sameNumbers) return undefined
+
+  const thread = await statOf(`/proc/${owner.pid}/task/${owner.tid}/stat`)
+  if (thread?.start === owner.start && !thread.ended) return true
+  // A killed process may have a thread that is still inside a system call; it is over when only the zombie is left.
+  const leader = await statOf(`/proc/${owner.pid}/stat`)
+  if (!leader?.ended) return false
+  const threads = await readdir(`/proc/${owner.pid}/task`).catch(() => [])
+  return threads.length > 1
+}
+
+let thisThread: Partial<Owner> | undefined
+
+function describeThread(): Partial<Owner> {
+  try {
+    // `<pid>/task/<tid>` of the thread that reads it: synchronous, as the thread pool has other threads.
+    const path = readlinkSync('/proc/thread-self')
+    const start = parseStat(readFileSync('/proc/thread-self/stat', 'utf8'))?.start
+    if (start === undefined) return {}
+    return {
+      tid: Number(path.split('/')[2]),
+      start,
+      boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      pidNamespace: readlinkSync('/proc/self/ns/pid'),
+    }
+  } catch {
+    // There is no complete /proc, so only the age of a lock counts.
+    return {}
+  }
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const owner: unknown = JSON.parse(text)
+    return typeof owner === 'object' && owner !== null ? (owner as Owner) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface ThreadStat {
+  readonly ended: boolean
+  readonly start: string
+}
+
+async function statOf(path: string): Promise<ThreadStat | undefined> {
+  try {
+    return parseStat(await readFile(path, 'utf8'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+/** As in proc_pid_stat(5): the state is the 3rd field, the start time the 22nd; the 2nd is a name in parentheses. */
+function parseStat(stat: string): ThreadStat | undefined {
+  const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const start = rest[18]
+  return start === undefined ? undefined : { ended: state === 'Z' || state === 'X', start }
 }

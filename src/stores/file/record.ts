@@ -1,6 +1,6 @@
 /**
- * A record in a file: 7 bytes `vialrec`, the format's number, the deadline as a big-endian double (ms since the epoch),
- * then the bytes. The deadline lies aligned, so that it can be rewritten in place by one write.
+ * A session in a file: the 7 bytes `vialrec`, the number of the format, the expiry as a big-endian double (ms since the
+ * epoch), then the bytes. The expiry is aligned, so that one write changes it in place.
  *
  * @module
  */
@@ -10,7 +10,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { StoredRecord, Version } from '../../core/store.ts'
-import { ConfigError, StoreError, type StoreOutcome } from '../../errors.ts'
+import { ConfigError, isSessionError } from '../../errors.ts'
+import { storeError } from '../shared/failure.ts'
 
 /** What a file holds. */
 export interface FileRecord {
@@ -19,27 +20,28 @@ export interface FileRecord {
 }
 
 const MAGIC: Buffer = Buffer.from('vialrec\u0001', 'latin1')
-const DEADLINE_AT = 8
+const EXPIRY_AT = 8
 const HEADER_BYTES = 16
-const LEFT_OVER_AFTER = 60_000
+/** Age from which a temporary file is a leftover, in ms: no write takes this long. */
+const LEFTOVER_AFTER = 60_000
 
-/** A failure that is told in its own words, not by a system's code. */
-export abstract class FileError extends Error {
-  abstract readonly retriable: boolean
-}
+/** A failure that its message describes, without a code of the system. */
+export class FileError extends Error {
+  readonly retriable: boolean
 
-/** A file in the place of a record that is not one of ours, or was cut off. */
-export class NotARecordError extends FileError {
-  override readonly message = 'a file there is no session record, or damaged, or of a newer format'
-  readonly retriable = false
+  constructor(message: string, retriable: boolean) {
+    super(message)
+    this.retriable = retriable
+  }
 }
 
 /**
- * Makes the directory when it is missing. Resolves its path, so that a later change of the working directory is harmless.
+ * Makes the directory if it is missing and returns its absolute path, so that a later change of the working directory
+ * has no effect.
  *
- * @param store Whose directory it is, for messages.
- * @param refused The rights, as bits of a mode, that nobody may have.
- * @throws {ConfigError} When it cannot be made, is not a directory, or others may write to it.
+ * @param store The name of the store's function, for messages.
+ * @param refused Bits of the mode that the directory must not have.
+ * @throws {ConfigError} When it cannot be made, is not a directory, or has a refused right.
  */
 export function prepareDirectory(
   directory: string,
@@ -57,71 +59,71 @@ export function prepareDirectory(
       cause: error,
     })
   }
-  // Not made tighter here: it may be /tmp. Windows has other rights and always answers 0o666.
+  // The mode is not changed here, as the directory may be /tmp. On Windows it says nothing: it is always 0o666.
   if (process.platform !== 'win32' && (mode & refused) !== 0) {
     throw new ConfigError(
-      `${store}: others may write to ${name} and so could plant sessions. Run chmod go-w on it, or name a folder inside that does not exist yet.`,
+      `${store}: other users may write to ${name} and could plant sessions. Run chmod go-w on it, or give the name of a new folder inside it.`,
     )
   }
   return root
 }
 
-/** Where the record of an id is kept, below `root`. */
+/**
+ * The file of an id below `root`. Its name is a digest: file systems treat case, dots and slashes of an id differently,
+ * and a listing of the directory must not show ids.
+ */
 export function pathOf(root: string, id: string): string {
-  const hash = createHash('sha256')
-  // A lone surrogate has no UTF-8, so such an id goes in as UTF-16, after a byte that UTF-8 never has.
-  if (/\p{Surrogate}/u.test(id)) hash.update(Uint8Array.of(0xff)).update(id, 'utf16le')
-  else hash.update(id, 'utf8')
-  const name = hash.digest('hex')
+  const name = createHash('sha256').update(id).digest('hex')
   return join(root, name.slice(0, 2), name)
 }
 
-/** Resolves to undefined when there is no file. Takes no lock: a file is replaced as a whole. */
+/** Resolves to undefined when there is no file. Needs no lock, as a file is replaced as a whole. */
 export async function readRecord(path: string): Promise<FileRecord | undefined> {
-  let body: Buffer
-  try {
-    body = await readFile(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-  const expiresAt = parseHeader(body)
-  const bytes = new Uint8Array(
-    body.buffer,
-    body.byteOffset + HEADER_BYTES,
-    body.length - HEADER_BYTES,
-  )
-  return { bytes, expiresAt }
+  const body = await unlessMissing(() => readFile(path))
+  return body && parse(body)
 }
 
-/** Reads no more than the header. Resolves to undefined when there is no file. */
-export async function readDeadline(path: string): Promise<number | undefined> {
-  return withFile(path, 'r', readHeader)
-}
-
-/**
- * Lets a record move to another deadline by rewriting eight bytes in place. The caller holds the lock.
- *
- * @param choose Gives the new deadline from the old one; undefined leaves it.
- */
-export async function moveDeadline(
-  path: string,
-  fsync: boolean,
-  choose: (from: number) => Promise<number | undefined>,
-): Promise<void> {
-  await withFile(path, 'r+', async (file) => {
-    const to = await choose(await readHeader(file))
-    if (to === undefined) return
-    const { bytesWritten } = await file.write(deadlineBytes(to), 0, 8, DEADLINE_AT)
-    if (bytesWritten !== 8) throw Object.assign(new Error('short write'), { code: 'EIO' })
-    if (fsync) await file.datasync()
+/** Reads only the header. Resolves to undefined when there is no file. */
+export function readExpiry(path: string): Promise<number | undefined> {
+  return withFile(path, 'r', async (file) => {
+    const header = Buffer.alloc(HEADER_BYTES)
+    const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
+    return parse(header.subarray(0, bytesRead)).expiresAt
   })
 }
 
 /**
- * Replaces a file as a whole: after a crash or a loss of power it is the old or the new one. The caller holds the lock.
+ * Changes the expiry in place, so that bytes and version stay. The caller holds the lock. Does nothing without a file.
  *
- * @param beforeRename Runs when all is written; when it throws, nothing has changed.
+ * @param choose Gives the new expiry of the record; undefined leaves it.
+ */
+export async function changeExpiry(
+  path: string,
+  fsync: boolean,
+  choose: (record: FileRecord) => Promise<number | undefined>,
+): Promise<void> {
+  await withFile(path, 'r+', async (file) => {
+    const expiresAt = await choose(parse(await file.readFile()))
+    if (expiresAt !== undefined) await overwrite(file, expiryBytes(expiresAt), EXPIRY_AT, fsync)
+  })
+}
+
+/** Writes some bytes of a file in place. */
+export async function overwrite(
+  file: FileHandle,
+  bytes: Uint8Array,
+  at: number,
+  fsync: boolean,
+): Promise<void> {
+  const { bytesWritten } = await file.write(bytes, 0, bytes.length, at)
+  if (bytesWritten !== bytes.length) throw Object.assign(new Error('short write'), { code: 'EIO' })
+  if (fsync) await file.datasync()
+}
+
+/**
+ * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller holds the lock.
+ *
+ * @param beforeRename Runs when everything is written. If it throws, nothing has changed.
  */
 export async function writeRecord(
   path: string,
@@ -133,7 +135,7 @@ export async function writeRecord(
   const file = await open(temporary, 'wx', 0o600)
   try {
     try {
-      await file.writeFile(Buffer.concat([MAGIC, deadlineBytes(expiresAt), bytes]))
+      await file.writeFile(Buffer.concat([MAGIC, expiryBytes(expiresAt), bytes]))
       if (fsync) await file.sync()
     } finally {
       await file.close()
@@ -141,47 +143,47 @@ export async function writeRecord(
     await beforeRename()
     await rename(temporary, path)
   } catch (error) {
-    // What cannot be removed now is left to a sweep; the first error is the one to tell.
+    // If this fails too, a sweep removes the file. The first error is the one to report.
     await unlink(temporary).catch(() => undefined)
     throw error
   }
   if (fsync) await syncDirectory(dirname(path))
 }
 
-/** What a reader gets. The version is the content, so every foreign write changes it. */
+/** The version is the content, so that a write of any other program changes it. */
 export function toStored({ bytes, expiresAt }: FileRecord): StoredRecord {
   return { bytes, version: bytes, expiresAt }
 }
 
-/** Whether a record still is what was read. */
-export function isSame({ bytes }: FileRecord, version: Version): boolean {
-  return version instanceof Uint8Array && Buffer.compare(bytes, version) === 0
+/** What a conditional verb answers when the live record is not the version that was read; undefined when it is. */
+export function mismatch(
+  record: FileRecord | undefined,
+  version: Version,
+): 'gone' | 'conflict' | undefined {
+  if (record === undefined) return 'gone'
+  const same = version instanceof Uint8Array && Buffer.compare(record.bytes, version) === 0
+  return same ? undefined : 'conflict'
 }
 
-/** Whether a temporary file is older than any write takes. */
-export async function isLeftOver(path: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(path)).mtimeMs > LEFT_OVER_AFTER
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+/** Whether a temporary file was left by a process that crashed. */
+export async function isLeftover(path: string): Promise<boolean> {
+  const stats = await unlessMissing(() => stat(path))
+  return stats !== undefined && Date.now() - stats.mtimeMs > LEFTOVER_AFTER
 }
 
 /** Resolves to whether there was a file to remove. */
 export async function unlinkIfThere(path: string): Promise<boolean> {
-  try {
-    await unlink(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  return (await unlessMissing(() => unlink(path).then(() => true))) ?? false
 }
 
-/** Makes renames and removals in a directory outlive a loss of power, where the system can. */
+/** The names in a directory; none when it is missing. */
+export async function namesIn(directory: string): Promise<string[]> {
+  return (await unlessMissing(() => readdir(directory))) ?? []
+}
+
+/** Makes renames and removals in a directory survive a power loss, where the system can. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows opens no directories; its file system keeps its own journal.
+  // Windows cannot open a directory; its file system keeps a journal.
   if (process.platform === 'win32') return
   const directory = await open(path, 'r')
   try {
@@ -194,64 +196,24 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The names in a directory; none when it is not there. */
-export async function namesIn(directory: string): Promise<string[]> {
+/** Resolves to undefined when the operation meets a missing file. */
+export async function unlessMissing<T>(operation: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await readdir(directory)
+    return await operation()
   } catch (error) {
-    if (isMissing(error)) return []
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }
 
-/** Failures that may pass without a change to the program or to the server's set-up. */
-const PASSING = new Set<unknown>(
-  'EAGAIN EBUSY EDQUOT EINTR EMFILE EMLINK ENFILE ENOENT ENOMEM ENOSPC ESTALE ETIMEDOUT'.split(' '),
-)
-
-/** Tells what failed without any path below the directory, as such a path holds a digest of the id. */
-export function toStoreError(
-  error: unknown,
-  operation: string,
-  directory: string,
-  outcome: StoreOutcome,
-  store: string = 'fileStore',
-): StoreError {
-  const say = (what: string, retriable: boolean, cause?: unknown) =>
-    new StoreError(`${store}: ${operation} in ${JSON.stringify(directory)} failed: ${what}`, {
-      operation,
-      outcome,
-      retriable,
-      cause,
-    })
-  if (error instanceof FileError) return say(`${error.message}.`, error.retriable)
-  const { code, errno, syscall } = error as NodeJS.ErrnoException
-  if (code === undefined) return say('an unexpected error.', false, error)
-  const what = syscall === undefined ? code : `${code} on ${syscall}`
-  return say(
-    `${what}.`,
-    PASSING.has(code),
-    Object.assign(new Error(what), { code, errno, syscall }),
-  )
-}
-
-/** Whether a file system's error says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT'
-}
-
-async function withFile<T>(
+/** Opens a file for one use. Resolves to undefined when it is missing. */
+export async function withFile<T>(
   path: string,
   flags: 'r' | 'r+',
   use: (file: FileHandle) => Promise<T>,
 ): Promise<T | undefined> {
-  let file: FileHandle
-  try {
-    file = await open(path, flags)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const file = await unlessMissing(() => open(path, flags))
+  if (file === undefined) return undefined
   try {
     return await use(file)
   } finally {
@@ -259,20 +221,48 @@ async function withFile<T>(
   }
 }
 
-async function readHeader(file: FileHandle): Promise<number> {
-  const header = Buffer.alloc(HEADER_BYTES)
-  const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
-  return parseHeader(header.subarray(0, bytesRead))
-}
+/** Codes of failures that may pass without a change to the program or to the server's set-up. */
+const TRANSIENT = new Set<unknown>(
+  'EAGAIN EBUSY EDQUOT EINTR EMFILE EMLINK ENFILE ENOENT ENOMEM ENOSPC ESTALE ETIMEDOUT'.split(' '),
+)
 
-function parseHeader(body: Buffer): number {
-  if (body.length < HEADER_BYTES || !body.subarray(0, DEADLINE_AT).equals(MAGIC)) {
-    throw new NotARecordError()
+/**
+ * Gives the function that turns a failure into the error of a verb. No path below `directory` is in it, as the name of a
+ * file is a digest of an id.
+ */
+export function fileFailures(
+  store: string,
+  directory: string,
+): (operation: string, error: unknown, begun?: boolean) => Error {
+  return (operation, error, begun = false) => {
+    if (isSessionError(error)) return error
+    const { what, retriable, cause } = classify(error)
+    const where = `${what} in ${JSON.stringify(directory)}`
+    const failure = { what: where, sent: begun, done: undefined, retriable, cause }
+    return storeError(store, operation, failure)
   }
-  return body.readDoubleBE(DEADLINE_AT)
 }
 
-function deadlineBytes(expiresAt: number): Buffer {
+function classify(error: unknown): { what: string; retriable: boolean; cause?: unknown } {
+  if (error instanceof FileError) return { what: error.message, retriable: error.retriable }
+  const { code, errno, syscall } = error as NodeJS.ErrnoException
+  if (code === undefined) return { what: 'an unexpected error', retriable: false, cause: error }
+  const what = syscall === undefined ? code : `${code} on ${syscall}`
+  const cause = Object.assign(new Error(what), { code, errno, syscall })
+  return { what, retriable: TRANSIENT.has(code), cause }
+}
+
+function parse(body: Buffer): FileRecord {
+  if (body.length < HEADER_BYTES || !body.subarray(0, EXPIRY_AT).equals(MAGIC)) {
+    const what = 'a file that is not a session record, is damaged, or has a newer format'
+    throw new FileError(what, false)
+  }
+  const length = body.length - HEADER_BYTES
+  const bytes = new Uint8Array(body.buffer, body.byteOffset + HEADER_BYTES, length)
+  return { bytes, expiresAt: body.readDoubleBE(EXPIRY_AT) }
+}
+
+function expiryBytes(expiresAt: number): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(expiresAt)
   return bytes

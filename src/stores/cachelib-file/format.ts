@@ -1,6 +1,6 @@
 /**
- * A file of cachelib's FileSystemCache: the deadline in whole seconds as a little-endian u32, 0 for never, then the
- * pickle. Before cachelib 0.7 it was two pickles, of which the first is the deadline; that is read as well.
+ * The format of cachelib's FileSystemCache: the expiry in whole seconds as a little-endian u32, 0 for never, then the
+ * pickle. Before cachelib 0.7 it was two pickles, the expiry and the record; that layout is read as well.
  *
  * @module
  */
@@ -12,43 +12,40 @@ import type { FileRecord } from '../file/record.ts'
 export type CachelibHash = 'md5' | 'sha256'
 
 export interface CachelibRecord extends FileRecord {
-  /** Of the layout before 0.7, in which no deadline can be moved in place. */
+  /** The layout before 0.7, in which the expiry is a pickle. */
   readonly old: boolean
 }
 
-/** The grain of deadlines, in ms. */
+/** The grain of expiry times, in ms. */
 export const RESOLUTION = 1_000
-/** So many bytes of a file tell its deadline, in either layout. */
+/** The number of bytes at the start of a file that hold its expiry, in either layout. */
 export const HEAD_BYTES = 32
-const DEADLINE_BYTES = 4
-/** The last second that a deadline can name: in 2106. */
+const EXPIRY_BYTES = 4
+/** The last second that an expiry can have: in 2106. */
 const LAST = 2 ** 32 - 1
 const COUNT_KEY = '__wz_cache_count'
 const RECORD = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/
 
-/** The names of the file in which cachelib keeps how many files there are. */
+/** The names of the file in which cachelib keeps the number of files. */
 export const COUNT_FILE: Readonly<Record<CachelibHash, string>> = {
   md5: createHash('md5').update(COUNT_KEY).digest('hex'),
   sha256: createHash('sha256').update(COUNT_KEY).digest('hex'),
 }
 
-/** The name of the file that an id is kept in: what cachelib gives the key. */
-export function fileNameOf(id: string, hash: CachelibHash): string {
-  const digest = createHash(hash)
-  // What no key of Python is, or the key of the count itself, goes in after a byte that UTF-8 never has.
-  if (id === COUNT_KEY || /\p{Surrogate}/u.test(id)) {
-    digest.update(Uint8Array.of(0xff)).update(id, 'utf16le')
-  } else digest.update(id, 'utf8')
-  return digest.digest('hex')
+/** The name of the file of an id, as cachelib names it. */
+export function encodeId(id: string, hash: CachelibHash): string {
+  // The key of the count is not a session's: such an id gets another name, with a space that no id has.
+  const key = id === COUNT_KEY ? `${id} ` : id
+  return createHash(hash).update(key).digest('hex')
 }
 
-/** Which version of cachelib names a record so; undefined: it is the name of no record. */
+/** The hash that a file's name was made by; undefined: the file is not a record. */
 export function hashOfName(name: string): CachelibHash | undefined {
   if (!RECORD.test(name) || name === COUNT_FILE.md5 || name === COUNT_FILE.sha256) return undefined
   return name.length === 32 ? 'md5' : 'sha256'
 }
 
-/** The record in a file; undefined: it is cut off. */
+/** The record in a file; undefined: the file is truncated. */
 export function parseFile(body: Buffer): CachelibRecord | undefined {
   const head = parseHead(body)
   if (head === undefined) return undefined
@@ -57,31 +54,31 @@ export function parseFile(body: Buffer): CachelibRecord | undefined {
   return { bytes, expiresAt, old }
 }
 
-/** When a file ends, in ms, from its first {@link HEAD_BYTES}; undefined: it is cut off. */
-export function parseDeadline(start: Buffer): number | undefined {
+/** The expiry from the first {@link HEAD_BYTES} of a file, in ms; undefined: the file is truncated. */
+export function parseExpiry(start: Buffer): number | undefined {
   return parseHead(start)?.expiresAt
 }
 
-/** The head of a file that is written. */
-export function headOf(expiresAt: number): Buffer {
+/** The head of a new file. */
+export function encodeHead(expiresAt: number): Buffer {
   const seconds = Math.ceil(expiresAt / RESOLUTION)
-  const head = Buffer.alloc(DEADLINE_BYTES)
-  // A deadline is rounded up, never down: beyond the last one there is only never.
+  const head = Buffer.alloc(EXPIRY_BYTES)
+  // An expiry is rounded up, never down: above the last second there is only 0, for never.
   head.writeUInt32LE(seconds > LAST ? 0 : seconds)
   return head
 }
 
-/** Reads the file in which cachelib counts; undefined: there is no number. */
+/** Reads the count from its file; undefined: it holds no number. */
 export function parseCount(body: Buffer): number | undefined {
   const record = parseFile(body)
   return record && parseInteger(Buffer.from(record.bytes))?.value
 }
 
-/** The file in which cachelib counts, in protocol 2 of pickle, which every Python reads. */
-export function countFile(count: number): Buffer {
+/** The file of the count, in pickle protocol 2, which every Python reads. */
+export function encodeCount(count: number): Buffer {
   const body = Buffer.from([0x80, 2, 0x4a, 0, 0, 0, 0, 0x2e])
   body.writeInt32LE(count, 3)
-  return Buffer.concat([Buffer.alloc(DEADLINE_BYTES), body])
+  return Buffer.concat([Buffer.alloc(EXPIRY_BYTES), body])
 }
 
 interface Head {
@@ -93,16 +90,16 @@ interface Head {
 
 function parseHead(body: Buffer): Head | undefined {
   const first = parseInteger(body)
-  // A second pickle right behind it. No deadline with a pickle behind looks like that, unless it was before 1974.
+  // Two pickles in a row. A u32 before a pickle could only look so for an expiry before 1974.
   if (first !== undefined && first.value >= 0 && isPickle(body, first.end)) {
-    return { expiresAt: instantOf(first.value), length: first.end, old: true }
+    return { expiresAt: toMilliseconds(first.value), length: first.end, old: true }
   }
-  if (body.length < DEADLINE_BYTES) return undefined
-  const expiresAt = instantOf(body.readUInt32LE(0))
-  return { expiresAt, length: DEADLINE_BYTES, old: false }
+  if (body.length < EXPIRY_BYTES) return undefined
+  const expiresAt = toMilliseconds(body.readUInt32LE(0))
+  return { expiresAt, length: EXPIRY_BYTES, old: false }
 }
 
-function instantOf(seconds: number): number {
+function toMilliseconds(seconds: number): number {
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * RESOLUTION
 }
 
@@ -112,10 +109,10 @@ function isPickle(body: Buffer, at: number): boolean {
   return protocol >= 2 && protocol <= 5
 }
 
-/** A pickle of an integer at the beginning, of protocol 1 to 5 and as Python writes it; undefined: there is none. */
+/** Reads a pickled integer of protocol 1 to 5, as Python writes it, at the start; undefined: there is none. */
 function parseInteger(body: Buffer): { readonly value: number; readonly end: number } | undefined {
   let at = isPickle(body, 0) ? 2 : 0
-  // FRAME with its length of eight bytes.
+  // The opcode FRAME and its length of eight bytes.
   if (body[at] === 0x95) at += 9
   const rest = body.subarray(at)
   let value: number
@@ -123,7 +120,7 @@ function parseInteger(body: Buffer): { readonly value: number; readonly end: num
   if (rest[0] === 0x4b && rest.length > 1) [value, size] = [rest.readUInt8(1), 2]
   else if (rest[0] === 0x4d && rest.length > 2) [value, size] = [rest.readUInt16LE(1), 3]
   else if (rest[0] === 0x4a && rest.length > 4) [value, size] = [rest.readInt32LE(1), 5]
-  // LONG1 of five bytes, and LONG as text: beyond 2038.
+  // LONG1 of five bytes, and LONG as text: after 2038.
   else if (rest[0] === 0x8a && rest[1] === 5 && rest.length > 6) {
     ;[value, size] = [rest.readIntLE(2, 5), 7]
   } else {
