@@ -9,7 +9,12 @@ import { msgpack } from 'vial/serializers/msgpack'
 import { pickle } from 'vial/serializers/pickle'
 import { beforeAll, describe, expect, it, test, vi } from 'vitest'
 import { flaskRecords } from '../../src/compat/flask/records.ts'
-import { COUNT_FILE, encodeId, encodeHead, parseFile } from '../../src/stores/cachelib-file/format.ts'
+import {
+  COUNT_FILE,
+  encodeHead,
+  encodeId,
+  parseFile,
+} from '../../src/stores/cachelib-file/format.ts'
 import { deadline, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
 import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/exptime.ts'
 import { liveRecord } from '../../src/stores/mongodb/document.ts'
