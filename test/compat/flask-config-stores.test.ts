@@ -79,7 +79,7 @@ describe('redis', () => {
     await new Promise((resolve) => cluster.once('ready', resolve))
     const sessions = await fromFlaskConfig({
       SESSION_TYPE: 'redis',
-      SESSION_REDIS: redisStore(cluster, { prefix: '', resends: 'accept' }),
+      SESSION_REDIS: redisStore(cluster, { prefix: '', retries: 'accept' }),
     })
     const browser = new Browser(sessions)
     await browser.visit((session) => session.set('user', 'ann'))

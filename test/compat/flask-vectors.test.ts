@@ -16,7 +16,7 @@ import {
   parseFile,
 } from '../../src/stores/cachelib-file/format.ts'
 import { deadline, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
-import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/exptime.ts'
+import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/protocol.ts'
 import { liveRecord } from '../../src/stores/mongodb/document.ts'
 import { instantText, nameOf, parseInstant } from '../../src/stores/sql/values.ts'
 import { session } from './flask-recordings.ts'

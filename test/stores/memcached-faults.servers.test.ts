@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import type { AsyncStore } from 'vial'
-import { createSessions, StoreError } from 'vial'
+import { type AsyncStore, createSessions, StoreError } from 'vial'
 import { memcachedStore } from 'vial/stores/memcached'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { Browser, listener } from '../core/requests.ts'
+import { bytes, content, LATER } from '../support/bytes.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
-import { bytes, content, LATER, missing, portOf, start } from './memcached-server.ts'
+import { missing, portOf, start } from './memcached-server.ts'
 
 const ended: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end()
 })
 
-/** The deadline of the sessions in these tests, in ms, and what is surely more. */
+/** The time limit of the sessions in these tests, in ms, and a time that is surely longer. */
 const TIMEOUT = 300
 const SURELY = 3_000
 
@@ -43,8 +43,8 @@ function verbs(store: AsyncStore): Record<string, () => Promise<unknown>> {
   return {
     read: () => store.read(randomUUID()),
     create: () => store.create(randomUUID(), bytes('x'), LATER),
-    replace: () => store.replace(randomUUID(), bytes('x'), LATER, '1'),
-    touch: () => store.touch(randomUUID(), LATER),
+    replace: () => store.replace(randomUUID(), bytes('x'), LATER, { cas: '1', bytes: bytes('x') }),
+    touch: () => store.touch(randomUUID(), LATER, { cas: '1', bytes: bytes('x') }),
     delete: () => store.delete(randomUUID()),
   }
 }
@@ -251,9 +251,11 @@ describe.skipIf(missing !== undefined)(`a server${missing ? ` (skipped: ${missin
     const id = 'a-secret-session-id'
     await store.create(id, bytes('x'), LATER)
     server.freeze()
-    const due = [store.read(id), store.delete(id), store.touch(id, LATER)].map((one) =>
-      failureOf(one),
-    )
+    const due = [
+      store.read(id),
+      store.delete(id),
+      store.touch(id, LATER, { cas: '1', bytes: bytes('x') }),
+    ].map((one) => failureOf(one))
     await server.kill()
     const refused = [store.read(id), store.create(id, bytes('x'), LATER)].map((one) =>
       failureOf(one),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type MetaReply, ProtocolError, replyParser } from '../../src/stores/memcached/parser.ts'
+import { type MetaReply, ProtocolError, replyParser } from '../../src/stores/memcached/protocol.ts'
 
 /** What comes of bytes that arrive in these pieces. */
 function parse(chunks: readonly Uint8Array[]): MetaReply[] {

@@ -9,11 +9,8 @@ import { type RunningServer, startServer } from '../../scripts/services/servers/
 export const missing: string | undefined =
   findProgram('memcached') === undefined ? 'memcached is not installed' : undefined
 
-export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-export const content = (record: { readonly bytes: Uint8Array } | undefined): string | undefined =>
-  record && new TextDecoder().decode(record.bytes)
-/** A deadline that no test waits for. */
-export const LATER: number = Date.now() + 3_600_000
+/** Time limits that a busy machine keeps as well, for tests that are not about them. */
+export const PATIENT = { connectTimeout: '30s', timeout: '30s' } as const
 
 /** Starts a server of its own, with more arguments. */
 export function start(...more: string[]): Promise<RunningServer> {

@@ -19,7 +19,7 @@ export type Kind = 'single' | 'cluster' | 'sentinel'
 /** A client, and how to end it. */
 export interface Opened {
   readonly client: RedisClient
-  readonly options: Pick<RedisStoreOptions, 'resends'>
+  readonly options: Pick<RedisStoreOptions, 'retries'>
   /** Resolves when it is connected; rejects or waits for ever when it cannot be. */
   readonly connected: Promise<unknown>
   readonly close: () => unknown
@@ -32,7 +32,9 @@ export interface More {
   readonly patient?: boolean
 }
 
-const patience = { connectTimeout: 2_000, reconnectStrategy: 50 }
+/** Longer than a connection takes on a busy machine, in ms. */
+const CONNECT_TIMEOUT = 30_000
+const patience = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: 50 }
 const nothing = () => undefined
 
 interface NodeRedis {
@@ -72,12 +74,12 @@ function ioRedis(client: IoRedisLike & RedisClient): Opened {
 const quick = {
   maxRetriesPerRequest: 0,
   retryStrategy: () => 50,
-  connectTimeout: 2_000,
+  connectTimeout: CONNECT_TIMEOUT,
   lazyConnect: true,
 }
 const quickCluster = {
   retryDelayOnFailover: 0,
-  slotsRefreshTimeout: 2_000,
+  slotsRefreshTimeout: CONNECT_TIMEOUT,
   lazyConnect: true,
 }
 const clusterRetry = (patient = true) => ({ clusterRetryStrategy: () => (patient ? 50 : null) })
@@ -141,7 +143,7 @@ function nodeRedisClients(name: string, library: NodeRedisLibrary): Record<strin
             maxCommandRediscovers: 0,
             nodeClientOptions: { disableOfflineQueue: true, socket: patience },
           }),
-          { resends: 'never' },
+          { retries: 'never' },
         )
       },
     },
@@ -196,7 +198,7 @@ export const CLIENTS: Readonly<Record<string, Entry>> = {
       nodeRedis(
         createClientPool(
           { url, disableOfflineQueue: !patient, socket: patience },
-          { maximum: 3, acquireTimeout: patient ? 3_000 : 500 },
+          { maximum: 3, acquireTimeout: patient ? CONNECT_TIMEOUT : 500 },
         ),
       ),
   },
@@ -240,14 +242,4 @@ export async function openStore(
   onTestFinished(async () => void (await opened.close()))
   await opened.connected
   return redisStore(opened.client, { prefix: newPrefix(), ...opened.options, ...rest })
-}
-
-export const LATER: number = Date.now() + 3_600_000
-
-export function bytes(content: string): Uint8Array {
-  return new TextEncoder().encode(content)
-}
-
-export function content(record: { readonly bytes: Uint8Array } | undefined): string | undefined {
-  return record && new TextDecoder().decode(record.bytes)
 }

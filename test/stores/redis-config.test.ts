@@ -46,12 +46,12 @@ describe('a client that sends again what may have been done', () => {
     const client = make()
     expect(() => redisStore(client)).toThrow(ConfigError)
     expect(() => redisStore(client)).toThrow(fix)
-    expect(redisStore(client, { resends: 'accept' }).name).toBe('redis')
+    expect(redisStore(client, { retries: 'accept' }).name).toBe('redis')
   })
 
   test('is not taken at its word where the client shows otherwise', () => {
-    expect(() => redisStore(ioRedis(), { resends: 'never' })).toThrow(ConfigError)
-    expect(redisStore(sentinel(0), { resends: 'never' }).atomic).toBe(true)
+    expect(() => redisStore(ioRedis(), { retries: 'never' })).toThrow(ConfigError)
+    expect(redisStore(sentinel(0), { retries: 'never' }).atomic).toBe(true)
   })
 
   test.each([
@@ -93,7 +93,6 @@ test.each([
 
 test.each([
   ['null', null],
-  ['a URL', 'redis://127.0.0.1'],
   ['an object', {}],
   ['a client of node-redis 4', { get() {}, set() {}, sendCommand() {}, commandOptions() {} }],
   ['a Map', new Map()],
@@ -104,13 +103,34 @@ test.each([
   )
 })
 
+test('a URL is refused with the function that takes one', () => {
+  const url = 'redis://127.0.0.1' as unknown as RedisClient
+  expect(() => redisStore(url)).toThrow(ConfigError)
+  expect(() => redisStore(url)).toThrow("use openStore of 'vial/stores/open'")
+})
+
 test('a client that nobody awaited is refused with the fix', () => {
   const client = Promise.resolve(createClient())
   expect(() => redisStore(client as unknown as RedisClient)).toThrow('Await it first')
 })
 
-test('a prefix that keys cannot hold is refused', () => {
-  expect(() => redisStore(createClient(), { prefix: '\ud800' })).toThrow(ConfigError)
+test.each([
+  ['a space', 'my sessions:'],
+  ['a line end', 'a\n'],
+  ['a letter beyond ASCII', 's\u00e9ance:'],
+  ['more than 100 characters', 'x'.repeat(101)],
+])('a prefix with %s is refused', (_what, prefix) => {
+  expect(() => redisStore(createClient(), { prefix })).toThrow(ConfigError)
+  expect(() => redisStore(createClient(), { prefix })).toThrow('100 visible ASCII characters')
+})
+
+test.each(['', '!~', 'x'.repeat(100)])('a prefix of visible ASCII is taken: %j', (prefix) => {
+  expect(redisStore(createClient(), { prefix }).prefix).toBe(prefix)
+})
+
+test('the store says that a failover may lose what it acknowledged, and that it does not evict', () => {
+  const store = redisStore(createClient())
+  expect([store.atomic, store.forgets, store.evicts]).toEqual([true, true, undefined])
 })
 
 test('a record over the limit of Redis is a TooLargeError, and nothing is sent', async () => {
@@ -131,14 +151,18 @@ test.each([
   ['a client', () => createClient(), undefined],
   ['a Cluster', () => createCluster({ rootNodes: [] }), undefined],
   ['a Sentinel', () => sentinel(0), 'never'],
-] as const)('%s of node-redis that is not open is told at once', async (_name, make, resends) => {
-  const store = redisStore(make() as RedisClient, { ...(resends && { resends }) })
-  await expect(store.delete('id')).rejects.toMatchObject({
-    message: 'redisStore: delete failed: The client is closed.',
-    outcome: 'not-done',
-    retriable: false,
-  })
-})
+] as const)(
+  '%s of node-redis that is not open fails at once, with the fix',
+  async (_name, make, retries) => {
+    const store = redisStore(make() as RedisClient, { ...(retries && { retries }) })
+    await expect(store.delete('id')).rejects.toMatchObject({
+      message:
+        'redisStore: delete failed: the client is not connected. Await client.connect() before the first request.',
+      outcome: 'not-done',
+      retriable: false,
+    })
+  },
+)
 
 describe('a near cache', () => {
   const single = () => createClient()
@@ -168,15 +192,15 @@ describe('a near cache', () => {
     ['a Cluster of ioredis', () => ioCluster({ retryDelayOnFailover: 0 })],
   ] as const)('over %s is refused', (_name, make) => {
     const client = make() as RedisClient
-    expect(() => redisStore(client, { resends: 'never', nearCache: true })).toThrow(ConfigError)
-    expect(() => redisStore(client, { resends: 'never', nearCache: true })).toThrow(
+    expect(() => redisStore(client, { retries: 'never', nearCache: true })).toThrow(ConfigError)
+    expect(() => redisStore(client, { retries: 'never', nearCache: true })).toThrow(
       'a client with one connection',
     )
-    expect(redisStore(client, { resends: 'never', nearCache: false }).name).toBe('redis')
+    expect(redisStore(client, { retries: 'never', nearCache: false }).name).toBe('redis')
   })
 
   test('with a prefix of other bytes than text is refused: the server would tell of another', () => {
     const client = ioRedis({ maxRetriesPerRequest: 0, keyPrefix: Buffer.from([0xff]) as never })
-    expect(() => redisStore(client, { nearCache: true })).toThrow('of whole text')
+    expect(() => redisStore(client, { nearCache: true })).toThrow('valid UTF-8')
   })
 })

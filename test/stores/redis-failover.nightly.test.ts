@@ -10,10 +10,11 @@ import {
   startSentinel,
 } from '../../scripts/services/servers/redis-sentinel.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { bytes, content, LATER } from '../support/bytes.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
 import { PATIENCE } from '../support/patience.ts'
-import { bytes, clientsFor, content, LATER, newPrefix, openStore } from './redis-clients.ts'
+import { clientsFor, newPrefix, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 const because = missing ? ` (skipped: ${missing})` : ''

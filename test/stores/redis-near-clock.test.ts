@@ -1,15 +1,15 @@
-/** A near cache that relies on an answer for longer than it shows anything, by a clock and a connection moved by hand. */
+/** A near cache that relies on an answer for too long, found with a clock and a connection that the test moves. */
 
 import type { AsyncStore } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
-import { type NearCacheOptions, withNearCache } from '../../src/stores/redis/near-cache/index.ts'
+import { nearCache } from '../../src/stores/redis/near-cache/cache.ts'
 import type {
   TrackingConnection,
   TrackingListener,
 } from '../../src/stores/redis/near-cache/tracking.ts'
+import { bytes, content } from '../support/bytes.ts'
 import { PATIENCE } from '../support/patience.ts'
-import { bytes, content } from './redis-clients.ts'
 import { held, isHeld } from './redis-near.ts'
 
 interface Question {
@@ -17,7 +17,7 @@ interface Question {
   fail(error: Error): void
 }
 
-/** Never answers at once, and gives each reader bytes of his own, as a client does. */
+/** A store that never answers at once, and gives each reader bytes of its own, as a client does. */
 function serverStore(): AsyncStore {
   const store = memoryStore()
   return {
@@ -34,7 +34,7 @@ function serverStore(): AsyncStore {
 }
 
 /** A connection that does what the test says. */
-function made(options: true | NearCacheOptions, store: AsyncStore = serverStore()) {
+function made(maxStale = 2_000, store: AsyncStore = serverStore()) {
   const place = {
     clock: 1_000,
     now: 1_000_000,
@@ -46,7 +46,8 @@ function made(options: true | NearCacheOptions, store: AsyncStore = serverStore(
     asked: 0,
     listening: new Set<() => void>(),
   }
-  const near = withNearCache(store, options, {
+  const bounds = { maxEntries: 10_000, maxBytes: 2 ** 25, maxStale }
+  const near = nearCache(store, bounds, {
     prefix: 'p:',
     now: () => place.now,
     clock: () => place.clock,
@@ -68,9 +69,9 @@ function made(options: true | NearCacheOptions, store: AsyncStore = serverStore(
           },
         }
       },
-      onAway(away) {
-        place.listening.add(away)
-        return () => place.listening.delete(away)
+      onDisconnect(callback) {
+        place.listening.add(callback)
+        return () => place.listening.delete(callback)
       },
     },
   })
@@ -81,7 +82,7 @@ const FOREVER = 9e15
 
 describe('a record is served', () => {
   test('until maxStale after the last answered question', async () => {
-    const { near, place } = made({ maxStale: '1m' })
+    const { near, place } = made(60_000)
     await near.create('id', bytes('x'), FOREVER)
     await held(near, 'id')
     place.clock += 59_999
@@ -91,7 +92,7 @@ describe('a record is served', () => {
   })
 
   test('for no longer when an answer takes its time', async () => {
-    const { near, place } = made({ maxStale: '1m' })
+    const { near, place } = made(60_000)
     const questions: Question[] = []
     place.questions = questions
     await near.create('id', bytes('x'), FOREVER)
@@ -109,7 +110,7 @@ describe('a record is served', () => {
 
   test('to its end as the server told it, counted from before it was asked', async () => {
     const inner = serverStore()
-    const { near, place } = made(true, {
+    const { near, place } = made(2_000, {
       ...inner,
       async read(id, options) {
         const record = await inner.read(id, options)
@@ -129,7 +130,7 @@ describe('a record is served', () => {
   })
 
   test('as it was, whatever became of the arrays that were given out', async () => {
-    const { near } = made(true)
+    const { near } = made()
     await near.create('id', bytes('right'), FOREVER)
     await held(near, 'id')
     for (let turn = 0; turn < 3; turn++) {
@@ -142,8 +143,8 @@ describe('a record is served', () => {
   })
 })
 
-test('who holds nothing asks no more, and who does goes on', async () => {
-  const [idle, busy] = [made({ maxStale: 50 }), made({ maxStale: 50 })]
+test('an empty one asks no more, and one that holds something goes on', async () => {
+  const [idle, busy] = [made(50), made(50)]
   for (const { near } of [idle, busy]) {
     await near.create('id', bytes('x'), FOREVER)
     await held(near, 'id')
@@ -164,7 +165,7 @@ test('who holds nothing asks no more, and who does goes on', async () => {
 })
 
 test('one that fails is ended, told once, and left alone for longer each time, until it works', async () => {
-  const { near, place } = made(true)
+  const { near, place } = made()
   place.questions = []
   const pauses: number[] = []
   for (let turn = 1; turn <= 9; turn++) {
@@ -189,12 +190,12 @@ test('one that fails is ended, told once, and left alone for longer each time, u
   place.clock += 30_000
   await near.create('id', bytes('x'), FOREVER)
   await held(near, 'id')
-  place.connections.at(-1)?.listener.lost(new Error('again'))
+  place.connections.at(-1)?.listener.onLost(new Error('again'))
   expect(place.told).toHaveLength(2)
   place.clock += 250
   await held(near, 'id')
   // What an older connection says late ends nothing.
-  place.connections[0]?.listener.lost(new Error('late'))
+  place.connections[0]?.listener.onLost(new Error('late'))
   expect(await isHeld(near, 'id')).toBe(true)
   await near.close?.()
   expect(place.connections.every(({ ended }) => ended)).toBe(true)

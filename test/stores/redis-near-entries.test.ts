@@ -161,7 +161,7 @@ test('nothing is served that is older than what is known', () => {
         expect(world.entries.size).toBeLessThanOrEqual(2)
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_000 },
   )
 })
 

@@ -16,7 +16,7 @@ export const NEAR_CLIENTS: readonly string[] = clientsFor('single').filter(
 
 /** Waits for what comes by itself. */
 export function soon(check: () => unknown): Promise<unknown> {
-  return vi.waitFor(async () => void (await check()), { timeout: 10_000, interval: 5 })
+  return vi.waitFor(async () => void (await check()), { timeout: 60_000, interval: 5 })
 }
 
 /** Whether the next read was served without asking: what is held keeps its version. */

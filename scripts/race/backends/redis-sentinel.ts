@@ -14,7 +14,7 @@ export const backend: Backend = {
     })
     client.on('error', (error) => console.error(error))
     await client.connect()
-    const store = redisStore(client, { prefix: `${name}:`, resends: 'never' })
+    const store = redisStore(client, { prefix: `${name}:`, retries: 'never' })
     return { store, close: () => client.close() }
   },
 }

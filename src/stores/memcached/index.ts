@@ -5,46 +5,63 @@
  * @module
  */
 
-import type { AsyncStore, ReplaceResult, StoreOptions, Version } from '../../core/store.ts'
-import { ConfigError, StoreError, TooLargeError } from '../../errors.ts'
-import { deadlineOf, exptimeOf, RESOLUTION } from './exptime.ts'
-import { isKey, keyOf, LONGEST_PREFIX } from './key.ts'
+import { Buffer } from 'node:buffer'
+import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
+import { ConfigError, TooLargeError } from '../../errors.ts'
+import { type Failure, storeError } from '../shared/failure.ts'
+import { checkPrefix } from '../shared/key.ts'
+import { refusal, unexpectedReply } from './failure.ts'
 import {
-  type MemcachedTransportOptions,
+  expiryOf,
+  exptimeOf,
   type MetaCommand,
   type MetaReply,
-  memcachedTransport,
+  RESOLUTION,
   tokenOf,
-} from './transport.ts'
+} from './protocol.ts'
+import { type MemcachedTransportOptions, memcachedTransport } from './transport.ts'
 
 export interface MemcachedStoreOptions extends MemcachedTransportOptions {
-  /** Stands before each key. @default 'vial:' */
+  /** Prefix of every key: at most 100 visible ASCII characters. Default `vial:`. Flask-Session's is `session:`. */
   readonly prefix?: string
-  /** The `-I` that the servers were started with, in bytes. A record takes its own bytes, its key's and 59. @default 1_048_576 */
+  /**
+   * The `-I` that the servers were started with, in bytes; default 1,048,576. A record takes its own bytes, its key's
+   * and 59.
+   */
   readonly maxItemSize?: number
   /** The clock, ms since the epoch. */
   readonly now?: () => number
 }
 
-/** What an item takes besides its key and its value, with a version and without client flags, in bytes. */
+/** The bytes of an item besides its key and its value, with a version and without client flags. */
 const ITEM_OVERHEAD = 59
-/** No server comes as far. */
-const NO_VERSION = '18446744073709551615'
+/** A version that no server reaches. */
+const NO_CAS = '18446744073709551615'
 const EMPTY = new Uint8Array(0)
 
 /**
- * Keeps sessions in Memcached, one command for each verb. The version is the server's own, which every writer changes.
- * `close` disconnects.
+ * The content that was read, and the server's own version of it. The server compares its version, which every write
+ * changes, and a touch as well; so after a mismatch the content decides.
+ */
+interface MemcachedVersion {
+  readonly cas: string
+  readonly bytes: Uint8Array
+}
+
+type Compared =
+  | { readonly kind: 'done'; readonly reply: MetaReply }
+  | { readonly kind: 'conflict'; readonly current: StoredRecord }
+  | { readonly kind: 'gone' }
+
+/**
+ * Keeps sessions in Memcached, one command for each verb; one that compares takes two more after a mismatch. `close`
+ * disconnects.
  *
- * @throws {ConfigError} When an option cannot be.
+ * @throws {ConfigError} When an option is out of its range.
  */
 export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
   const { prefix = 'vial:', maxItemSize = 1_048_576, now = Date.now } = options
-  if (prefix !== '' && (!isKey(prefix) || prefix.length > LONGEST_PREFIX)) {
-    throw new ConfigError(
-      `memcachedStore: the prefix is at most ${LONGEST_PREFIX} visible ASCII characters.`,
-    )
-  }
+  checkPrefix('memcachedStore', prefix)
   if (!(Number.isInteger(maxItemSize) && maxItemSize >= 1_024)) {
     throw new ConfigError(
       'memcachedStore: maxItemSize is the -I of the servers in bytes, such as 1_048_576.',
@@ -52,132 +69,144 @@ export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
   }
   const transport = memcachedTransport(options)
 
+  function fail(operation: string, command: MetaCommand, failure: Failure): never {
+    const server = transport.serverOf(command.key)
+    throw storeError(`memcachedStore at ${server}`, operation, failure)
+  }
+
+  /** Sends a command; resolves to a reply with one of these codes. */
   async function send(
     operation: string,
     { signal }: StoreOptions,
     command: MetaCommand,
+    ...codes: readonly MetaReply['code'][]
   ): Promise<MetaReply> {
     const { key, value = EMPTY } = command
     const limit = Math.max(0, maxItemSize - ITEM_OVERHEAD - key.length)
-    // Before it is sent, as the server drops the old record when the new one does not fit.
+    // Checked before it is sent, as the server drops the old record when the new one does not fit.
     if (value.length > limit) throw tooLarge(value.length, limit)
     const reply = await transport.send(command, { operation, signal })
-    if (!reply.code.endsWith('ERROR')) return reply
+    if (codes.includes(reply.code)) return reply
+    if (!reply.code.endsWith('ERROR')) fail(operation, command, unexpectedReply(command))
     if (reply.rest.startsWith('object too large')) throw tooLarge(value.length, limit)
-    throw refused(reply, operation, transport.serverOf(key))
+    return fail(operation, command, refusal(reply, command))
+  }
+
+  async function get(
+    operation: string,
+    options: StoreOptions,
+    key: string,
+  ): Promise<(StoredRecord & { readonly version: MemcachedVersion }) | undefined> {
+    const command: MetaCommand = { verb: 'mg', key, flags: 'v c t' }
+    const reply = await send(operation, options, command, 'VA', 'EN')
+    if (reply.code === 'EN') return undefined
+    const { value: bytes } = reply
+    const cas = tokenOf(reply, 'c')
+    if (bytes === undefined || cas === undefined) {
+      return fail(operation, command, unexpectedReply(command))
+    }
+    const expiresAt = expiryOf(tokenOf(reply, 't'), now())
+    return { bytes, version: { cas, bytes }, ...(expiresAt !== undefined && { expiresAt }) }
+  }
+
+  /** Sends a command that compares the version; again with the server's newer version when the content is the same. */
+  async function compare(
+    operation: string,
+    options: StoreOptions,
+    key: string,
+    version: Version,
+    commandOf: (flags: string) => Omit<MetaCommand, 'key'>,
+  ): Promise<Compared> {
+    const known = version as Partial<MemcachedVersion> | undefined
+    let { cas = NO_CAS } = known ?? {}
+    for (;;) {
+      const command = { ...commandOf(`C${cas}`), key }
+      const reply = await send(operation, options, command, 'HD', 'NF', 'EX')
+      if (reply.code === 'HD') return { kind: 'done', reply }
+      if (reply.code === 'NF') return { kind: 'gone' }
+      const current = await get(operation, options, key)
+      if (current === undefined) return { kind: 'gone' }
+      const isSame = known?.bytes !== undefined && Buffer.compare(current.bytes, known.bytes) === 0
+      if (!isSame) return { kind: 'conflict', current }
+      cas = current.version.cas
+    }
   }
 
   return {
     name: 'memcached',
     prefix,
     atomic: true,
+    evicts: true,
     resolution: RESOLUTION,
 
-    async read(id, options = {}) {
-      const key = keyOf(id, prefix)
-      const reply = await send('read', options, { verb: 'mg', key, flags: 'v c t' })
-      if (reply.code === 'EN') return undefined
-      const version = tokenOf(reply, 'c')
-      if (reply.value === undefined || version === undefined) throw unexpected('read')
-      const expiresAt = deadlineOf(tokenOf(reply, 't'), now())
-      return { bytes: reply.value, version, ...(expiresAt !== undefined && { expiresAt }) }
-    },
+    read: (id, options = {}) => get('read', options, prefix + id),
 
     async create(id, bytes, expiresAt, options = {}) {
-      const key = keyOf(id, prefix)
       const time = now()
       const live = expiresAt > time
-      // An item that has ended is not there, but one that is there keeps it out.
+      // Written although it has ended already: the reply says whether another record is there.
       const flags = `ME T${live ? exptimeOf(expiresAt, time) : -1} c`
-      const value = live ? bytes : EMPTY
-      const reply = await send('create', options, { verb: 'ms', key, flags, value })
-      if (reply.code === 'NS') return { kind: 'exists' }
-      if (reply.code !== 'HD') throw unexpected('create')
-      return { kind: 'created', ...versionOf(reply) }
+      const command: MetaCommand = {
+        verb: 'ms',
+        key: prefix + id,
+        flags,
+        value: live ? bytes : EMPTY,
+      }
+      const reply = await send('create', options, command, 'HD', 'NS')
+      return reply.code === 'NS'
+        ? { kind: 'exists' }
+        : { kind: 'created', ...written(reply, bytes) }
     },
 
-    async replace(id, bytes, expiresAt, version, options = {}): Promise<ReplaceResult> {
-      const key = keyOf(id, prefix)
+    async replace(id, bytes, expiresAt, version, options = {}) {
       const time = now()
-      const compare = `C${casOf(version)}`
-      const reply = await send(
-        'replace',
-        options,
+      const result = await compare('replace', options, prefix + id, version, (flags) =>
         expiresAt > time
-          ? {
-              verb: 'ms',
-              key,
-              flags: `${compare} T${exptimeOf(expiresAt, time)} c`,
-              value: bytes,
-            }
-          : { verb: 'md', key, flags: compare },
+          ? { verb: 'ms', flags: `${flags} T${exptimeOf(expiresAt, time)} c`, value: bytes }
+          : { verb: 'md', flags },
       )
-      if (reply.code === 'NF') return { kind: 'gone' }
-      if (reply.code === 'EX') return { kind: 'conflict' }
-      if (reply.code !== 'HD') throw unexpected('replace')
-      return { kind: 'replaced', ...versionOf(reply) }
+      if (result.kind !== 'done') return result
+      return { kind: 'replaced', ...written(result.reply, bytes) }
     },
 
-    async touch(id, expiresAt, options = {}) {
-      const key = keyOf(id, prefix)
+    async touch(id, expiresAt, version, options = {}) {
       const time = now()
-      const command: MetaCommand =
-        expiresAt > time
-          ? { verb: 'mg', key, flags: `T${exptimeOf(expiresAt, time)}` }
-          : { verb: 'md', key, flags: '' }
-      const reply = await send('touch', options, command)
-      if (reply.code === 'EN' || reply.code === 'NF') return false
-      if (reply.code !== 'HD') throw unexpected('touch')
-      return true
+      // `md` with `I` keeps the record and marks it as stale, a mark that only meta clients see. It is the only command
+      // that compares a version and moves an expiry without the bytes.
+      const result = await compare('touch', options, prefix + id, version, (flags) => ({
+        verb: 'md',
+        flags: expiresAt > time ? `${flags} I T${exptimeOf(expiresAt, time)}` : flags,
+      }))
+      return result.kind === 'done' ? 'touched' : result.kind
     },
 
     async delete(id, version, options = {}) {
-      const key = keyOf(id, prefix)
-      const flags = version === undefined ? '' : `C${casOf(version)}`
-      const reply = await send('delete', options, { verb: 'md', key, flags })
-      if (reply.code === 'NF') return 'gone'
-      if (reply.code === 'EX') return 'conflict'
-      if (reply.code !== 'HD') throw unexpected('delete')
-      return 'deleted'
+      const key = prefix + id
+      if (version === undefined) {
+        const command: MetaCommand = { verb: 'md', key, flags: '' }
+        const { code } = await send('delete', options, command, 'HD', 'NF')
+        return code === 'HD' ? 'deleted' : 'gone'
+      }
+      const { kind } = await compare('delete', options, key, version, (flags) => ({
+        verb: 'md',
+        flags,
+      }))
+      return kind === 'done' ? 'deleted' : kind
     },
 
     close: () => transport.close(),
   }
 }
 
-function casOf(version: Version): string {
-  return typeof version === 'string' && /^\d+$/.test(version) ? version : NO_VERSION
-}
-
-/** The new version of a write; absent after a record was ended. */
-function versionOf(reply: MetaReply): { readonly version?: Version } {
-  const version = tokenOf(reply, 'c')
-  return version === undefined ? {} : { version }
+/** The version of what was written; absent: the reply does not tell one, as that of `md`. */
+function written(reply: MetaReply, bytes: Uint8Array): { readonly version?: MemcachedVersion } {
+  const cas = tokenOf(reply, 'c')
+  return cas === undefined ? {} : { version: { cas, bytes } }
 }
 
 function tooLarge(size: number, limit: number): TooLargeError {
   return new TooLargeError(
-    `The session takes ${size} bytes, and Memcached holds ${limit}. Keep less in the session, or start the servers with a larger -I and set maxItemSize to the same.`,
+    `memcachedStore: the session has ${size} bytes, and at most ${limit} fit into an item. Start the servers with a larger -I and set maxItemSize to it.`,
     { size, limit },
-  )
-}
-
-/** None of the server's own words, as they may hold what was sent. */
-function refused({ code, rest }: MetaReply, operation: string, server: string): StoreError {
-  const full = code === 'SERVER_ERROR' && rest.startsWith('out of memory')
-  const what = full
-    ? 'it is out of memory, and dropped what the record was before'
-    : `it answered ${code}`
-  return new StoreError(`Memcached at ${server}: \`${operation}\` failed: ${what}.`, {
-    operation,
-    outcome: operation === 'read' || code !== 'SERVER_ERROR' ? 'not-done' : 'unknown',
-    retriable: code === 'SERVER_ERROR',
-  })
-}
-
-function unexpected(operation: string): StoreError {
-  return new StoreError(
-    `Memcached: \`${operation}\` was answered with a reply of another command. Use Memcached 1.6.18 or later.`,
-    { operation, outcome: operation === 'read' ? 'not-done' : 'unknown', retriable: false },
   )
 }

@@ -1,6 +1,6 @@
 /**
- * One socket to a Memcached, from its first to its last moment. Commands go out at once and are answered in order; each
- * carries a number that its answer has to repeat, so that nobody is ever given the answer to another's question.
+ * One socket to a Memcached server, from connect to close. Commands go out at once and are answered in order; each
+ * carries a number that its reply has to repeat, so that no command is ever given the reply to another.
  *
  * @module
  */
@@ -9,60 +9,74 @@ import { Buffer } from 'node:buffer'
 import { connect as connectTcp, isIP } from 'node:net'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { lineOf, type MetaCommand } from './command.ts'
-import { broken, type Failure, HUNG_UP, nonsense, tooLate, turnedAway } from './failure.ts'
-import { type MetaReply, ProtocolError, replyParser, tokenOf } from './parser.ts'
+import {
+  ENDED,
+  greetingFailure,
+  invalidReply,
+  type Loss,
+  socketFailure,
+  timedOut,
+} from './failure.ts'
+import {
+  lineOf,
+  type MetaCommand,
+  type MetaReply,
+  ProtocolError,
+  replyParser,
+  tokenOf,
+} from './protocol.ts'
 import type { ServerAddress } from './servers.ts'
 
 export interface LinkSettings {
   readonly server: ServerAddress
   readonly tls: ConnectionOptions | undefined
   readonly credentials: { readonly username: string; readonly password: string } | undefined
-  /** Until the server has greeted, in ms. */
+  /** Time limit for connecting and for the server's greeting, in ms. */
   readonly connectTimeout: number
-  /** Without any answer while one is due, in ms. */
+  /** Time limit without any reply while one is due, in ms. */
   readonly timeout: number
 }
 
-/** A command, and who waits for its answer. */
-export interface Question {
+/** A command and the callback for its reply. */
+export interface Request {
   readonly command: MetaCommand
-  answer(reply: MetaReply): void
+  onReply(reply: MetaReply): void
 }
 
 export interface LinkEvents {
   /** The server has greeted. */
   onReady(): void
-  /** An answer came. */
-  onAnswer(): void
-  /** Comes once, and is the last; with what was asked and not answered. */
-  onLost(failure: Failure, due: readonly Question[]): void
+  /** A reply arrived. */
+  onReply(): void
+  /** Called once, as the last event, with the requests that were sent and not answered. */
+  onLost(loss: Loss, unanswered: readonly Request[]): void
 }
 
 export interface Link {
   readonly isReady: boolean
-  /** Whether no answer is due. */
+  /** Whether no reply is due. */
   readonly isIdle: boolean
-  /** Only when it is ready. */
-  ask(question: Question): void
-  lose(failure: Failure): void
+  /** Sends a request. Only when the link is ready. */
+  send(request: Request): void
+  /** Closes the socket. */
+  destroy(loss: Loss): void
 }
 
 /** The cheapest command of the meta protocol. */
 const GREETING = 'mn\r\n'
 const KEEP_ALIVE = 30_000
 
-/** Opens a socket. It lets the program end while no answer is due. */
+/** Opens a socket. It does not keep the process alive while no reply is due. */
 export function openLink(settings: LinkSettings, events: LinkEvents): Link {
   const { server, tls, credentials, connectTimeout, timeout } = settings
   const { host, port } = server
-  const due: { readonly question: Question; readonly number: string }[] = []
+  const due: { readonly request: Request; readonly number: string }[] = []
   let state: 'greeting' | 'ready' | 'lost' = 'greeting'
-  let toldPassword = false
-  // By chance, as something in between might mix up connections.
-  let asked = Math.floor(Math.random() * 2 ** 32)
-  let answers = 0
-  let timer = setTimeout(() => lose(tooLate('connect', connectTimeout)), connectTimeout)
+  let passwordSent = false
+  // A random start, so that a reply is detected which a proxy delivered to the wrong connection.
+  let lastNumber = Math.floor(Math.random() * 2 ** 32)
+  let replies = 0
+  let timer = setTimeout(() => destroy(timedOut('connect', connectTimeout)), connectTimeout)
 
   const socket = tls
     ? connectTls({ ...(isIP(host) === 0 && { servername: host }), ...tls, host, port })
@@ -70,12 +84,12 @@ export function openLink(settings: LinkSettings, events: LinkEvents): Link {
   socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE)
   socket.on(tls ? 'secureConnect' : 'connect', () => socket.write(GREETING))
   socket.on('data', read)
-  socket.on('error', (error) => lose(broken(error)))
-  socket.on('end', () => lose(HUNG_UP))
-  socket.on('close', () => lose(HUNG_UP))
+  socket.on('error', (error) => destroy(socketFailure(error)))
+  socket.on('end', () => destroy(ENDED))
+  socket.on('close', () => destroy(ENDED))
 
   const parse = replyParser((reply) => {
-    if (state === 'greeting') welcome(reply)
+    if (state === 'greeting') greet(reply)
     else if (state === 'ready') receive(reply)
   })
 
@@ -85,80 +99,80 @@ export function openLink(settings: LinkSettings, events: LinkEvents): Link {
       parse(chunk)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      lose(nonsense(error.message))
+      destroy(invalidReply(error.message))
     }
   }
 
-  function welcome(reply: MetaReply): void {
-    if (reply.code === 'STORED' && toldPassword) return
-    if (reply.code === 'CLIENT_ERROR' && credentials !== undefined && !toldPassword) {
-      // Only a server that asks is told: another one would keep the password as a record.
-      toldPassword = true
+  function greet(reply: MetaReply): void {
+    if (reply.code === 'STORED' && passwordSent) return
+    if (reply.code === 'CLIENT_ERROR' && credentials !== undefined && !passwordSent) {
+      // Sent only to a server that requires it: another one would store the password as a record.
+      passwordSent = true
       const words = Buffer.from(`${credentials.username} ${credentials.password}`)
       socket.write(`set auth 0 0 ${words.length}\r\n${words}\r\n${GREETING}`)
     } else if (reply.code === 'MN') {
       state = 'ready'
       clearTimeout(timer)
-      timer = setTimeout(watch, timeout).unref()
+      timer = setTimeout(checkReplies, timeout).unref()
       socket.unref()
       events.onReady()
     } else {
-      lose(turnedAway(reply, toldPassword))
+      destroy(greetingFailure(reply, passwordSent))
     }
   }
 
-  function watch(): void {
-    const before = answers
-    // What arrived while the program was busy is read between timers and immediates.
+  function checkReplies(): void {
+    const before = replies
+    // Replies that arrived while the process was busy are read after the timers and before this callback.
     setImmediate(() => {
-      if (due.length > 0 && answers === before) lose(tooLate('answer', timeout))
+      if (due.length > 0 && replies === before) destroy(timedOut('answer', timeout))
     })
   }
 
-  function ask(question: Question): void {
-    const number = (++asked).toString(36)
-    if (due.push({ question, number }) === 1) {
+  function send(request: Request): void {
+    const number = (++lastNumber).toString(36)
+    if (due.push({ request, number }) === 1) {
       socket.ref()
       timer.refresh()
     }
-    const { value } = question.command
+    const { value } = request.command
     if (value === undefined) {
-      socket.write(lineOf(question.command, number), 'latin1')
+      socket.write(lineOf(request.command, number), 'latin1')
       return
     }
     socket.cork()
-    socket.write(lineOf(question.command, number), 'latin1')
+    socket.write(lineOf(request.command, number), 'latin1')
     socket.write(value)
     socket.write('\r\n')
     socket.uncork()
   }
 
   function receive(reply: MetaReply): void {
-    const { question, number } = due[0] ?? {}
-    const refuses = reply.code.endsWith('ERROR')
-    if (question === undefined || !(refuses || tokenOf(reply, 'O') === number)) {
-      throw new ProtocolError('an answer is not to what was asked')
+    const { request, number } = due[0] ?? {}
+    const isRefusal = reply.code.endsWith('ERROR')
+    if (request === undefined || !(isRefusal || tokenOf(reply, 'O') === number)) {
+      throw new ProtocolError('a reply does not belong to the command that was sent')
     }
     due.shift()
-    answers++
+    replies++
     timer.refresh()
     if (due.length === 0) socket.unref()
-    question.answer(reply)
-    // What it did not understand it may have read as several commands, or none.
-    if (refuses && reply.code !== 'SERVER_ERROR') {
-      throw new ProtocolError('it did not understand a command')
+    request.onReply(reply)
+    // The server may have read a command that it did not understand as several, or as none.
+    if (isRefusal && reply.code !== 'SERVER_ERROR') {
+      throw new ProtocolError('the server did not understand a command')
     }
-    events.onAnswer()
+    events.onReply()
   }
 
-  function lose(failure: Failure): void {
+  function destroy(loss: Loss): void {
     if (state === 'lost') return
     state = 'lost'
     clearTimeout(timer)
     socket.destroy()
     events.onLost(
-      failure,
-      due.splice(0).map(({ question }) => question),
+      loss,
+      due.splice(0).map(({ request }) => request),
     )
   }
 
@@ -169,7 +183,7 @@ export function openLink(settings: LinkSettings, events: LinkEvents): Link {
     get isIdle() {
       return due.length === 0
     },
-    ask,
-    lose,
+    send,
+    destroy,
   }
 }

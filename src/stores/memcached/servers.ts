@@ -1,5 +1,5 @@
 /**
- * Which server has a key: rendezvous hashing as in Python's pymemcache, so that both sides find the same records.
+ * The server of a key: rendezvous hashing as in Python's pymemcache, so that both sides find the same records.
  * Source: `pymemcache.client.hash.HashClient`; the hash is MurmurHash3 (x86, 32 bits, seed 0) by Austin Appleby.
  *
  * @module
@@ -11,7 +11,7 @@ import { ConfigError } from '../../errors.ts'
 export interface ServerAddress {
   readonly host: string
   readonly port: number
-  /** `host:port` as it was written, which is what decides about the keys. */
+  /** `host:port` as it was written, which is what is hashed with the keys. */
   readonly name: string
 }
 
@@ -21,13 +21,13 @@ const DEFAULT_PORT = 11_211
 /**
  * Reads addresses such as `localhost`, `10.0.0.7:11211`, `[::1]:11211`, `memcached://cache.example`.
  *
- * @throws {ConfigError} When there is none, one is not an address, or one is there twice.
+ * @throws {ConfigError} When the list is empty, an entry is not an address, or an address occurs twice.
  */
 export function parseServers(servers: string | readonly string[]): readonly ServerAddress[] {
   const found = (typeof servers === 'string' ? [servers] : servers).map(parseServer)
   if (found.length === 0) throw new ConfigError("servers is empty. Give one, such as 'localhost'.")
   if (new Set(found.map(({ name }) => name)).size < found.length) {
-    throw new ConfigError('servers has an address twice. Give each server once.')
+    throw new ConfigError('servers has an address twice. Name each server once.')
   }
   return found
 }
@@ -44,7 +44,7 @@ function parseServer(text: string): ServerAddress {
   return { host, port, name: `${host}:${port}` }
 }
 
-/** The place of the server that has a key: each key has one, and another set of servers moves as few as can be. */
+/** The index of the server that has a key. Adding or removing a server moves as few keys as possible. */
 export function placeOf(servers: readonly ServerAddress[], key: string): number {
   let best = 0
   let highest = -1

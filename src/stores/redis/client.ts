@@ -1,32 +1,44 @@
 /**
- * The clients that the Redis store takes, and how it tells them apart: by what they are, never by a guess.
+ * The few commands that the Redis store sends, in one shape for every client.
  *
  * @module
  */
 
-import { ConfigError } from '../../errors.ts'
-import type { RedisCommands, Resends } from './commands.ts'
-import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
-import { type NodeRedisClient, nodeRedisCommands } from './node-redis.ts'
+import type { Buffer } from 'node:buffer'
 
-/** A client, pool, Cluster or Sentinel of node-redis 5 or later, of ioredis 5 or 6, or of iovalkey. */
-export type RedisClient = NodeRedisClient | IoRedisClient
+/**
+ * How long a value lives: ms from the moment the server takes it, at least 1; or `ended`, so that a live value goes and
+ * a new one never appears.
+ */
+export type Lifetime = number | 'ended'
 
-/** @throws {ConfigError} When it is none of them, or does what the store cannot work with. */
-export function commandsOf(client: RedisClient, resends: Resends): RedisCommands {
-  const given = client as Partial<NodeRedisClient & IoRedisClient & PromiseLike<unknown>> | null
-  if (given !== null && typeof given === 'object') {
-    if (typeof given.withTypeMapping === 'function') {
-      return nodeRedisCommands(client as NodeRedisClient, resends)
-    }
-    if (typeof given.getBuffer === 'function') {
-      return ioRedisCommands(client as IoRedisClient, resends)
-    }
-    if (typeof given.then === 'function') {
-      throw new ConfigError('redisStore: the client is a promise. Await it first.')
-    }
-  }
-  throw new ConfigError(
-    'redisStore: this is none of the clients that it takes. Give one of the packages redis (5 or later), ioredis (5 or 6) or iovalkey.',
-  )
+/** A Lua script with its SHA-1 as 40 hexadecimal digits. */
+export interface Script {
+  readonly text: string
+  readonly sha1: string
+}
+
+/** Whether a client sends a command again after a lost reply, as the developer states it. Absent: ask the client. */
+export type Retries = 'never' | 'accept' | undefined
+
+export interface RedisCommands {
+  /** Whether the client may send a command again whose reply was lost. */
+  readonly retries: boolean
+  /** What the client itself puts before every key. */
+  readonly keyPrefix: string
+  get(key: string): Promise<Uint8Array | null>
+  /** Ms left; -1: no end; -2: no key. */
+  pttl(key: string): Promise<number>
+  /** `SET … NX`: whether the value was set. */
+  setNew(key: string, value: Buffer, lifetime: Lifetime): Promise<boolean>
+  /** `SET … IFEQ … GET`: the value that was there before. Absent: the client cannot send it. */
+  readonly setIfEqual?:
+    | ((key: string, value: Buffer, equal: Buffer, ms: number) => Promise<Uint8Array | null>)
+    | undefined
+  evalSha(script: Script, key: string, args: readonly (string | Buffer)[]): Promise<unknown>
+  eval(script: Script, key: string, args: readonly (string | Buffer)[]): Promise<unknown>
+  /** The number of keys that were removed. */
+  del(key: string): Promise<number>
+  /** Pages of keys that hold strings, from every server that owns keys. A key may come twice. */
+  scan(pattern: string): AsyncIterable<readonly Buffer[]>
 }

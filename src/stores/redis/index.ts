@@ -1,71 +1,70 @@
 /**
- * Sessions in Redis or Valkey: a single server, Sentinel or Cluster, over node-redis, ioredis or iovalkey. One round trip
- * a verb; the server ends sessions by itself, to the millisecond. A server that is full, or fails over, forgets what it
- * acknowledged: see `docs/stores/redis.md`.
+ * Sessions in Redis or Valkey: a single server, Sentinel or Cluster, over node-redis, ioredis or iovalkey. Each verb is
+ * one round trip; the server ends sessions by itself, to the millisecond. A server that is full, or fails over, loses
+ * what it acknowledged: see `docs/stores/redis.md`.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import type {
-  AsyncStore,
-  CreateResult,
-  ReplaceResult,
-  Store,
-  StoredRecord,
-  StoreOptions,
-} from '../../core/store.ts'
-import { ConfigError, StoreError, TooLargeError } from '../../errors.ts'
-import { commandsOf, type RedisClient } from './client.ts'
-import type { Lifetime, Script } from './commands.ts'
-import { isNoScript, isSyntaxError, stopped, toStoreError } from './errors.ts'
-import { idOf, isBroken, keyOf, patternOf, type RedisKey } from './keys.ts'
+import type { AsyncStore, Store, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
+import { ConfigError, TooLargeError } from '../../errors.ts'
+import { ABORTED, failures, storeError } from '../shared/failure.ts'
+import { checkPrefix } from '../shared/key.ts'
+import type { Lifetime, RedisCommands, Retries, Script } from './client.ts'
+import { classifier, isNoScript, isSyntaxError } from './failure.ts'
+import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
 import { type NearCacheOptions, withNearCache } from './near-cache/index.ts'
-import { trackerOf } from './near-cache/tracking.ts'
+import { type NodeRedisClient, nodeRedisCommands } from './node-redis.ts'
 
-export type { RedisClient } from './client.ts'
 export type { NearCacheOptions } from './near-cache/index.ts'
 
+/** A client, pool, Cluster or Sentinel of node-redis 5 or later, of ioredis 5 or 6, or of iovalkey. */
+export type RedisClient = NodeRedisClient | IoRedisClient
+
 export interface RedisStoreOptions {
-  /** Stands before each id; default `vial:`. Flask-Session's is `session:`. */
+  /** Prefix of every key: at most 100 visible ASCII characters. Default `vial:`. Flask-Session's is `session:`. */
   readonly prefix?: string
   /**
-   * What happens to a command whose reply was lost. `never`: it is not sent again, for a Sentinel client of node-redis,
-   * whose setting cannot be seen. `accept`: it may be, and a change may count twice. Absent: the client is looked at.
+   * Whether the client sends a command again, by itself, when its reply was lost. `never`: it does not, for a Sentinel
+   * client of node-redis, whose setting cannot be seen. `accept`: it may, a change may count twice, and every write that
+   * fails is `unknown`. Absent: the client's options decide.
    */
-  readonly resends?: 'never' | 'accept'
+  readonly retries?: 'never' | 'accept'
   /**
-   * Serves a record that this process has read before without asking, until the server tells that it changed: within
-   * milliseconds as a rule, within `maxStale` at worst. Default false. Needs a client with one connection, and `close()`
-   * or the client's end to end its own.
+   * Serves a record that this process has read before without a command, until the server reports that it changed:
+   * within milliseconds as a rule, within `maxStale` at worst. It saves round trips and costs CPU. Default false. Needs
+   * a client with one connection; its own connection ends with `close()` or with the client.
    */
   readonly nearCache?: boolean | NearCacheOptions
-  /** Hears, once each time, why the near cache cannot be used; the store goes on without it, and tries again. */
+  /** Called with the reason, once per outage, when the near cache cannot be used. The store works without it meanwhile. */
   readonly onError?: (error: unknown) => void
   /** The clock, ms since the epoch. Only the time left is sent, so the server's clock may differ. */
   readonly now?: () => number
 }
 
-/** Half of the largest string of Redis, in bytes: what is replaced and what takes its place are sent as one. */
-const MOST_BYTES = 256 * 1024 * 1024
+/** Half of the largest string of Redis, in bytes: the old value and the new one are sent as one argument. */
+const MAX_BYTES = 256 * 1024 * 1024
 /** In ms. Beyond it the server's own numbers overflow. */
-const LONGEST = Number.MAX_SAFE_INTEGER
+const MAX_LIFETIME = Number.MAX_SAFE_INTEGER
 
 /**
- * Puts the new value for ARGV[1] ms in the place of an equal one, or nothing when ARGV[1] is `ended`: 1, or what is there.
- * Both are in ARGV[3], the equal one in its first ARGV[2] bytes, as clients send each Buffer with a write of its own.
+ * Compares the value with the first ARGV[3] bytes of ARGV[4] and, when they are equal, does ARGV[1]: `DEL`; `PEXPIRE`
+ * for ARGV[2] ms; or `SET` to the rest of ARGV[4] for ARGV[2] ms. Answers with 1, with the value that was not equal, or
+ * with nil when there is none. Both values are one argument, as clients write each Buffer to the socket by itself.
  */
-const SWAP: Script = script(`local value = redis.call('GET', KEYS[1])
+const IF_EQUAL: Script = script(`local value = redis.call('GET', KEYS[1])
 if not value then return false end
-local length = tonumber(ARGV[2])
-if value ~= string.sub(ARGV[3], 1, length) then return value end
-if ARGV[1] == 'ended' then redis.call('DEL', KEYS[1])
-else redis.call('SET', KEYS[1], string.sub(ARGV[3], length + 1), 'PX', ARGV[1]) end
+local length = tonumber(ARGV[3])
+if value ~= string.sub(ARGV[4], 1, length) then return value end
+if ARGV[1] == 'DEL' then redis.call('DEL', KEYS[1])
+elseif ARGV[1] == 'PEXPIRE' then redis.call('PEXPIRE', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], string.sub(ARGV[4], length + 1), 'PX', ARGV[2]) end
 return 1`)
 
-/** What became of it: the value that was not equal; undefined: there was none. */
-type Swapped = 'swapped' | Uint8Array | undefined
+/** What a compared command did: `done`; the value that was not equal; undefined: there was no value. */
+type Compared = 'done' | Uint8Array | undefined
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
@@ -83,8 +82,8 @@ const NOTHING: Buffer = Buffer.alloc(0)
  * export const sessions = createSessions({ secret: process.env['SECRET_KEY'], store: redisStore(client) })
  * ```
  *
- * @throws {ConfigError} When the client is none that it takes, sends a command again after a lost reply, or reads from
- * replicas. The message names the option to change.
+ * @throws {ConfigError} When the client is not one that it takes, retries commands by itself, or reads from replicas, or
+ * when an option is out of its range. The message names the option to change.
  */
 export function redisStore(
   client: RedisClient,
@@ -92,196 +91,190 @@ export function redisStore(
 ): AsyncStore
 export function redisStore(client: RedisClient, options: RedisStoreOptions): Store
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'vial:', resends, nearCache = false, onError, now = Date.now } = options
-  if (isBroken(prefix)) throw new ConfigError('redisStore: the prefix holds half a character.')
-  const commands = commandsOf(client, resends)
+  const { prefix = 'vial:', retries, nearCache = false, onError, now = Date.now } = options
+  checkPrefix('redisStore', prefix)
+  const commands = commandsOf(client, retries)
+  const failed = failures('redisStore', classifier(commands.retries))
   let { setIfEqual } = commands
 
-  /** Sends what a verb needs, and makes its answer of the reply. */
-  function attempt<Reply, T>(
+  async function attempt<T>(
     operation: string,
-    id: string,
-    options: StoreOptions,
-    send: (key: RedisKey) => Promise<Reply>,
-    answer: (reply: Reply) => T,
+    { signal, aborted = signal?.aborted }: StoreOptions,
+    run: () => Promise<T>,
   ): Promise<T> {
-    if (options.aborted ?? options.signal?.aborted) return Promise.reject(stopped(operation))
+    if (aborted) throw storeError('redisStore', operation, ABORTED)
     try {
-      return send(keyOf(prefix, id)).then(answer, (error: unknown) => {
-        throw toStoreError(error, operation, id, commands.resends)
-      })
+      return await run()
     } catch (error) {
-      return Promise.reject(toStoreError(error, operation, id, commands.resends))
+      throw failed(operation, error)
     }
   }
 
   function lifetimeOf(expiresAt: number): Lifetime {
     const left = Math.ceil(expiresAt - now())
-    return left > 0 ? Math.min(left, LONGEST) : 'ended'
+    return left > 0 ? Math.min(left, MAX_LIFETIME) : 'ended'
   }
 
-  /** Puts a value in the place of an equal one, and of no other. */
-  function swap(key: RedisKey, value: Buffer, equal: Buffer, lifetime: Lifetime): Promise<Swapped> {
-    // Not to end a record: a server out of memory refuses any SET.
-    return setIfEqual === undefined || lifetime === 'ended'
-      ? swapByScript(key, value, equal, lifetime)
-      : swapByCommand(setIfEqual, key, value, equal, lifetime)
-  }
-
-  async function swapByCommand(
-    send: NonNullable<typeof setIfEqual>,
-    key: RedisKey,
-    value: Buffer,
-    equal: Buffer,
-    ms: number,
-  ): Promise<Swapped> {
-    try {
-      const before = await send(key, value, equal, ms)
-      if (before !== null) return equal.equals(before) ? 'swapped' : before
-      // None, or one that is not equal on a server that only resembles Redis. The script tells.
-    } catch (error) {
-      if (!isSyntaxError(error)) throw error
-      // The server does not know IFEQ, and has done nothing.
-      setIfEqual = undefined
-    }
-    return swapByScript(key, value, equal, ms)
-  }
-
-  function swapByScript(
-    key: RedisKey,
+  /** Replaces an equal value, and no other. */
+  async function swap(
+    key: string,
     value: Buffer,
     equal: Buffer,
     lifetime: Lifetime,
-  ): Promise<Swapped> {
-    const args = [String(lifetime), String(equal.length), Buffer.concat([equal, value])]
-    return commands.evalSha(SWAP, key, args).then(swapped, (error: unknown) => {
-      if (!isNoScript(error)) throw error
-      return commands.eval(SWAP, key, args).then(swapped)
-    })
+  ): Promise<Compared> {
+    if (lifetime === 'ended') return ifEqual('DEL', key, equal)
+    if (setIfEqual === undefined) return ifEqual('SET', key, equal, lifetime, value)
+    try {
+      const before = await setIfEqual(key, value, equal, lifetime)
+      if (before !== null) return equal.equals(before) ? 'done' : before
+      // No value, or one that is not equal on a server that only resembles Redis. The script finds out which.
+    } catch (error) {
+      if (!isSyntaxError(error)) throw error
+      // The server does not know IFEQ and did nothing. Valkey has it from 8.1, Redis from 8.4.
+      setIfEqual = undefined
+    }
+    return ifEqual('SET', key, equal, lifetime, value)
   }
 
-  /** @param left In ms. */
-  function recordUntil(bytes: Uint8Array | null, left: number): StoredRecord | undefined {
-    // A record that another program gave no end has none to tell.
-    if (bytes === null || left === -1) return recordOf(bytes)
-    return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
+  /** Runs {@link IF_EQUAL}. A server that does not have the script yet is sent its text. */
+  async function ifEqual(
+    command: 'SET' | 'PEXPIRE' | 'DEL',
+    key: string,
+    equal: Buffer,
+    ms = 0,
+    value = NOTHING,
+  ): Promise<Compared> {
+    const both = value === NOTHING ? equal : Buffer.concat([equal, value])
+    const args = [command, String(ms), String(equal.length), both]
+    let reply: unknown
+    try {
+      reply = await commands.evalSha(IF_EQUAL, key, args)
+    } catch (error) {
+      if (!isNoScript(error)) throw error
+      reply = await commands.eval(IF_EQUAL, key, args)
+    }
+    if (reply === null) return undefined
+    return reply instanceof Uint8Array ? reply : 'done'
   }
 
   const store: AsyncStore = {
     name: 'redis',
     prefix,
     atomic: true,
+    forgets: true,
 
-    read(id, options = {}) {
-      return options.expiry
-        ? attempt(
-            'read',
-            id,
-            options,
-            (key) => Promise.all([commands.get(key), commands.pttl(key)]),
-            ([bytes, left]) => recordUntil(bytes, left),
-          )
-        : attempt('read', id, options, commands.get, recordOf)
-    },
+    read: (id, options = {}) =>
+      attempt('read', options, async () => {
+        const key = prefix + id
+        if (!options.expiry) return recordOf(await commands.get(key))
+        const [bytes, left] = await Promise.all([commands.get(key), commands.pttl(key)])
+        // A record that another program wrote without an end has no expiry.
+        if (bytes === null || left === -1) return recordOf(bytes)
+        return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
+      }),
 
-    create(id, bytes, expiresAt, options = {}) {
-      if (bytes.length > MOST_BYTES) return Promise.reject(tooLarge(bytes))
-      return attempt(
-        'create',
-        id,
-        options,
-        (key) => commands.setNew(key, bufferOf(bytes), lifetimeOf(expiresAt)),
-        (set): CreateResult => (set ? { kind: 'created', version: bytes } : { kind: 'exists' }),
-      )
-    },
+    create: (id, bytes, expiresAt, options = {}) =>
+      attempt('create', options, async () => {
+        const lifetime = lifetimeOf(expiresAt)
+        const isNew = await commands.setNew(prefix + id, checkedBuffer(bytes), lifetime)
+        return isNew ? { kind: 'created', version: bytes } : { kind: 'exists' }
+      }),
 
-    replace(id, bytes, expiresAt, version, options = {}) {
-      if (bytes.length > MOST_BYTES) return Promise.reject(tooLarge(bytes))
-      return attempt(
-        'replace',
-        id,
-        options,
-        (key) => swap(key, bufferOf(bytes), bufferOf(version as Uint8Array), lifetimeOf(expiresAt)),
-        (result): ReplaceResult => {
-          if (result === undefined) return { kind: 'gone' }
-          if (result === 'swapped') return { kind: 'replaced', version: bytes }
-          return { kind: 'conflict', current: recordOf(result) }
-        },
-      )
-    },
+    replace: (id, bytes, expiresAt, version, options = {}) =>
+      attempt('replace', options, async () => {
+        const [value, equal] = [checkedBuffer(bytes), bufferOf(version)]
+        const result = await swap(prefix + id, value, equal, lifetimeOf(expiresAt))
+        if (result === undefined) return { kind: 'gone' }
+        if (result === 'done') return { kind: 'replaced', version: bytes }
+        return { kind: 'conflict', current: recordOf(result) }
+      }),
 
-    touch(id, expiresAt, options = {}) {
-      const lifetime = lifetimeOf(expiresAt)
-      return attempt(
-        'touch',
-        id,
-        options,
-        (key) => commands.pexpire(key, lifetime === 'ended' ? 0 : lifetime),
-        (alive) => alive,
-      )
-    },
+    touch: (id, expiresAt, version, options = {}) =>
+      attempt('touch', options, async () => {
+        const lifetime = lifetimeOf(expiresAt)
+        const result =
+          lifetime === 'ended'
+            ? await ifEqual('DEL', prefix + id, bufferOf(version))
+            : await ifEqual('PEXPIRE', prefix + id, bufferOf(version), lifetime)
+        return result === undefined ? 'gone' : result === 'done' ? 'touched' : 'conflict'
+      }),
 
-    delete(id, version, options = {}) {
-      return version === undefined
-        ? attempt('delete', id, options, commands.del, (count) => (count > 0 ? 'deleted' : 'gone'))
-        : attempt(
-            'delete',
-            id,
-            options,
-            (key) => swap(key, NOTHING, bufferOf(version as Uint8Array), 'ended'),
-            (result) =>
-              result === undefined ? 'gone' : result === 'swapped' ? 'deleted' : 'conflict',
-          )
-    },
+    delete: (id, version, options = {}) =>
+      attempt('delete', options, async () => {
+        const key = prefix + id
+        if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
+        const result = await ifEqual('DEL', key, bufferOf(version))
+        return result === undefined ? 'gone' : result === 'done' ? 'deleted' : 'conflict'
+      }),
 
     async *list({ signal } = {}) {
       const start = commands.keyPrefix + prefix
+      const pattern = `${start.replace(/[\\*?[\]^-]/g, '\\$&')}*`
       const seen = new Set<string>()
       try {
-        for await (const keys of commands.scan(patternOf(start))) {
+        for await (const keys of commands.scan(pattern)) {
           for (const key of keys) {
-            if (signal?.aborted) throw stopped('list')
-            const id = idOf(start, key)
-            if (id === undefined || seen.has(id)) continue
+            if (signal?.aborted) throw storeError('redisStore', 'list', ABORTED)
+            const id = key.toString().slice(start.length)
+            // A key of another program under the same prefix.
+            if (!/^[!-~]+$/.test(id) || seen.has(id)) continue
             seen.add(id)
             yield id
           }
         }
       } catch (error) {
-        throw error instanceof StoreError
-          ? error
-          : toStoreError(error, 'list', '', commands.resends)
+        throw failed('list', error)
       }
     },
   }
   if (nearCache === false) return store
   const start = commands.keyPrefix + prefix
-  const context = { tracker: trackerOf(client, start), prefix: start, now, onError }
-  return withNearCache(store, nearCache, context)
+  return withNearCache(store, nearCache, { client, prefix: start, now, onError })
 }
 
-function tooLarge({ length }: Uint8Array): TooLargeError {
-  return new TooLargeError(
-    `redisStore: the session takes ${length} bytes, and at most ${MOST_BYTES} can be replaced.`,
-    { size: length, limit: MOST_BYTES },
+/** Tells the clients apart by what they are, never by a guess. */
+function commandsOf(client: RedisClient, retries: Retries): RedisCommands {
+  const given = client as Partial<NodeRedisClient & IoRedisClient & PromiseLike<unknown>> | null
+  if (given !== null && typeof given === 'object') {
+    if (typeof given.withTypeMapping === 'function') {
+      return nodeRedisCommands(client as NodeRedisClient, retries)
+    }
+    if (typeof given.getBuffer === 'function') {
+      return ioRedisCommands(client as IoRedisClient, retries)
+    }
+    if (typeof given.then === 'function') {
+      throw new ConfigError('redisStore: the client is a promise. Await it first.')
+    }
+  }
+  if (typeof given === 'string') {
+    throw new ConfigError(
+      "redisStore: the client is a string. For a URL use openStore of 'vial/stores/open', or give a client.",
+    )
+  }
+  throw new ConfigError(
+    'redisStore: the client is not of a package that it takes. Give one of redis (5 or later), ioredis (5 or 6) or iovalkey.',
   )
 }
 
-/** The same bytes: the clients take no other kind of array. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** The bytes of a record as a value, which is a Buffer over the same bytes: the clients take no other kind of array. */
+function checkedBuffer(bytes: Uint8Array): Buffer {
+  const { length: size } = bytes
+  if (size <= MAX_BYTES) return bufferOf(bytes)
+  throw new TooLargeError(
+    `redisStore: the session has ${size} bytes, and at most ${MAX_BYTES} can be replaced.`,
+    { size, limit: MAX_BYTES },
+  )
+}
+
+function bufferOf(version: Version): Buffer {
+  const { buffer, byteOffset, byteLength } = version as Uint8Array
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 function recordOf(bytes: Uint8Array): StoredRecord
 function recordOf(bytes: Uint8Array | null): StoredRecord | undefined
 function recordOf(bytes: Uint8Array | null): StoredRecord | undefined {
   return bytes === null ? undefined : { bytes, version: bytes }
-}
-
-/** What the script replied. */
-function swapped(reply: unknown): Swapped {
-  if (reply === null) return undefined
-  return reply instanceof Uint8Array ? reply : 'swapped'
 }
 
 function script(text: string): Script {

@@ -6,10 +6,9 @@
 
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../../errors.ts'
-import type { Lifetime, RedisCommands, Resends } from './commands.ts'
-import type { RedisKey } from './keys.ts'
+import type { Lifetime, RedisCommands, Retries } from './client.ts'
 
-/** The slice of node-redis that is used. */
+/** The part of node-redis that its types share for every kind of client. */
 export interface NodeRedisClient {
   withTypeMapping(mapping: { 36: typeof Buffer }): unknown
 }
@@ -21,7 +20,7 @@ interface SetOptions {
   readonly GET?: true
 }
 interface EvalOptions {
-  readonly keys: readonly RedisKey[]
+  readonly keys: readonly string[]
   readonly arguments: readonly (string | Buffer)[]
 }
 interface ScanOptions {
@@ -30,15 +29,14 @@ interface ScanOptions {
   readonly TYPE: 'string'
 }
 
-/** The slice with all strings as Buffers. Numbers may have another type: the program's own mapping is replaced, not read. */
+/** A client whose strings are Buffers. Its numbers may have another type: the program's own mapping is replaced. */
 interface Mapped {
-  get(key: RedisKey): Promise<Uint8Array | null>
-  pTTL(key: RedisKey): Promise<number>
-  set(key: RedisKey, value: Buffer, options: SetOptions): Promise<string | Uint8Array | null>
+  get(key: string): Promise<Uint8Array | null>
+  pTTL(key: string): Promise<number>
+  set(key: string, value: Buffer, options: SetOptions): Promise<string | Uint8Array | null>
   evalSha(sha1: string, options: EvalOptions): Promise<unknown>
   eval(script: string, options: EvalOptions): Promise<unknown>
-  pExpire(key: RedisKey, ms: number): Promise<number>
-  del(key: RedisKey): Promise<number>
+  del(key: string): Promise<number>
   scan(
     cursor: string,
     options: ScanOptions,
@@ -50,12 +48,12 @@ interface SendOptions {
   readonly timeout: undefined
 }
 
-/** What tells the kinds of clients apart, and what of their options can be seen. */
+/** What tells the kinds of clients apart, and the options of theirs that can be seen. */
 interface Visible extends NodeRedisClient {
   readonly isOpen?: boolean
   readonly isReady?: boolean
   duplicate?(): unknown
-  sendCommand?(words: readonly RedisKey[], options: SendOptions): Promise<unknown>
+  sendCommand?(words: readonly (string | Buffer)[], options: SendOptions): Promise<unknown>
   readonly _keyPrefix?: string | Buffer | undefined
   readonly _options?: { readonly useReplicas?: boolean } | undefined
   delEx?(): unknown
@@ -64,25 +62,16 @@ interface Visible extends NodeRedisClient {
   nodeClient?(node: unknown): NodeRedisClient | Promise<NodeRedisClient>
 }
 
-/** The type of replies that are strings of bytes, `RESP_TYPES.BLOB_STRING`. Otherwise they come as text, and damaged. */
+/** Binary strings (`RESP_TYPES.BLOB_STRING`) as Buffers. As text, which is the default, bytes would be damaged. */
 const BUFFERS = { 36: Buffer } as const
 
-/**
- * Without the 5 s that node-redis gives each command until it is written: on a connection that is ready that is at once,
- * the core has a deadline of its own, and an `AbortSignal` for each command costs more than all else about it.
- */
-const SENT_NOW: SendOptions = { typeMapping: BUFFERS, timeout: undefined }
-
-/** Told by {@link nodeRedisCommands} for a client that sends nothing; looks like the error of node-redis. */
-class ClientClosedError extends Error {}
-
-/** @throws {ConfigError} When the client sends commands again, or reads from replicas. */
-export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): RedisCommands {
+/** @throws {ConfigError} When the client retries commands by itself, or reads from replicas. */
+export function nodeRedisCommands(client: NodeRedisClient, retries: Retries): RedisCommands {
   const visible = client as Visible
   const isSentinel = typeof visible.getSentinelNode === 'function'
-  if (isSentinel && resends === undefined) {
+  if (isSentinel && retries === undefined) {
     throw new ConfigError(
-      "redisStore: a Sentinel client of node-redis sends a command again when its reply was lost, so a change may count twice. Give createSentinel({ maxCommandRediscovers: 0 }) and tell redisStore so with { resends: 'never' }, as the setting cannot be seen from outside.",
+      "redisStore: a Sentinel client of node-redis retries a command by itself when its reply was lost, so a change may count twice. Give createSentinel({ maxCommandRediscovers: 0 }) and say so with redisStore(client, { retries: 'never' }), as the setting cannot be seen from outside.",
     )
   }
   if (visible._options?.useReplicas === true) {
@@ -90,45 +79,29 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
       'redisStore: this Cluster client reads from replicas, which may be behind. Leave out useReplicas.',
     )
   }
-  const mapped = mappedOf(client)
-  const { _keyPrefix: keyPrefix = '' } = visible
+  const mapped = mapBuffers(client)
+  const send = directSender(visible)
 
-  /** A Sentinel client that was closed would try again without end. */
+  /** The client for its own methods. A Sentinel client that was closed would retry without end, so it throws here. */
   function open(): Mapped {
-    if (visible.isOpen === false) throw new ClientClosedError('The client is closed')
+    if (visible.isOpen === false) throw new Error('The client is closed')
     return mapped
   }
 
-  /** A client with one connection, whose commands can go as they are. */
-  const direct =
-    typeof visible.duplicate === 'function' &&
-    typeof visible.sendCommand === 'function' &&
-    visible.masters === undefined &&
-    !isSentinel &&
-    keyPrefix.length === 0
-      ? (visible as Required<Visible>)
-      : undefined
-
-  /** Undefined when the command has to go the client's own way. */
-  function sent<Reply>(...words: readonly RedisKey[]): Promise<Reply> | undefined {
-    if (direct?.isReady !== true) return undefined
-    return direct.sendCommand(words, SENT_NOW) as Promise<Reply>
-  }
-
   return {
-    resends: isSentinel && resends === 'accept',
-    keyPrefix: keyPrefix.toString(),
-    get: (key) => sent<Uint8Array | null>('GET', key) ?? open().get(key),
-    pttl: async (key) => Number(await (sent<number>('PTTL', key) ?? open().pTTL(key))),
+    retries: isSentinel && retries === 'accept',
+    keyPrefix: (visible._keyPrefix ?? '').toString(),
+    get: (key) => send<Uint8Array | null>('GET', key) ?? open().get(key),
+    pttl: async (key) => Number(await (send<number>('PTTL', key) ?? open().pTTL(key))),
     async setNew(key, value, lifetime) {
       const expiration = expirationOf(lifetime)
       const { type, value: time } = expiration
       const reply =
-        sent('SET', key, value, type, String(time), 'NX') ??
+        send('SET', key, value, type, String(time), 'NX') ??
         open().set(key, value, { condition: 'NX', expiration })
       return (await reply) !== null
     },
-    // Versions before 5.10 drop `matchValue`, and the next word would be taken for it. `delEx` came with it.
+    // Versions before 5.10 drop `matchValue`, and the server would take the next word for it. `delEx` came with it.
     setIfEqual:
       typeof visible.delEx !== 'function'
         ? undefined
@@ -142,16 +115,14 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
             return (await open().set(key, value, options)) as Uint8Array | null
           },
     evalSha: (script, key, args) =>
-      sent('EVALSHA', script.sha1, '1', key, ...args) ??
+      send('EVALSHA', script.sha1, '1', key, ...args) ??
       open().evalSha(script.sha1, { keys: [key], arguments: args }),
     eval: (script, key, args) => open().eval(script.text, { keys: [key], arguments: args }),
-    pexpire: async (key, ms) =>
-      Number(await (sent<number>('PEXPIRE', key, String(ms)) ?? open().pExpire(key, ms))) === 1,
-    del: async (key) => Number(await (sent<number>('DEL', key) ?? open().del(key))),
+    del: async (key) => Number(await (send<number>('DEL', key) ?? open().del(key))),
     async *scan(pattern) {
       const options = { MATCH: pattern, COUNT: 1_000, TYPE: 'string' } as const
       open()
-      for (const node of await nodesOf(visible)) {
+      for (const node of await primaries(visible)) {
         let cursor = '0'
         do {
           const page = await node.scan(cursor, options)
@@ -163,17 +134,42 @@ export function nodeRedisCommands(client: NodeRedisClient, resends: Resends): Re
   }
 }
 
-/** All that have keys of their own. */
-async function nodesOf(client: Visible): Promise<readonly Mapped[]> {
+/**
+ * Sends a command past node-redis's own time limit, or gives undefined when the client's own method has to be used.
+ *
+ * node-redis arms an `AbortSignal` of 5 s for each command, which lasts until the command is written; that costs 4 to
+ * 8 µs, more than the rest of the command. On a single connection that is ready a command is written at once, and the
+ * core has a time limit of its own, so the signal is left out. `timeout: undefined` in the options of the client would
+ * do the same without this function, where node-redis took it.
+ */
+function directSender(
+  client: Visible,
+): <Reply>(...words: readonly (string | Buffer)[]) => Promise<Reply> | undefined {
+  const hasOneConnection =
+    typeof client.duplicate === 'function' &&
+    client.masters === undefined &&
+    typeof client.getSentinelNode !== 'function'
+  const keyPrefix = client._keyPrefix ?? ''
+  if (!hasOneConnection || client.sendCommand === undefined || keyPrefix.length > 0) {
+    return () => undefined
+  }
+  const options: SendOptions = { typeMapping: BUFFERS, timeout: undefined }
+  const direct = client as Visible & Required<Pick<Visible, 'sendCommand'>>
+  return <Reply>(...words: readonly (string | Buffer)[]) =>
+    direct.isReady === true ? (direct.sendCommand(words, options) as Promise<Reply>) : undefined
+}
+
+/** The servers that own keys. */
+async function primaries(client: Visible): Promise<readonly Mapped[]> {
   const { masters } = client
-  if (masters === undefined || client.nodeClient === undefined) return [mappedOf(client)]
-  if (masters.length === 0) throw new Error('no node of the Cluster is known')
+  if (masters === undefined || client.nodeClient === undefined) return [mapBuffers(client)]
+  if (masters.length === 0) throw new Error('All the root nodes are unavailable')
   const nodes: Mapped[] = []
-  for (const master of masters) nodes.push(mappedOf(await client.nodeClient(master)))
+  for (const master of masters) nodes.push(mapBuffers(await client.nodeClient(master)))
   return nodes
 }
 
-function mappedOf(client: NodeRedisClient): Mapped {
+function mapBuffers(client: NodeRedisClient): Mapped {
   return client.withTypeMapping(BUFFERS) as Mapped
 }
 

@@ -1,57 +1,64 @@
 /**
- * The records that the near cache of the Redis store holds, and what may be put there: never one that was asked for
- * before a change that is known by now, or while a write of this process is on its way.
+ * The records that the near cache of the Redis store holds, and the rule of what may be held: never an answer to a
+ * question that was asked before a known change, or while a write of this process was on its way.
+ *
+ * A read calls `ask` before it asks the server and `answer` with the reply. A write calls `write` before it asks, and
+ * what that returns when it has settled. A report of the server calls `change`. An answer is held when neither `write`
+ * nor `change` named its id since `ask`.
  *
  * @module
  */
 
-/** A record that is held. Its bytes are a copy that nobody else has. */
+/** A record that is held. Its bytes are a copy that nothing else refers to. */
 export interface NearEntry {
   readonly bytes: Uint8Array
-  /** Ms since the epoch; undefined: it has no end. */
+  /** Ms since the epoch; undefined: it does not expire. */
   readonly expiresAt: number | undefined
 }
 
 interface Held extends NearEntry {
-  /** Read since it came, or was spared. Moving it to the end of the map with each read would cost several times as much. */
+  /**
+   * Read since it came, or since it was last kept. A mark is several times cheaper than moving the entry to the end of
+   * the map with each read.
+   */
   used: boolean
 }
 
-/** Reads of one id that are on their way, all since its last change. */
+/** Reads of one id that are on their way, all asked since its last change. */
 export interface Asking {
   readonly id: string
   readers: number
-  /** False once the record has changed: what was asked for may be older. */
+  /** False once the record has changed: the answer may be older than the change. */
   valid: boolean
 }
 
-/** Drops what was not used of late when there are too many. */
+/** Records by id. When there are too many, those that were not read lately are dropped. */
 export interface NearEntries {
-  /** How many there are. */
+  /** The number of records. */
   readonly size: number
-  /** Undefined: not held, or at its end. */
+  /** Undefined: not held, or expired. */
   get(id: string, now: number): NearEntry | undefined
-  /** Comes before a read asks the server. Undefined: its answer is not to be held. */
+  /** Called before a read asks the server. Undefined: its answer must not be held. */
   ask(id: string): Asking | undefined
-  /** Comes once for each {@link ask} with the answer, of which a copy is held if it may be; undefined: nothing was there. */
+  /** Called once for each {@link ask}. Holds a copy of the record if it may; undefined: the record was not there. */
   answer(asking: Asking, record: NearEntry | undefined): void
-  /** Comes before a write of this process asks the server; call what it gives when the write has settled in any way. */
+  /** Called before a write of this process asks the server. Call the result when the write has settled in any way. */
   write(id: string): () => void
-  /** The record has changed, now or a while ago. Undefined: every record may have. */
+  /** Drops a record that has changed. Undefined: every record may have. */
   change(id: string | undefined): void
-  /** Whether answers are held. Nothing is held before, nor after. */
+  /** Switches holding on or off, and drops everything. */
   track(on: boolean): void
 }
 
 /**
- * Makes an empty one that holds nothing until it is told that changes are tracked.
+ * Makes an empty one that holds nothing until `track(true)`.
  *
- * @param maxBytes Of the records; a larger one is never held.
+ * @param maxBytes The bytes of all records; a larger one is never held.
  */
 export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
   const entries = new Map<string, Held>()
   const asked = new Map<string, Asking>()
-  /** How many writes of each id are on their way. */
+  /** The number of writes on their way, by id. */
   const writes = new Map<string, number>()
   let bytes = 0
   let tracked = false
@@ -63,7 +70,7 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
     bytes -= entry.bytes.length
   }
 
-  function forget(asking: Asking): void {
+  function invalidate(asking: Asking): void {
     asking.valid = false
     if (asked.get(asking.id) === asking) asked.delete(asking.id)
   }
@@ -72,12 +79,12 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
     if (id === undefined) {
       entries.clear()
       bytes = 0
-      for (const asking of asked.values()) forget(asking)
+      for (const asking of asked.values()) invalidate(asking)
       return
     }
     remove(id)
     const asking = asked.get(id)
-    if (asking !== undefined) forget(asking)
+    if (asking !== undefined) invalidate(asking)
   }
 
   function put(id: string, record: NearEntry): void {
@@ -86,12 +93,12 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
     if (length > maxBytes) return
     makeRoom(length)
     bytes += length
-    // The client's array may be a small part of a large one.
+    // The client's array may be a small part of a large buffer.
     const copy = new Uint8Array(record.bytes)
     entries.set(id, { bytes: copy, expiresAt: record.expiresAt, used: false })
   }
 
-  /** Second chance: the oldest goes, but what was used since is made the newest, once. */
+  /** Second chance: drops the oldest entry, unless it was used, in which case it becomes the newest, once. */
   function makeRoom(length: number): void {
     for (const [id, entry] of entries) {
       if (entries.size < maxEntries && bytes + length <= maxBytes) return

@@ -1,49 +1,47 @@
 /**
- * The connection on which a Redis server tells what changes under a prefix: `CLIENT TRACKING` by broadcast, redirected
- * to the very connection that asks for it, which is what works over every client.
+ * The connection on which a Redis server reports what changes under a prefix: `CLIENT TRACKING` in broadcast mode,
+ * redirected to the connection that asks for it, which works over every client.
  *
  * @module
  */
 
 import { randomUUID } from 'node:crypto'
-import { ConfigError } from '../../../errors.ts'
-import type { RedisClient } from '../client.ts'
 
-/** Who hears of what comes over one connection. */
+/** The callbacks of one connection. */
 export interface TrackingListener {
   /** The keys have changed. Undefined: every key may have. */
-  changed(keys: readonly Buffer[] | undefined): void
-  /** Nothing more comes; may be told twice. */
-  lost(error: unknown): void
+  onChange(keys: readonly Buffer[] | undefined): void
+  /** No more reports come. May be called twice. */
+  onLost(error: unknown): void
 }
 
-/** One connection, for as long as it lasts. */
+/** One connection, which never reconnects. */
 export interface TrackingConnection {
-  /** Connects and has the server tell of all that changes from then on. */
+  /** Connects and subscribes to every change from then on. */
   start(): Promise<void>
   /**
-   * Resolves when all has been told that had changed on the server of the program's own client at the time of the call.
-   * Never resolves while another server is at the end of this connection.
+   * Resolves when every change has been reported that the server of the program's own client had made when this was
+   * called. Never resolves when this connection leads to another server.
    */
   confirm(): Promise<void>
-  /** Ends it at once. */
+  /** Closes it at once. */
   end(): void
 }
 
-/** What opens the connections for one client. */
+/** Opens the connections for one client. */
 export interface Tracker {
   open(listener: TrackingListener): TrackingConnection
-  /** Hears of the end of every connection of the program's own client. Gives back what stops that. */
-  onAway(away: () => void): () => void
+  /** Calls back at each disconnection of the program's own client. The result removes the callback. */
+  onDisconnect(callback: () => void): () => void
 }
 
-/** What is asked of a connection of its own, in one shape for every client. */
+/** What is asked of a connection, in one shape for every client. */
 interface Connection {
   connect(): Promise<unknown>
   send(words: string[]): Promise<unknown>
   subscribe(
     channels: string[],
-    heard: (channel: string, message: unknown) => void,
+    onMessage: (channel: string, message: unknown) => void,
   ): Promise<unknown>
   ping(): Promise<unknown>
   end(): void
@@ -80,52 +78,38 @@ interface IoRedis extends Emitter {
   disconnect(): void
 }
 
-/** All kinds of clients at once; each has some. */
-type Visible = Partial<NodeRedis & IoRedis> & {
-  readonly getSentinelNode?: unknown
-  readonly masters?: unknown
-  readonly nodes?: unknown
+/** Either kind of client. */
+type EitherClient = Partial<NodeRedis & IoRedis> & {
   publish(channel: string, message: string): Promise<unknown>
 }
 
 const INVALIDATIONS = '__redis__:invalidate'
 
 /**
- * @param prefix What all keys begin with; also what the channel begins with on which it writes to itself.
- * @throws {ConfigError} When the client has more than one connection, or a prefix that is no text.
+ * @param client A client of node-redis, ioredis or iovalkey with one connection.
+ * @param prefix What every key begins with, and the channel on which the store publishes to itself.
  */
-export function trackerOf(client: RedisClient, prefix: string): Tracker {
-  const visible = client as unknown as Visible
-  const manyNodes =
-    visible.masters !== undefined || visible.nodes !== undefined || visible.getSentinelNode
-  if (manyNodes || typeof visible.duplicate !== 'function') {
-    throw new ConfigError(
-      'redisStore: nearCache needs a client with one connection: createClient() of redis, new Redis() of ioredis or iovalkey. Leave it out for a Cluster, a pool, or createSentinel().',
-    )
-  }
-  // What a prefix of other bytes has become. The server would be asked for another one, and never tell.
-  if (prefix.includes('\ufffd')) {
-    throw new ConfigError('redisStore: nearCache needs a prefix, and a keyPrefix, of whole text.')
-  }
-  const isNodeRedis = typeof visible.sendCommand === 'function' && 'isOpen' in visible
+export function trackerOf(client: object, prefix: string): Tracker {
+  const either = client as EitherClient
+  const isNodeRedis = typeof either.sendCommand === 'function' && 'isOpen' in either
 
   return {
     open: (listener) =>
       track(
         isNodeRedis
-          ? overNodeRedis(visible as NodeRedis, listener)
-          : overIoRedis(visible as IoRedis, listener),
+          ? overNodeRedis(either as NodeRedis, listener)
+          : overIoRedis(either as IoRedis, listener),
         prefix,
-        (channel, message) => visible.publish(channel, message),
+        (channel, message) => either.publish(channel, message),
         listener,
       ),
 
-    onAway(away) {
-      const emitter = visible as Emitter
+    onDisconnect(callback) {
+      const emitter = either as Emitter
       const events = isNodeRedis ? ['reconnecting', 'terminated', 'end'] : ['close', 'end']
-      for (const event of events) emitter.on(event, away)
+      for (const event of events) emitter.on(event, callback)
       return () => {
-        for (const event of events) emitter.off(event, away)
+        for (const event of events) emitter.off(event, callback)
       }
     },
   }
@@ -135,17 +119,17 @@ function track(
   connection: Connection,
   prefix: string,
   publish: (channel: string, message: string) => Promise<unknown>,
-  { changed }: TrackingListener,
+  { onChange }: TrackingListener,
 ): TrackingConnection {
   const channel = `${prefix}near-cache:${randomUUID()}`
   const waiting = new Map<string, () => void>()
-  let said = 0
+  let published = 0
 
-  function heard(from: string, message: unknown): void {
+  function onMessage(from: string, message: unknown): void {
     if (from === channel) waiting.get(String(message))?.()
-    else if (message === null) changed(undefined)
-    // Anybody may write to that channel, though only the server sends lists.
-    else if (Array.isArray(message)) changed(message)
+    else if (message === null) onChange(undefined)
+    // Any client may publish text to that channel, but only the server sends arrays.
+    else if (Array.isArray(message)) onChange(message)
   }
 
   return {
@@ -154,27 +138,27 @@ function track(
       const id = String(await connection.send(['CLIENT', 'ID']))
       const words = prefix === '' ? [] : ['PREFIX', prefix]
       await connection.send(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...words])
-      await connection.subscribe([INVALIDATIONS, channel], heard)
+      await connection.subscribe([INVALIDATIONS, channel], onMessage)
     },
     async confirm() {
-      const word = String(said++)
-      const came = new Promise<void>((resolve) => waiting.set(word, resolve))
+      const message = String(published++)
+      const received = new Promise<void>((resolve) => waiting.set(message, resolve))
       try {
-        // On the way that reads and writes go: it shows that both connections lead to the same server.
-        await publish(channel, word)
-        await came
+        // Published on the program's own connection: it proves that both connections lead to the same server.
+        await publish(channel, message)
+        await received
       } finally {
-        waiting.delete(word)
+        waiting.delete(message)
       }
-      // A server tells what has changed at the end of each of its rounds, and so maybe after that word. Not after a word
-      // of a later round.
+      // A server sends its reports at the end of each turn of its event loop, so possibly after that message. The reply
+      // to a command of a later turn comes after them.
       await connection.ping()
     },
     end: () => connection.end(),
   }
 }
 
-function overNodeRedis(client: NodeRedis, { lost }: TrackingListener): Connection {
+function overNodeRedis(client: NodeRedis, { onLost }: TrackingListener): Connection {
   const connection = client.duplicate({
     RESP: 2,
     socket: { ...client.options?.socket, reconnectStrategy: false },
@@ -185,28 +169,28 @@ function overNodeRedis(client: NodeRedis, { lost }: TrackingListener): Connectio
     maintNotifications: 'disabled',
     pingInterval: undefined,
   })
-  connection.on('error', lost)
-  connection.on('end', () => lost(undefined))
-  // It lasts as long as the program's own client, and keeps nothing alive by itself.
+  connection.on('error', onLost)
+  connection.on('end', () => onLost(undefined))
+  // The program's own client decides how long the process lives, not this connection.
   connection.unref()
   return {
     connect: () => connection.connect(),
     send: (words) => connection.sendCommand(words),
-    subscribe: (channels, heard) =>
+    subscribe: (channels, onMessage) =>
       connection.subscribe(
         channels,
-        (message, channel) => heard(channel.toString(), message),
+        (message, channel) => onMessage(channel.toString(), message),
         true,
       ),
     ping: () => connection.ping(),
     end() {
-      // Some versions throw when it is closed already.
+      // Some versions throw when the connection is closed already.
       if (connection.isOpen) connection.destroy()
     },
   }
 }
 
-function overIoRedis(client: IoRedis, { lost }: TrackingListener): Connection {
+function overIoRedis(client: IoRedis, { onLost }: TrackingListener): Connection {
   const connection = client.duplicate({
     protocol: 2,
     replyMapping: undefined,
@@ -220,16 +204,16 @@ function overIoRedis(client: IoRedis, { lost }: TrackingListener): Connection {
     enableReadyCheck: false,
     enableAutoPipelining: false,
   })
-  connection.on('error', lost)
-  connection.on('end', () => lost(undefined))
-  // As above.
+  connection.on('error', onLost)
+  connection.on('end', () => onLost(undefined))
+  // As above: it does not keep the process alive.
   connection.on('connect', () => connection.stream?.unref?.())
   return {
     connect: () => connection.connect(),
     send: (words) => connection.call(...words),
-    subscribe(channels, heard) {
+    subscribe(channels, onMessage) {
       connection.on('messageBuffer', (channel: Buffer, message: unknown) =>
-        heard(channel.toString(), message),
+        onMessage(channel.toString(), message),
       )
       return connection.subscribe(...channels)
     },

@@ -1,13 +1,23 @@
 /**
- * The replies of Memcached's meta protocol, cut out of a stream of bytes that may be split anywhere.
- * Source: doc/protocol.txt of Memcached 1.6.
+ * Memcached's meta protocol: commands as lines, replies cut out of a stream of bytes that may be split anywhere, and
+ * expiry times. Source: doc/protocol.txt of Memcached 1.6.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
 
-/** What a meta command is answered with, or what a command is refused with. */
+export interface MetaCommand {
+  readonly verb: 'mg' | 'ms' | 'md' | 'ma'
+  /** 1 to 250 visible ASCII characters. */
+  readonly key: string
+  /** Such as `v c t`; not `O`, `q` and `b`, which the transport uses itself or does not support. */
+  readonly flags: string
+  /** Required for `ms`, and only there. Must not change until the reply has arrived. */
+  readonly value?: Uint8Array
+}
+
+/** The code of a reply, or of a refusal. */
 export type ReplyCode =
   /** Done; of `mg` without `v`: found. */
   | 'HD'
@@ -17,13 +27,13 @@ export type ReplyCode =
   | 'EN'
   /** Not stored: with `ME` there is a value, with `MR` there is none. */
   | 'NS'
-  /** Another version is there. */
+  /** The record has another version. */
   | 'EX'
   /** Not found. */
   | 'NF'
-  /** The answer to `mn`. */
+  /** The reply to `mn`. */
   | 'MN'
-  /** The answer to `set`, which is used to sign in. */
+  /** The reply to `set`, which is how a client signs in. */
   | 'STORED'
   | 'ERROR'
   | 'CLIENT_ERROR'
@@ -37,8 +47,27 @@ export interface MetaReply {
   readonly value?: Uint8Array
 }
 
-/** Bytes came that are no reply of Memcached. The message holds none of them. */
+/** Bytes arrived that are not a reply of Memcached. The message holds none of them. */
 export class ProtocolError extends Error {}
+
+const KEY = /^[!-~]{1,250}$/
+const FLAGS = /^(?:(?:^| )[ac-npr-zA-NP-Z][!-~]*)*$/
+
+/** Whether this is a single command, whatever text the key and the flags hold. */
+export function isSendable({ verb, key, flags, value }: MetaCommand): boolean {
+  return KEY.test(key) && FLAGS.test(flags) && (verb === 'ms') === (value !== undefined)
+}
+
+/** The line of a command, whose reply repeats the number. */
+export function lineOf({ verb, key, flags, value }: MetaCommand, number: string): string {
+  const size = value === undefined ? '' : ` ${value.length}`
+  return `${verb} ${key}${size} ${flags === '' ? '' : `${flags} `}O${number}\r\n`
+}
+
+/** Whether a command changes nothing: the capital flags of `mg` set something. */
+export function onlyReads({ verb, flags }: MetaCommand): boolean {
+  return verb === 'mg' && !/(?:^| )[A-Z]/.test(flags)
+}
 
 /** The longest line without the value, in bytes: a key of 250 and flags. */
 const LINE_LIMIT = 2_048
@@ -52,16 +81,16 @@ const VALUE = /^VA (\d{1,10})((?: [A-Za-z][!-~]*)*) ?$/
 const ERROR = /^(ERROR|CLIENT_ERROR|SERVER_ERROR)((?: [ -~]*)?)$/
 
 /**
- * Makes the reader of one connection. Each call takes the next bytes and tells the replies that are complete, in order.
- * Values are copies.
+ * Makes the parser of one connection. Each call takes the next bytes and passes on the replies that are complete, in
+ * order. Values are copies.
  *
- * @throws {ProtocolError} From the call whose bytes cannot be a reply; the connection is of no use then.
+ * @throws {ProtocolError} From the call whose bytes cannot be a reply; the connection cannot be used any more.
  */
 export function replyParser(onReply: (reply: MetaReply) => void): (chunk: Uint8Array) => void {
   let line: Buffer = Buffer.alloc(0)
   let value: { readonly rest: string; readonly parts: Uint8Array[]; missing: number } | undefined
 
-  /** Takes what belongs to the value and its line end; returns how many bytes that were. */
+  /** Takes the bytes that belong to the value and its line end; returns their number. */
   function fill(target: NonNullable<typeof value>, chunk: Uint8Array): number {
     const part = chunk.subarray(0, target.missing)
     target.parts.push(part)
@@ -77,7 +106,7 @@ export function replyParser(onReply: (reply: MetaReply) => void): (chunk: Uint8A
     return part.length
   }
 
-  /** Takes up to the end of a line; returns how many bytes that were. */
+  /** Takes the bytes up to the end of a line; returns their number. */
   function readLine(chunk: Uint8Array): number {
     const end = chunk.indexOf(LF)
     const part = end === -1 ? chunk : chunk.subarray(0, end + 1)
@@ -119,4 +148,30 @@ export function tokenOf(reply: MetaReply, flag: string): string | undefined {
     .split(' ')
     .find((token) => token.startsWith(flag))
     ?.slice(1)
+}
+
+/**
+ * How much longer than its expiry a record may live, in ms. The server counts whole seconds and moves its count once a
+ * second, so its time is up to two seconds old; everything here is rounded up by as much, so that no record ends early.
+ */
+export const RESOLUTION = 4_000
+
+/** The longest exptime that is a length of time, in seconds: 30 days. Anything longer is an instant. */
+const LONGEST_LENGTH = 2_592_000
+/** The server reads exptime into 32 bits: a later one would end at once, so the record never ends instead. */
+const LATEST_INSTANT = 2_147_483_647
+const NEVER = 0
+
+/** The exptime for an expiry in the future. Instants are of this machine's clock, which has to agree with the server's. */
+export function exptimeOf(expiresAt: number, now: number): number {
+  const length = Math.ceil((expiresAt - now) / 1_000) + 2
+  if (length <= LONGEST_LENGTH) return length
+  const instant = Math.ceil(expiresAt / 1_000) + 1
+  return instant <= LATEST_INSTANT ? instant : NEVER
+}
+
+/** The expiry for the seconds left, exact to about a second; undefined: never, or the server did not say. */
+export function expiryOf(secondsLeft: string | undefined, now: number): number | undefined {
+  if (secondsLeft === undefined || !/^\d+$/.test(secondsLeft)) return undefined
+  return now + (Number(secondsLeft) - 1) * 1_000
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
+import { ConfigError } from 'vial'
+import { type MemcachedStoreOptions, memcachedStore } from 'vial/stores/memcached'
 import { memcachedTransport } from 'vial/stores/memcached-transport'
 import { describe, expect, test } from 'vitest'
-import { deadlineOf, exptimeOf } from '../../src/stores/memcached/exptime.ts'
-import { isKey, keyOf } from '../../src/stores/memcached/key.ts'
+import { expiryOf, exptimeOf } from '../../src/stores/memcached/protocol.ts'
 import { murmur3, parseServers } from '../../src/stores/memcached/servers.ts'
 
 describe('several servers', () => {
@@ -63,34 +64,7 @@ describe('several servers', () => {
   })
 })
 
-describe('keys', () => {
-  test('of ids that Flask-Session makes are readable', () => {
-    const id = 'pS8Xn3kLm0PvR7tYb2WcE5uHjKd9aGf-_q8ZsXn3kLm'
-    expect(keyOf(id, 'session:')).toBe(`session:${id}`)
-  })
-
-  test('are keys whatever the id, and each its own', () => {
-    const id = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 20 }),
-      fc.nat({ max: 300 }).map((length) => 'x'.repeat(length)),
-      fc.string({ maxLength: 5 }),
-      fc
-        .array(fc.integer({ min: 0xd7f0, max: 0xe010 }), { maxLength: 3 })
-        .map((units) => String.fromCharCode(...units)),
-    )
-    fc.assert(
-      fc.property(id, id, fc.constantFrom('', 'session:'), (one, two, prefix) => {
-        expect(isKey(keyOf(one, prefix))).toBe(true)
-        expect(keyOf(one, prefix) === keyOf(two, prefix)).toBe(one === two)
-        // An id that is the rest of another's key.
-        const rest = keyOf(one, prefix).slice(prefix.length)
-        expect(keyOf(rest, prefix) === keyOf(one, prefix)).toBe(rest === one)
-      }),
-    )
-  })
-})
-
-describe('deadlines', () => {
+describe('expiries', () => {
   const base = 1_800_000_000_000
   const part = fc.integer({ min: 0, max: 999 })
 
@@ -131,8 +105,29 @@ describe('deadlines', () => {
   })
 
   test('are told to a second, or not at all', () => {
-    expect(deadlineOf('61', base)).toBe(base + 60_000)
-    expect(deadlineOf('-1', base)).toBeUndefined()
-    expect(deadlineOf(undefined, base)).toBeUndefined()
+    expect(expiryOf('61', base)).toBe(base + 60_000)
+    expect(expiryOf('-1', base)).toBeUndefined()
+    expect(expiryOf(undefined, base)).toBeUndefined()
+  })
+})
+
+describe('the configuration', () => {
+  test.each<[string, MemcachedStoreOptions]>([
+    ['servers is empty', { servers: [] }],
+    ['not an address', { servers: 'cache:0' }],
+    ['not an address', { servers: 'http://cache' }],
+    ['not an address', { servers: 'memcached://user:password@cache' }],
+    ['an address twice', { servers: ['cache', 'cache:11211'] }],
+    ['visible ASCII', { servers: 'cache', prefix: 'my sessions:' }],
+    ['visible ASCII', { servers: 'cache', prefix: 's\u00e9ance:' }],
+    ['at most 100', { servers: 'cache', prefix: 'x'.repeat(101) }],
+    ['maxItemSize', { servers: 'cache', maxItemSize: 0 }],
+    ['both username and password', { servers: 'cache', username: 'ann' }],
+    ['no colon', { servers: 'cache', username: 'a:b', password: 'c' }],
+    ['timeout', { servers: 'cache', timeout: 0 }],
+    ['tls', { servers: 'cache', tls: { ca: 'not a certificate', cert: 'nor this' } }],
+  ])('%s: an error at start', (message, options) => {
+    expect(() => memcachedStore(options)).toThrow(ConfigError)
+    expect(() => memcachedStore(options)).toThrow(message)
   })
 })

@@ -1,4 +1,4 @@
-/** What the Redis store does on the server: commands, deadlines, keys, and what other programs write. */
+/** What the Redis store does on the server: commands, expiries, keys, and what other programs write. */
 
 import { Redis as IoRedis } from 'ioredis'
 import { createClient } from 'redis'
@@ -9,8 +9,9 @@ import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { bytes, content, LATER } from '../support/bytes.ts'
 import { failureOf } from '../support/failure-of.ts'
-import { bytes, clientsFor, content, LATER, openStore } from './redis-clients.ts'
+import { clientsFor, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 
@@ -58,10 +59,15 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
           ['create', { set: 1 }, () => store.create('id', bytes('1'), LATER)],
           ['create again', { set: 1 }, () => store.create('id', bytes('1'), LATER)],
           ['read', { get: 1 }, () => store.read('id')],
-          ['read with the deadline', { get: 1, pttl: 1 }, () => store.read('id', { expiry: true })],
+          ['read with the expiry', { get: 1, pttl: 1 }, () => store.read('id', { expiry: true })],
           ['replace', swap, () => store.replace('id', bytes('2'), LATER, bytes('1'))],
           ['replace, too late', lost, () => store.replace('id', bytes('3'), LATER, bytes('1'))],
-          ['touch', { pexpire: 1 }, () => store.touch('id', LATER)],
+          ['touch', { evalsha: 1, get: 1, pexpire: 1 }, () => store.touch('id', LATER, bytes('2'))],
+          [
+            'touch of another version',
+            { evalsha: 1, get: 1 },
+            () => store.touch('id', LATER, bytes('1')),
+          ],
           [
             'delete of another version',
             { evalsha: 1, get: 1 },
@@ -124,7 +130,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       await store.delete('id')
     })
 
-    test('deadlines are set to the millisecond, rounded up, by the clock that is given', async () => {
+    test('expiries are set to the millisecond, rounded up, by the clock that is given', async () => {
       // A clock that is years off.
       const now = () => 1_000_000
       const store = await openStore(name, url, { prefix: 'ttl:', now })
@@ -132,7 +138,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       for (const [length, run] of [
         [86_400_001, () => store.create('id', bytes('x'), now() + 86_400_001)],
         [123_457, () => store.replace('id', bytes('y'), now() + 123_456.1, bytes('x'))],
-        [999_999, () => store.touch('id', now() + 999_999)],
+        [999_999, () => store.touch('id', now() + 999_999, bytes('y'))],
       ] as const) {
         await raw('SLOWLOG', 'RESET')
         await run()
@@ -143,7 +149,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
         expect(left).toBeLessThanOrEqual(length)
       }
       await raw('CONFIG', 'SET', 'slowlog-log-slower-than', '-1')
-      await store.touch('id', Infinity)
+      await store.touch('id', Infinity, bytes('y'))
       expect(Number(await raw('PTTL', 'ttl:id'))).toBeGreaterThan(1e15)
       expect(await store.delete('id')).toBe('deleted')
     })
@@ -176,16 +182,18 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       ] as const) {
         const error = await failureOf(run)
         expect(error).toMatchObject({ operation, outcome: 'not-done', retriable: false })
-        expect(error.message).toContain('another program keeps something else under the key')
+        expect(error.message).toContain('the key holds a value of another type')
       }
       expect((await store.create('secret-id', bytes('x'), LATER)).kind).toBe('exists')
     })
 
-    test('lists the ids behind its own prefix only, as text, whatever else is there', async () => {
+    test('lists the ids behind its own prefix only, whatever else is there', async () => {
       const store = await openStore(name, url, { prefix: '[a*]?\\^-:' })
-      const ids = ['plain', '\ud800', 'a\ud800b\udfff', '\ud7ff', '\u{1f600}', '']
+      const ids = ['plain', '*', '[a*]?\\^-:', '~!', 'x'.repeat(189)]
       for (const id of ids) await store.create(id, bytes('x'), LATER)
       await raw('SET', 'a:not-ours', 'x')
+      await raw('SET', '[a*]?\\^-:n\u00f6t an id', 'x')
+      await raw('SET', '[a*]?\\^-:', 'x')
       await raw('HSET', '[a*]?\\^-:hash', 'x', 'y')
       const listed: string[] = []
       for await (const id of store.list?.() ?? []) listed.push(id)
@@ -221,8 +229,9 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
         0,
       )
       expect((await store.replace('id', bytes('x'), LATER, every)).kind).toBe('replaced')
-      expect(await store.touch('id', LATER)).toBe(true)
-      expect(await store.touch('another', LATER)).toBe(false)
+      expect(await store.touch('id', LATER, bytes('x'))).toBe('touched')
+      expect(await store.touch('id', LATER, every)).toBe('conflict')
+      expect(await store.touch('another', LATER, every)).toBe('gone')
       // Behind the back of a near cache.
       await raw('SET', `${prefix}id`, 'newest')
       expect(content(await store.read('id'))).toBe('newest')
@@ -238,14 +247,14 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
       client.on('error', () => undefined)
       onTestFinished(() => client.destroy())
       await client.connect()
-      const prefix = `settings ${name}:`
+      const prefix = `settings-${name.replaceAll(' ', '-')}:`
       await check(redisStore(client, { prefix }), name === 'a prefix' ? `app:${prefix}` : prefix)
     })
 
     test.each(Object.entries(ioRedis))('ioredis with %s', async (name, make) => {
       const client = make()
       onTestFinished(() => client.disconnect())
-      const prefix = `io settings ${name}:`
+      const prefix = `io-settings-${name.replaceAll(' ', '-')}:`
       await check(redisStore(client, { prefix }), name === 'a prefix' ? `app:${prefix}` : prefix)
     })
   })

@@ -1,0 +1,68 @@
+/** The contract with the near cache: every change is reported before the next verb, as it is within milliseconds. */
+
+import type { Store } from 'vial'
+import { describe } from 'vitest'
+import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
+import { bytes, content, LATER } from '../support/bytes.ts'
+import { PROFILES } from './profiles.ts'
+import { redisContract, type Variant } from './redis-contract.ts'
+import { NEAR_CLIENTS, soon } from './redis-near.ts'
+
+/** Long, so that only the reports of the server count. */
+const NEAR = { maxStale: '1h' } as const
+const WITNESS = 'witness'
+
+/** Holds each write back until every store has received the reports of all changes, which come in order. */
+function reporting(primary: number, prefix: string): Variant {
+  const stores: Store[] = []
+  let turn = 0
+
+  async function reported(): Promise<void> {
+    const own = ++turn
+    await redisCommand(primary, 'SET', prefix + WITNESS, String(own))
+    for (const store of stores) {
+      await soon(async () => {
+        const [first, second] = [await store.read(WITNESS), await store.read(WITNESS)]
+        if (first?.version !== second?.version || Number(content(first)) < own) {
+          throw new Error('the report has not arrived')
+        }
+      })
+    }
+  }
+
+  async function settled<T>(result: T | Promise<T>): Promise<T> {
+    try {
+      return await result
+    } finally {
+      await reported()
+    }
+  }
+
+  return {
+    async prepare(store) {
+      await store.create(WITNESS, bytes('0'), LATER)
+      stores.push(store)
+      // After the second turn, a change is reported of everything that the first one let in.
+      await reported()
+      await reported()
+      return {
+        ...store,
+        create: (...args) => settled(store.create(...args)),
+        replace: (...args) => settled(store.replace(...args)),
+        touch: (...args) => settled(store.touch(...args)),
+        delete: (...args) => settled(store.delete(...args)),
+        async *list(options) {
+          for await (const id of store.list?.(options) ?? []) if (id !== WITNESS) yield id
+        },
+      }
+    },
+    afterForeignWrite: reported,
+  }
+}
+
+describe('the contract with the near cache', () => {
+  for (const name of [...NEAR_CLIENTS, 'ioredis Sentinel', 'iovalkey Sentinel']) {
+    const suite = { ids: 100, ...PROFILES.redisNearCache.suite }
+    redisContract(name, suite, { nearCache: NEAR }, reporting)
+  }
+})
