@@ -20,7 +20,7 @@ export function storeTable(profiles: readonly Profile[]): string {
     return `| ${cells.join(' | ')} |`
   })
   return [
-    '| store | compares and sets | deadlines to | largest record | left out | the suite runs on |',
+    '| store | compares and sets | expiry to | largest record | left out | the suite runs on |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',

@@ -1,4 +1,4 @@
-/** Stores with one defect each, to see that the suite finds it: reading and creating. */
+/** Stores with one defect each, to check that the suite notices: reading and creating. */
 import { posix } from 'node:path'
 import type { Store, StoredRecord } from 'vial'
 import { type Defect, HOUR } from './defect.ts'
@@ -6,7 +6,7 @@ import { type Defect, HOUR } from './defect.ts'
 export const readingDefects: readonly Defect[] = [
   {
     fails: 'R1',
-    what: 'reads what it once read',
+    what: 'a read returns what an earlier one returned',
     broken: (sound) => {
       const seen = new Map<string, StoredRecord>()
       return {
@@ -39,7 +39,7 @@ export const readingDefects: readonly Defect[] = [
   },
   {
     fails: 'R3 treats',
-    what: 'touch wakes the expired',
+    what: 'touch brings back an expired record',
     broken: (sound, now) => {
       const ends = new Map<string, [number, Uint8Array]>()
       return {
@@ -104,7 +104,7 @@ export const readingDefects: readonly Defect[] = [
   },
   {
     fails: 'R5',
-    what: 'the deadline is not told',
+    what: 'the expiry is not returned',
     broken: (sound) => ({
       async read(id) {
         const record = await sound.read(id)
@@ -114,7 +114,7 @@ export const readingDefects: readonly Defect[] = [
   },
   {
     fails: 'R5',
-    what: 'a deadline beyond 30 days is taken for another unit',
+    what: 'an expiry beyond 30 days is taken for another unit',
     broken: (sound, now) => ({
       create: (id, bytes, at) =>
         sound.create(id, bytes, at - now() > 720 * HOUR ? now() + (at - now()) / 1_000 : at),
@@ -138,14 +138,14 @@ export const readingDefects: readonly Defect[] = [
   },
   {
     fails: 'D1',
-    what: 'the deadline is rounded down',
+    what: 'the expiry is rounded down',
     broken: (sound) => ({
       create: (id, bytes, at) => sound.create(id, bytes, Math.floor(at / 1_000) * 1_000),
     }),
   },
   {
     fails: 'D1',
-    what: 'another resolution than it says',
+    what: 'the resolution is not the stated one',
     broken: () => ({ resolution: 1_000 }),
   },
   {
@@ -174,7 +174,7 @@ export const readingDefects: readonly Defect[] = [
   },
   {
     fails: 'C4',
-    what: 'a deadline in the past is taken for none',
+    what: 'an expiry in the past means no expiry',
     broken: (sound, now) => ({
       create: (id, bytes, at) => sound.create(id, bytes, at <= now() ? now() + HOUR : at),
     }),

@@ -1,4 +1,4 @@
-/** Stores with one defect each, to see that the suite finds it: replacing, ending and the rest. */
+/** Stores with one defect each, to check that the suite notices: replacing, ending and the rest. */
 
 import type { Store } from 'vial'
 import { StoreError } from 'vial'
@@ -8,7 +8,7 @@ import { type Defect, HOUR, tick } from './defect.ts'
 export const writingDefects: readonly Defect[] = [
   {
     fails: 'P1',
-    what: 'replace leaves the deadline',
+    what: 'replace leaves the expiry',
     broken: (sound) => ({
       async replace(id, bytes, expiresAt, version) {
         const end = (await sound.read(id))?.expiresAt ?? expiresAt
@@ -18,7 +18,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'P1',
-    what: 'replace tells a version that is not the new one',
+    what: 'replace returns a version that is not the new one',
     broken: (sound) => ({
       async replace(id, bytes, expiresAt, version) {
         const result = await sound.replace(id, bytes, expiresAt, version)
@@ -37,7 +37,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'P2 answers conflict when',
-    what: 'a conflict moves the deadline',
+    what: 'a conflict moves the expiry',
     broken: (sound) => ({
       async replace(id, bytes, expiresAt, version) {
         const result = await sound.replace(id, bytes, expiresAt, version)
@@ -48,7 +48,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'P2 gives the newer',
-    what: 'a conflict tells its own bytes as the newer record',
+    what: 'a conflict returns its own bytes as the newer record',
     broken: (sound) => ({
       async replace(id, bytes, expiresAt, version) {
         const result = await sound.replace(id, bytes, expiresAt, version)
@@ -108,7 +108,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'P5',
-    what: 'replace takes a deadline in the past for none',
+    what: 'replace with an expiry in the past sets none',
     broken: (sound, now) => ({
       replace: (id, bytes, at, version) =>
         sound.replace(id, bytes, at <= now() ? now() + HOUR : at, version),
@@ -153,7 +153,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'T4',
-    what: 'touch takes a deadline in the past for none',
+    what: 'touch with an expiry in the past sets none',
     broken: (sound, now) => ({
       touch: (id, at, version) => sound.touch(id, at <= now() ? now() + HOUR : at, version),
     }),
@@ -191,7 +191,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'S1',
-    what: 'sweep knows no limit',
+    what: 'sweep ignores the limit',
     broken: (sound) => ({ sweep: async () => (await sound.sweep?.()) ?? 0 }),
   },
   { fails: 'S1', what: 'sweep removes nothing', broken: () => ({ sweep: async () => 0 }) },
@@ -239,7 +239,7 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'L1',
-    what: 'list tells what has ended',
+    what: 'list gives expired and deleted ids',
     broken: (sound) => {
       const all = new Set<string>()
       return {
@@ -275,18 +275,22 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'L1',
-    what: 'list tells an id twice',
+    what: 'list gives an id twice',
     broken: (sound) => ({
       async *list() {
         for await (const id of sound.list?.() ?? []) yield* [id, id]
       },
     }),
   },
-  { fails: 'F1 says', what: 'it has no name', broken: () => ({ name: '' }) },
-  { fails: 'F1 says', what: 'it calls itself not atomic', broken: () => ({ atomic: false }) },
+  { fails: 'F1 says', what: 'the store has no name', broken: () => ({ name: '' }) },
+  {
+    fails: 'F1 says',
+    what: 'the store says that it is not atomic',
+    broken: () => ({ atomic: false }),
+  },
   {
     fails: 'F2 reports',
-    what: 'the client sends again by itself',
+    what: 'the client retries by itself',
     broken: (sound) => ({
       async replace(...call) {
         try {
@@ -299,23 +303,23 @@ export const writingDefects: readonly Defect[] = [
   },
   {
     fails: 'F2 reports',
-    what: 'a lost reply to a delete is told as not done',
+    what: 'a lost reply to a delete is reported as not done',
     broken: (sound) => ({ delete: (...args) => asNotDone(() => sound.delete(...args)) }),
   },
   {
     fails: 'F2 counts',
-    what: 'a lost reply is told as not done',
+    what: 'a lost reply is reported as not done',
     broken: (sound) => ({ replace: (...args) => asNotDone(() => sound.replace(...args)) }),
   },
   {
     fails: 'F2 counts',
-    what: 'a lost reply is told as success, whatever became of it',
+    what: 'a lost reply is reported as success',
     broken: (sound) => ({
       async replace(...call) {
         try {
           await sound.replace(...call)
         } catch {
-          // Not told.
+          // Reported as success.
         }
         return { kind: 'replaced' }
       },

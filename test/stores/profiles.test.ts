@@ -1,4 +1,4 @@
-/** Prevents: a table of stores that tells something else than their suites. */
+/** The table of stores agrees with the options of their suites. */
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -18,8 +18,8 @@ test('each store that the package has is in the table', () => {
     readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8'),
   ) as { exports: Record<string, unknown> }
   const entries = Object.keys(exports).flatMap((name) => /^\.\/stores\/(.+)/.exec(name)?.[1] ?? [])
-  const told = new Set<string>(Object.values(PROFILES).map(({ entry }) => entry))
-  // Parts of stores, and what opens them.
+  const listed = new Set<string>(Object.values(PROFILES).map(({ entry }) => entry))
+  // Parts of stores, and the function that opens them.
   const parts = ['memcached-transport', 'node-sqlite', 'open']
-  expect(entries.filter((name) => !told.has(name) && !parts.includes(name))).toEqual([])
+  expect(entries.filter((name) => !listed.has(name) && !parts.includes(name))).toEqual([])
 })

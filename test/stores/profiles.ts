@@ -1,18 +1,18 @@
 /**
- * What each store says of itself: the options of its conformance suite, and so the table in `docs/stores.md`, which
- * `npm run docs:stores` writes from here.
+ * The properties of each store: the options of its conformance suite, and the rows of the table in `docs/stores.md`, which
+ * `npm run docs:stores` writes.
  */
 
 import type { StoreSuiteOptions } from 'vial/testing'
 
 export interface Profile {
-  /** As in the table. */
+  /** Its name in the table. */
   readonly title: string
-  /** Its entry, behind `vial/stores/`; its page has the same name. */
+  /** Its entry under `vial/stores/`; its page has the same name. */
   readonly entry: string
-  /** What the suite runs on. */
+  /** The servers and clients that the suite runs on. */
   readonly on: string
-  /** The limit of a record where `maxBytes` is not the whole truth. Absent: `maxBytes`. */
+  /** The limit of a record, where `maxBytes` is not exact. Absent: `maxBytes`. */
   readonly limit?: string
   readonly suite: Pick<StoreSuiteOptions, 'atomic' | 'resolution' | 'maxBytes' | 'deviations'>
 }
@@ -84,7 +84,7 @@ export const PROFILES = {
     suite: {
       deviations: {
         ...REMOVES,
-        R1: 'what others write is read once the server has told of it: within milliseconds, or `maxStale` at worst',
+        R1: 'a write of another process is read after the server has announced it: within milliseconds, or `maxStale` at worst',
       },
     },
   },
@@ -95,9 +95,9 @@ export const PROFILES = {
     limit: '1 MiB less the key, or the server’s `-I`',
     suite: {
       resolution: 4_000,
-      // The item's header, the longest key that the suite makes, and what stands beside the record.
+      // Less the item's header, the longest key of these cases, and the store's own bytes.
       maxBytes: KIB * KIB - 59 - 37 - 36,
-      deviations: { ...REMOVES, L1: 'the server cannot tell its keys' },
+      deviations: { ...REMOVES, L1: 'the server cannot list its keys' },
     },
   },
   postgres: {

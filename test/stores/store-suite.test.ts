@@ -4,11 +4,12 @@ import type { Store } from 'vial'
 import { StoreError, type StoreOutcome, TooLargeError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { type StoreSuiteOptions, type SuiteBody, storeSentences, storeSuite } from 'vial/testing'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import { raceDefects } from './broken-races.ts'
 import { readingDefects } from './broken-reading.ts'
 import { writingDefects } from './broken-writing.ts'
-import { breakStore, foreignWrite, lossyStore } from './defect.ts'
+import { breakStore, foreignWrite, lossyStore, tick } from './defect.ts'
 
 const defects = [...readingDefects, ...writingDefects, ...raceDefects]
 
@@ -75,6 +76,37 @@ describe('the list of sentences', () => {
 describe('the suite', () => {
   test('finds nothing in a sound store', async () => {
     expect(await failing(collect({ make: sound }))).toEqual([])
+  })
+
+  test('finds nothing in a store that answers late and out of order', async () => {
+    const make: StoreSuiteOptions['make'] = ({ now }) => {
+      const store = lossyStore({ now })
+      let calls = 0
+      const late = async <T>(call: () => MaybePromise<T>): Promise<T> => {
+        for (let left = (calls++ * 5) % 7; left > 0; left--) await tick()
+        try {
+          return await call()
+        } finally {
+          for (let left = (calls * 3) % 5; left > 0; left--) await tick()
+        }
+      }
+      const slow = (): Store => ({
+        ...store,
+        read: (...call) => late(() => store.read(...call)),
+        create: (...call) => late(() => store.create(...call)),
+        replace: (...call) => late(() => store.replace(...call)),
+        touch: (...call) => late(() => store.touch(...call)),
+        delete: (...call) => late(() => store.delete(...call)),
+        sweep: (options) => late(async () => (await store.sweep?.(options)) ?? 0),
+      })
+      return {
+        store: slow(),
+        another: slow,
+        loseNextReply: () => store.loseNextReply(),
+        foreignWrite: (...record) => foreignWrite(store, ...record),
+      }
+    }
+    expect(await failing(collect({ make }))).toEqual([])
   })
 
   test('finds nothing in a store that answers at once, and throws at once', async () => {
@@ -246,28 +278,95 @@ describe('what is left out', () => {
   })
 })
 
-describe('a backend that keeps time itself', () => {
-  test('is waited for', async () => {
-    const make: StoreSuiteOptions['make'] = () => ({ store: memoryStore() })
-    const registered = collect({ make, serverTime: { shortest: 300, slack: 100 } })
-    expect(await failing(registered)).toEqual([])
+/** Runs cases in a time that jumps from timer to timer. */
+async function failingInFakeTime(registered: Registered): Promise<string[]> {
+  let done = false
+  const failed = failing(registered).finally(() => {
+    done = true
   })
+  while (!done) {
+    await vi.advanceTimersToNextTimerAsync()
+    await tick()
+  }
+  return failed
+}
 
-  test('may round deadlines up', async () => {
-    const up = (at: number) => Math.ceil(at / 100) * 100
+/** A store whose backend counts the lifetime of a record from the arrival of the write, some hundred ms later. */
+function distantStore(resolution: number): Store {
+  const sound = memoryStore()
+  let calls = 0
+  const arrive = () => new Promise((resolve) => setTimeout(resolve, (calls++ * 89) % 400))
+  const lifetime = (expiresAt: number) => {
+    const left = Math.ceil((expiresAt - Date.now()) / resolution) * resolution
+    return async () => {
+      await arrive()
+      return Date.now() + left
+    }
+  }
+  return {
+    name: 'distant',
+    atomic: true,
+    resolution,
+    async read(id) {
+      await arrive()
+      const record = await sound.read(id)
+      const left = (record?.expiresAt ?? 0) - Date.now()
+      await arrive()
+      return record && { ...record, expiresAt: Date.now() + left }
+    },
+    async create(id, bytes, expiresAt) {
+      return sound.create(id, bytes, await lifetime(expiresAt)())
+    },
+    async replace(id, bytes, expiresAt, version) {
+      return sound.replace(id, bytes, await lifetime(expiresAt)(), version)
+    },
+    async touch(id, expiresAt, version) {
+      return sound.touch(id, await lifetime(expiresAt)(), version)
+    },
+    async delete(id, version) {
+      await arrive()
+      return sound.delete(id, version)
+    },
+    async sweep(options) {
+      await arrive()
+      return (await sound.sweep?.(options)) ?? 0
+    },
+    async *list(options) {
+      await arrive()
+      yield* sound.list?.(options) ?? []
+    },
+  }
+}
+
+describe('a backend with a clock of its own', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  test.each([1, 100])(
+    'may be slower than the nearest expiry; resolution %d',
+    async (resolution) => {
+      const make: StoreSuiteOptions['make'] = () => ({ store: distantStore(resolution) })
+      const serverTime = { shortest: 50, slack: 0 }
+      const timed = [...collect({ make, resolution, serverTime })].filter(([name]) =>
+        /^(?:R3|R5|D1|C1|P[1235] [^s]|T[1-5] [^ln]|S|L1)/.test(name),
+      )
+      expect(timed.length).toBeGreaterThan(15)
+      expect(await failingInFakeTime(new Map(timed))).toEqual([])
+    },
+  )
+
+  test.each([
+    ['R3 has', 2_000],
+    ['D1', -10],
+  ])('"%s" fails when records expire %d ms too late', async (fails, late) => {
     const make: StoreSuiteOptions['make'] = () => {
       const store = memoryStore()
       return {
-        store: {
-          ...store,
-          resolution: 100,
-          create: (id, bytes, at) => store.create(id, bytes, up(at)),
-          replace: (id, bytes, at, version) => store.replace(id, bytes, up(at), version),
-          touch: (id, at, version) => store.touch(id, up(at), version),
-        },
+        store: { ...store, create: (id, bytes, at) => store.create(id, bytes, at + late) },
       }
     }
-    const options = { make, resolution: 100, serverTime: { shortest: 300, slack: 100 } }
-    expect(await failing(collect(options))).toEqual([])
+    const registered = collect({ make, serverTime: { shortest: 300, slack: 5 } })
+    const own = [...registered].filter(([name]) => name.startsWith(`${fails} `))
+    expect(await failingInFakeTime(new Map(own))).toEqual(own.map(([name]) => name))
   })
 })
