@@ -76,6 +76,9 @@ export function cachelibDirectory(
   /** By the names of the files, until a cachelib starts to count. */
   let guessed = hashOfNames(namesAtStart(root))
 
+  /** Changes of the number of files that the count does not hold yet. */
+  let uncounted = 0
+
   const hash = () => decided ?? guessed ?? 'sha256'
   const records = async () => (await namesIn(root)).filter((name) => hashOfName(name))
 
@@ -188,11 +191,19 @@ export function cachelibDirectory(
 
     async addToCount(delta) {
       if (delta === 0) return
+      uncounted += delta
       try {
-        if ((await readCount()) === undefined) return
+        if ((await readCount()) === undefined) {
+          uncounted = 0
+          return
+        }
+        // The first turn adds what all waiting ones would; after a failed wait the next write adds it.
         await locks.hold(lockOf('count'), { wait: COUNT_WAIT }, async () => {
+          if (uncounted === 0) return
           const count = await readCount()
-          if (count !== undefined) await writeCount(count + delta)
+          const added = uncounted
+          uncounted = 0
+          if (count !== undefined) await writeCount(count + added)
         })
       } catch (error) {
         if (!(error instanceof LockBusyError)) onError(error)
