@@ -143,6 +143,19 @@ describe('a record is served', () => {
   })
 })
 
+test('a fresh read asks the server, whatever is held, and what it brings is held', async () => {
+  const { store, near } = made()
+  await near.create('id', bytes('old'), FOREVER)
+  await held(near, 'id')
+  // Another process writes, and the server has not reported it yet.
+  await store.delete('id')
+  await store.create('id', bytes('new'), FOREVER)
+  expect(content(await near.read('id'))).toBe('old')
+  expect(content(await near.read('id', { fresh: true }))).toBe('new')
+  expect(content(await near.read('id'))).toBe('new')
+  expect(await isHeld(near, 'id')).toBe(true)
+})
+
 test('an empty one asks no more, and one that holds something goes on', async () => {
   const [idle, busy] = [made(50), made(50)]
   for (const { near } of [idle, busy]) {
