@@ -16,6 +16,7 @@ import sys
 import uuid
 from collections import OrderedDict, defaultdict
 
+import foreign_classes
 from markupsafe import Markup
 
 FACTORIES = [list, dict, int, set, str, None]
@@ -33,6 +34,8 @@ def show(value):
         made_by = getattr(value, "default_factory", "")
         name = f"{kind.__name__}{getattr(made_by, '__name__', made_by)}"
         return f"{name}[{', '.join(pairs if kind is OrderedDict else sorted(pairs))}]"
+    if kind.__module__ == "foreign_classes":
+        return foreign_classes.show(value)
     return f"{kind.__name__} {ascii(value)}"
 
 

@@ -15,7 +15,8 @@ import type { Secret } from '../core/secrets.ts'
 import { type Fields, Session } from '../core/session.ts'
 import { type Eager, SessionLifeCycle, type Sessions } from '../core/sessions.ts'
 import { itsdangerous } from '../seals/itsdangerous.ts'
-import { taggedJson, taggedJsonWithFloats } from '../serializers/tagged-json/index.ts'
+import { exactFloats as withExactFloats } from '../serializers/python/values.ts'
+import { taggedJson } from '../serializers/tagged-json/index.ts'
 import {
   checkOptions,
   FLASK_OPTIONS,
@@ -68,7 +69,7 @@ export function flaskCookie(options: FlaskCookieOptions): unknown {
   const { now = Date.now, exactFloats = options.data === undefined } = options
   const cookie = flaskCookieWriter(options.cookie)
   const lifetime = flaskLifetime(options.lifetime)
-  const serializer = exactFloats ? taggedJsonWithFloats : taggedJson
+  const serializer = exactFloats ? withExactFloats(taggedJson) : taggedJson
   const emit = guarded(options.onEvent, 'onEvent')
   const habits = {
     ...HABITS,

@@ -3,12 +3,13 @@
 import { SerializationError, StateError, type StoredSession, tuple } from 'vial'
 import { type FlaskFormat, flaskSession } from 'vial/compat/flask-session'
 import { readPickle, writePickle } from 'vial/serializers/pickle'
-import { Decimal, Float, Markup, Uuid } from 'vial/serializers/python-values'
+import { Decimal, Float, type Foreign, Markup, Uuid } from 'vial/serializers/python-values'
 import { memoryStore } from 'vial/stores/memory'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { flaskRecords } from '../../src/compat/flask/records.ts'
 import { listener } from '../core/requests.ts'
+import { foreignCases } from '../serializers/pickle-fixtures.ts'
 import { HOUR, Site } from './flask-store.ts'
 
 const SID = 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo'
@@ -264,7 +265,50 @@ describe('messages', () => {
     })
     expect(readPickle(await bytesOf())).toEqual({ _flashes: [tuple('message', new Markup('<i>'))] })
     const session = await site.sessions().load(undefined)
-    expect(() => session.flash(new Markup('<i>'))).toThrow(/'_flashes'.*a Markup.*String\(markup\)/)
+    expect(() => session.flash(new Markup('<i>'))).toThrow(/'_flashes'.*an instance of Markup.*or its text/)
     expect(session.modified).toBe(false)
+  })
+})
+
+describe('objects of Python classes that are unknown here', () => {
+  const [recorded] = foreignCases
+  const record = Buffer.from(recorded?.pickles[4] ?? '', 'hex')
+  const FORMATS: readonly FlaskFormat[] = ['msgpack', 'json', 'pickle', 'cachelib-redis']
+
+  test.each(FORMATS)('stay in a record, whose format is kept, when %s is written', async (format) => {
+    const { held } = readPickle(record) as { held: unknown }
+    const written = await kept(record, change, { format })
+    expect(readPickle(written)).toEqual({ user: 'ann', held, n: 2 })
+    // cachelib's mark is a part of its format.
+    const marked = Buffer.concat([Buffer.from('!'), record])
+    const again = await kept(marked, change, { format })
+    expect(again.toString('latin1', 0, 1)).toBe('!')
+    expect(readPickle(again.subarray(1))).toEqual({ user: 'ann', held, n: 2 })
+  })
+
+  test.each(FORMATS)('can be read and set again when %s is written', async (format) => {
+    const written = await kept(
+      record,
+      (session) => {
+        const [token] = session.get('held') as [Foreign, number]
+        expect(token.class.name).toBe('OAuth2Token')
+        expect(() => `${token as unknown as string}`).toThrow(SerializationError)
+        session.set('copy', { token })
+      },
+      { format },
+    )
+    const { held, copy } = readPickle(written) as { held: [Foreign]; copy: { token: Foreign } }
+    expect(copy.token).toEqual(held[0])
+  })
+
+  test('a record is converted once they are gone', async () => {
+    const written = await kept(record, (session) => session.delete('held'), { format: 'json' })
+    expect(written.toString()).toBe('{"user":"ann"}')
+  })
+
+  test('other values that a format cannot hold are refused as before', async () => {
+    await site.put(KEY, '81a16e01')
+    const session = await site.sessions().load(COOKIE)
+    expect(() => session.set('when', new Set([1]))).toThrow(/MessagePack cannot hold/)
   })
 })

@@ -18,7 +18,7 @@ import {
   Uuid,
   ZonedDate,
 } from 'vial/serializers/python-values'
-import { pythonFloat } from '../../src/serializers/python/float.ts'
+import { pythonFloat } from '../../src/serializers/python/float-text.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

@@ -4,11 +4,12 @@ import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { tuple } from 'vial'
 import { Timestamp } from 'vial/serializers/msgpack'
-import { pickle, readPickle, writePickle } from 'vial/serializers/pickle'
+import { type PickleEntry, pickle, readPickle, writePickle } from 'vial/serializers/pickle'
 import {
   ByteArray,
   Decimal,
   DefaultDict,
+  exactFloats,
   Float,
   FrozenSet,
   Markup,
@@ -23,6 +24,7 @@ import {
 } from 'vial/serializers/python-values'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { pickleValue } from '../serializers/pickle-arbitraries.ts'
+import { foreignCases } from '../serializers/pickle-fixtures.ts'
 import { findPythonWithMarkup, PicklePeer } from './pickle-peer.ts'
 
 const PROTOCOLS = [0, 1, 2, 3, 4, 5] as const
@@ -31,7 +33,6 @@ const runs = Number(process.env['VIAL_TEST_RUNS'] ?? 300)
 
 const python = findPythonWithMarkup()
 const bytesOf = (hex: string | undefined) => new Uint8Array(Buffer.from(hex ?? '', 'hex'))
-const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 let peer: PicklePeer
 
 beforeAll(() => {
@@ -104,60 +105,63 @@ test.each(rows)('%o is %s', async (value, shown) => {
   }
 })
 
-test('there is one UTC and one of each short text, as in CPython', async () => {
-  const utc = () => new Timezone(new Timedelta())
-  const values = [
-    utc(),
-    new Date(0),
-    utc(),
-    new PlainTime('01:02', utc()),
-    'a',
-    'a',
-    '',
-    '',
-    'ab',
-    'ab',
-  ]
-  for (const protocol of [4, 5] as const) {
-    const written = writePickle([...values, new Markup('a'), Buffer.from('a')], { protocol })
-    expect((await peer.read(written)).pickles[protocol]).toBe(hexOf(written))
-  }
-})
-
-test('what Python wrote in any protocol goes back byte for byte', async () => {
+test('what Python wrote in any protocol goes back as the same values', async () => {
   for (let seed = 0; seed < runs; seed++) {
-    const { pickles } = await peer.make(seed)
+    const { pickles, shown } = await peer.make(seed)
     for (const from of PROTOCOLS) {
-      const record = bytesOf(pickles[from])
-      for (const protocol of [4, 5] as const) {
-        const { split, join } = pickle({ protocol })
-        const entries = split(record)
-        if (entries === undefined) throw new Error(`seed ${seed}: protocol ${from} was refused`)
-        const same = hexOf(join(entries)) === pickles[protocol]
-        if (!same) throw new Error(`seed ${seed}: ${from} to ${protocol} differs: ${pickles[from]}`)
+      const protocol = WRITTEN[(seed + from) % 3] as 0 | 4 | 5
+      const { split, join } = pickle({ protocol })
+      const entries = split(bytesOf(pickles[from]))
+      if (entries === undefined) throw new Error(`seed ${seed}: protocol ${from} was refused`)
+      const again = await peer.read(join(entries))
+      const expected = protocol === 0 ? foldlessText(shown) : shown
+      if (from >= 4 && again.shown !== expected) {
+        throw new Error(`seed ${seed}: ${from} to ${protocol}: ${shown} became ${again.shown}`)
       }
     }
   }
 }, 600_000)
 
-test('what was read, decoded and written anew is the same to Python', async () => {
+test.each(foreignCases)('$name is the same object to Python', async ({ name, shown, pickles }) => {
+  for (const protocol of WRITTEN) {
+    const { split, join, decode, encode } = pickle({ protocol })
+    for (const from of PROTOCOLS) {
+      const entries = split(bytesOf(pickles[from]))
+      // Calls, before protocol 4; and protocol 0 cannot name a nested class.
+      const isCall = name === 'keyword arguments' ? from === 2 || from === 3 : from < 4
+      const mayBeCall = name === 'keyword arguments' || name === 'a nested class'
+      expect(entries === undefined).toBe(mayBeCall && isCall)
+      if (entries === undefined || (protocol === 0 && name === 'a nested class')) continue
+      const held = encode(decode(entries.get('held') as PickleEntry))
+      const record = join(new Map([...entries, ['held', held], ['n', encode(1)]]))
+      const expected = `dict[str 'held': list[${shown}, int 1], str 'n': int 1, str 'user': str 'ann']`
+      expect((await peer.read(record)).shown).toBe(expected)
+    }
+  }
+})
+
+test('what was read, decoded and written again is the same to Python', async () => {
   for (let seed = 0; seed < runs; seed++) {
     const { pickles, shown } = await peer.make(seed)
-    const record = bytesOf(pickles[seed % 6])
-    const { split, join, decode, encode } = pickle({
-      protocol: WRITTEN[seed % 3] as 0 | 4 | 5,
-      exactFloats: true,
-    })
-    const entries = split(record) ?? new Map()
-    for (const [key, { value }] of entries) {
-      const fresh = encode(decode({ key: undefined, value }))
+    const protocol = WRITTEN[seed % 3] as 0 | 4 | 5
+    const from = seed % 6
+    const { split, join, decode, encode } = exactFloats(pickle({ protocol }))
+    const entries = split(bytesOf(pickles[from])) ?? new Map()
+    for (const [key, entry] of entries) {
+      const fresh = encode(decode(entry))
       // A key that is not a string comes with its entry.
-      entries.set(key, { key: entries.get(key)?.key, value: fresh.value })
+      entries.set(key, entry.key === undefined ? fresh : { ...fresh, key: entry.key })
     }
     const again = await peer.read(join(entries))
-    if (again.shown !== shown) throw new Error(`seed ${seed}: ${shown} became ${again.shown}`)
+    const expected = protocol === 0 || from < 4 ? foldlessText(shown) : shown
+    if (again.shown !== expected) throw new Error(`seed ${seed}: ${shown} became ${again.shown}`)
   }
 }, 600_000)
+
+/** Protocols before 4 have no place for the fold. */
+function foldlessText(shown: string): string {
+  return shown.replaceAll(', fold=1', '')
+}
 
 test('every value from here is read by Python, and comes back in every protocol', async () => {
   const check = async (value: unknown, protocol: 0 | 4 | 5) => {
@@ -169,19 +173,10 @@ test('every value from here is read by Python, and comes back in every protocol'
       if (protocol === 0 || from < 4) expect(foldless(back)).toEqual(foldless(value))
       else expect(isDeepStrictEqual(back, value)).toBe(true)
     }
-    if (protocol !== 0 && !hasSet(value)) expect(hexOf(written)).toBe(pickles[protocol])
   }
   const property = fc.asyncProperty(pickleValue, fc.constantFrom(...WRITTEN), check)
   await fc.assert(property, { numRuns: runs })
 }, 600_000)
-
-/** Python has an order of its own in sets. */
-function hasSet(value: unknown): boolean {
-  if (value instanceof Set) return true
-  if (value instanceof Map) return [...value].flat().some(hasSet)
-  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype
-  return isPlain && Object.values(value as object).some(hasSet)
-}
 
 function foldless(value: unknown): unknown {
   if (value instanceof PlainTime) return new PlainTime(value.text, value.zone)

@@ -151,13 +151,11 @@ describe('the package in an empty folder', () => {
         ],
         "vial/serializers/json": [
           "json",
-          "jsonWithFloats",
         ],
         "vial/serializers/msgpack": [
           "Ext",
           "Timestamp",
           "msgpack",
-          "msgpackWithFloats",
         ],
         "vial/serializers/pickle": [
           "pickle",
@@ -170,6 +168,7 @@ describe('the package in an empty folder', () => {
           "Decimal",
           "DefaultDict",
           "Float",
+          "Foreign",
           "FrozenSet",
           "Markup",
           "OrderedDict",
@@ -180,10 +179,10 @@ describe('the package in an empty folder', () => {
           "Timezone",
           "Uuid",
           "ZonedDate",
+          "exactFloats",
         ],
         "vial/serializers/tagged-json": [
           "taggedJson",
-          "taggedJsonWithFloats",
         ],
         "vial/stores/cache": [
           "cacheStore",

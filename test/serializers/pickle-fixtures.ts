@@ -24,3 +24,18 @@ export const fixtures: Fixtures = JSON.parse(readFileSync(file, 'utf8')) as Fixt
 
 export const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'))
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+interface ForeignCase {
+  readonly name: string
+  /** What `show` of `interop/generate/foreign_classes.py` says of the object. */
+  readonly shown: string
+  /** By protocol, in hex: `{'user': 'ann', 'held': [the object, 1]}`. */
+  readonly pickles: Readonly<Record<string, string>>
+}
+
+const foreign = new URL('../../interop/fixtures/pickle-foreign.json', import.meta.url)
+
+/** Pickles with objects of unknown classes. */
+export const foreignCases: readonly ForeignCase[] = (
+  JSON.parse(readFileSync(foreign, 'utf8')) as { cases: ForeignCase[] }
+).cases

@@ -8,8 +8,7 @@ import { Timestamp } from 'vial/serializers/msgpack'
 import { pickle, readPickle } from 'vial/serializers/pickle'
 import * as values from 'vial/serializers/python-values'
 import { expect, test } from 'vitest'
-import { OP } from '../../src/serializers/pickle/opcodes.ts'
-import { bytesOf, fixtures } from './pickle-fixtures.ts'
+import { bytesOf, fixtures, foreignCases } from './pickle-fixtures.ts'
 
 const runs = Number(process.env['VIAL_TEST_RUNS'] ?? 20_000)
 const firstSeed = Number(process.env['VIAL_TEST_SEED'] ?? 1)
@@ -20,10 +19,24 @@ const MOST_HEAP = 2 ** 29
 const data = [fixtures, ...fixtures.others]
   .flatMap(({ vectors }) => vectors.flatMap(({ pickles }) => Object.values(pickles)))
   .flatMap((recorded) => (typeof recorded === 'string' ? [[...bytesOf(recorded)]] : []))
+data.push(
+  ...foreignCases.flatMap(({ pickles }) => Object.values(pickles).map((hex) => [...bytesOf(hex)])),
+)
 const exploits = fixtures.exploits.map(({ hex }) => [...bytesOf(hex)])
 
-const opcodes: readonly number[] = [...Object.values(OP), 0x69, 0x6f, 0x51, 0x82, 0x92, 0x32, 0x30]
-const names = ['datetime\ndatetime\n', 'builtins\nset\n', 'uuid\nUUID\n', 'os\nsystem\n']
+/** Those of data, and some that are refused. */
+const opcodes: readonly number[] = [
+  ...[0x28, 0x29, 0x2e, 0x42, 0x43, 0x46, 0x47, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x52, 0x53, 0x54],
+  ...[0x55, 0x56, 0x58, 0x5d, 0x61, 0x62, 0x63, 0x64, 0x65, 0x67, 0x68, 0x6a, 0x6c, 0x70, 0x71, 0x72],
+  ...[0x73, 0x74, 0x75, 0x7d, 0x80, 0x81, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e],
+  ...[0x8f, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96],
+  ...[0x69, 0x6f, 0x51, 0x82, 0x32, 0x30],
+]
+const OP = { GLOBAL: 0x63, BINGET: 0x68, BINPUT: 0x71, SHORT_BINUNICODE: 0x8c, STOP: 0x2e }
+const names = [
+  ...['datetime\ndatetime\n', 'builtins\nset\n', 'uuid\nUUID\n', 'os\nsystem\n'],
+  ...['app\nCart\n', 'copyreg\n__newobj__\n', 'copyreg\n_reconstructor\n'],
+]
 const lengths = [0, 1, 4, 10, 127, 128, 255]
 
 /** A small generator of random numbers that begins anew from each seed. */
@@ -88,6 +101,10 @@ function count(value: unknown): number {
   }
   if (value instanceof Map)
     return [...value].flat().reduce((sum: number, one) => sum + count(one), 1)
+  if (value instanceof values.Foreign) {
+    const { args, items, pairs, keywords = {}, state = null } = value
+    return count([...args, ...items, ...pairs.flat(), keywords, state])
+  }
   if (value instanceof Set) return [...value].reduce((sum: number, one) => sum + count(one), 1)
   const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
   return plain ? Object.values(value).reduce((sum: number, one) => sum + count(one), 1) : 1
@@ -104,14 +121,22 @@ function check(bytes: Uint8Array): boolean {
   }
   if (count(value) > MOST_VALUES) throw new Error('it made too many values')
   for (const protocol of [0, 4, 5] as const) {
-    const { split, join, encode, decode, equal } = pickle({ protocol, exactFloats: true })
+    const { split, join, encode, decode, equal } = values.exactFloats(pickle({ protocol }))
     const entries = split(bytes)
     if (entries === undefined) continue
-    const again = split(join(entries))
+    let written: Uint8Array
+    try {
+      written = join(entries)
+    } catch (error) {
+      if (protocol === 0 && String(error).includes('nested class')) continue
+      throw error
+    }
+    const again = split(written)
     if (again?.size !== entries.size) throw new Error('it is not read again')
     for (const [key, entry] of entries) {
       const fresh = decode(entry)
       const other = typeof key === 'string' ? again.get(key) : undefined
+      // Protocol 0 has no place for a date's fold.
       if (other !== undefined && protocol !== 0 && !equal(other, entry)) {
         throw new Error('it comes back as another')
       }

@@ -1,24 +1,26 @@
 /**
- * What msgspec makes of Python's types on their way into MessagePack or JSON: a list of a tuple, text of a UUID.
+ * Converts Python's types as msgspec does on their way into MessagePack or JSON: a list of a tuple, text of a UUID.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
-import { Timestamp } from '../../serializers/msgpack/values.ts'
-import { Float } from '../../serializers/python/collections.ts'
+import { Float } from '../../core/values.ts'
 import {
+  Decimal,
+  Markup,
   PlainDate,
   PlainDateTime,
   PlainTime,
   Timedelta,
+  Uuid,
   ZonedDate,
-} from '../../serializers/python/dates.ts'
-import { Decimal, Markup, Uuid } from '../../serializers/python/values.ts'
+} from '../../serializers/python/values.ts'
 import { isPlainObject } from '../../serializers/shared/path.ts'
+import { secondsOf } from '../../serializers/shared/timestamp.ts'
 
-/** What the format holds by itself; the rest becomes text. */
-export interface PlainTarget {
+/** The types that a format holds by itself. The others become text. */
+export interface BuiltinTypes {
   /** Bytes, dates in UTC, and maps with any key. */
   readonly binary: boolean
   /** Integers of any size. */
@@ -28,17 +30,17 @@ export interface PlainTarget {
 const MIN_INT = -(2n ** 63n)
 const MAX_INT = 2n ** 64n - 1n
 
-/** A value without the types that neither format has. Shares with `value` what needs no change. */
-export function plainOf(value: unknown, target: PlainTarget): unknown {
+/** A value without the types that the format lacks. The result shares with `value` what needs no change. */
+export function toBuiltins(value: unknown, target: BuiltinTypes): unknown {
   if (typeof value === 'bigint') {
     return target.bigints || (value >= MIN_INT && value <= MAX_INT) ? value : String(value)
   }
   if (typeof value === 'number') return Number.isFinite(value) || target.binary ? value : null
   if (typeof value !== 'object' || value === null || value instanceof Float) return value
-  if (Array.isArray(value)) return value.map((item) => plainOf(item, target))
-  if (value instanceof Set) return [...value].map((item) => plainOf(item, target))
-  if (value instanceof Map) return plainMap(value, target)
-  if (value instanceof Uint8Array) return plainBytes(value, target)
+  if (Array.isArray(value)) return value.map((item) => toBuiltins(item, target))
+  if (value instanceof Set) return [...value].map((item) => toBuiltins(item, target))
+  if (value instanceof Map) return mapToBuiltins(value, target)
+  if (value instanceof Uint8Array) return bytesToBuiltins(value, target)
   if (value instanceof Date) return target.binary ? value : dateText(value)
   if (value instanceof Markup) return value.html
   if (value instanceof Timedelta) return durationText(value)
@@ -46,33 +48,30 @@ export function plainOf(value: unknown, target: PlainTarget): unknown {
     return value.text
   }
   if (value instanceof Uuid || value instanceof Decimal) return value.text
-  return isPlainObject(value) ? plainMap(new Map(Object.entries(value)), target) : value
+  return isPlainObject(value) ? mapToBuiltins(new Map(Object.entries(value)), target) : value
 }
 
-function plainMap(map: ReadonlyMap<unknown, unknown>, target: PlainTarget): unknown {
-  const pairs = [...map].map(([key, value]) => [plainOf(key, target), plainOf(value, target)]) as [
-    unknown,
-    unknown,
-  ][]
+function mapToBuiltins(map: ReadonlyMap<unknown, unknown>, target: BuiltinTypes): unknown {
+  const pairs = [...map].map(([key, value]) => [
+    toBuiltins(key, target),
+    toBuiltins(value, target),
+  ]) as [unknown, unknown][]
   if (pairs.every(([key]) => typeof key === 'string')) return Object.fromEntries(pairs)
   return target.binary
     ? new Map(pairs)
     : Object.fromEntries(pairs.map(([key, value]) => [String(key), value]))
 }
 
-function plainBytes(value: Uint8Array, { binary }: PlainTarget): unknown {
+function bytesToBuiltins(value: Uint8Array, { binary }: BuiltinTypes): unknown {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return binary ? new Uint8Array(bytes) : bytes.toString('base64')
 }
 
-/** ISO 8601, on the clock of its own zone: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
+/** ISO 8601 in the date's own zone: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
 function dateText(date: Date): string {
   const offset = date instanceof ZonedDate ? date.zone.offset : new Timedelta()
   const text = new Date(Date.prototype.getTime.call(date) + offset.milliseconds).toISOString()
-  const nanoseconds =
-    date instanceof Timestamp
-      ? date.nanoseconds
-      : Date.prototype.getUTCMilliseconds.call(date) * 1e6
+  const [, nanoseconds] = secondsOf(date)
   const fraction = String(Math.floor(nanoseconds / 1000)).padStart(6, '0')
   return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${offsetText(offset)}`
 }

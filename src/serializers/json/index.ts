@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Entries, Serializer } from '../../core/serializer.ts'
+import type { Entries } from '../../core/serializer.ts'
+import { Float, isInteger } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { Float } from '../python/collections.ts'
-import { msgspecFloat } from '../python/float.ts'
+import { msgspecFloat } from '../python/float-text.ts'
+import type { FloatSerializer } from '../python/values.ts'
 import {
   encodeWith,
   isPlainObject,
@@ -18,32 +19,26 @@ import {
 } from '../shared/path.ts'
 import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
 import { parseJson } from './parse.ts'
-import { cutObject } from './text.ts'
-import { writeBigint, writeList } from './write.ts'
+import { cutObject, writeBigint, writeList } from './text.ts'
 
 const DIALECT = { maxDepth: MAX_DEPTH, lenient: false, exactFloats: false } as const
+const EXACT_DIALECT = { ...DIALECT, exactFloats: true } as const
 
 /**
  * Keeps records as JSON. Values are what JSON brings back: null, booleans, finite numbers, bigints, strings, arrays and
- * plain objects. Others, such as Date and Uint8Array, are refused, because they would come back as text. Entries are
- * pieces of the record's text.
+ * plain objects. Others, such as Date and Uint8Array, are refused, because they would come back as text. An entry is the
+ * text of its value.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and keys such as
- * "1" of an object come before its others.
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
+ * of `python-values`), and keys such as "1" of an object come before its others.
  */
-export const json: Serializer<string> = {
+export const json: FloatSerializer<string> = {
   name: 'json',
   split,
   join,
   encode: (value) => encodeWith('JSON', (path) => write(value, path)),
-  decode: (entry) => parseJson(entry, DIALECT),
+  decode: (entry, exactFloats) => parseJson(entry, exactFloats ? EXACT_DIALECT : DIALECT),
   equal: (a, b) => a === b,
-}
-
-/** {@link json} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
-export const jsonWithFloats: Serializer<string> = {
-  ...json,
-  decode: (entry) => parseJson(entry, { ...DIALECT, exactFloats: true }),
 }
 
 const encoder = new TextEncoder()
@@ -79,9 +74,7 @@ function write(value: unknown, path: ValuePath): string {
       return writeString(value, path)
     case 'number':
       if (!Number.isFinite(value)) throw refuse(value, path)
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
-        ? String(value)
-        : msgspecFloat(value)
+      return isInteger(value) ? String(value) : msgspecFloat(value)
     case 'boolean':
       return String(value)
     case 'bigint':

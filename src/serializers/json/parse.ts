@@ -1,27 +1,24 @@
 /**
- * JSON text to values, as Python's parsers read it: integers of any size, the last of two equal keys, a bounded depth.
+ * Parses JSON as Python's parsers do: integers of any size, the last of two equal keys, a bounded depth.
  *
  * @module
  */
 
-import { setOwn } from '../../core/values.ts'
+import { exactFloat, type Float, setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { exactFloat, type Float } from '../python/collections.ts'
+import { MAX_DIGITS } from '../shared/path.ts'
 import { isWellFormed } from '../shared/utf8.ts'
 import { skipSpace, stringEnd } from './text.ts'
 
-/** Beyond this many digits Python refuses to read or write an integer. */
-export const MAX_DIGITS = 4300
-
 const ESCAPED_SURROGATE = /\\u[dD]/
 
-/** What a dialect of JSON takes. */
+/** What a dialect of JSON accepts. */
 export interface JsonDialect {
   /** How many lists and objects may sit inside each other. */
   readonly maxDepth: number
-  /** Takes `NaN`, `Infinity`, floats beyond the range, and escapes of half a surrogate pair, as Python's `json` does. */
+  /** Accepts `NaN`, `Infinity`, floats out of range, and escapes of half a surrogate pair, as Python's `json` does. */
   readonly lenient: boolean
-  /** Makes a float that is whole a {@link Float}. */
+  /** Decodes a float that is whole as a {@link Float}. */
   readonly exactFloats: boolean
 }
 
@@ -31,7 +28,7 @@ export function parseJson(text: string, dialect: JsonDialect): unknown {
     try {
       return JSON.parse(text) as unknown
     } catch {
-      // The parser below says whether it is damaged or a word that JSON does not have.
+      // Damaged, or a word that JSON does not have: the parser below finds out which.
     }
   }
   const parser = new Parser(text, dialect)
@@ -45,7 +42,7 @@ export function damaged(how: string): SerializationError {
   return new SerializationError(`The stored value is damaged (${how}): delete the key.`)
 }
 
-/** True when `JSON.parse` reads it as Python does: small numbers, no escaped surrogate to judge, not too deep. */
+/** Whether `JSON.parse` reads the text as Python does: small numbers, no escaped surrogate to check, not too deep. */
 function isOrdinary(text: string, { maxDepth, lenient, exactFloats }: JsonDialect): boolean {
   if (!lenient && ESCAPED_SURROGATE.test(text)) return false
   let depth = 0
@@ -172,7 +169,7 @@ class Parser {
     return object
   }
 
-  /** Steps inside; true when it is empty and was stepped over. */
+  /** Steps into a list or object. True when it is empty, and then steps over it. */
   opens(depth: number, close: string): boolean {
     const { maxDepth } = this.dialect
     if (depth === maxDepth) throw damaged('it nests too deep')

@@ -1,8 +1,11 @@
 /**
- * Cutting JSON text at its top level. Looks at framing only: what is wrong inside a value shows when it is decoded.
+ * JSON as text: cutting it at its top level, where only the framing is checked, and writing what its dialects share. What
+ * is wrong inside a value shows when it is decoded.
  *
  * @module
  */
+
+import { lengthOf, MAX_DIGITS, refuse, type ValuePath } from '../shared/path.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -22,7 +25,7 @@ export function skipSpace(text: string, start: number): number {
   }
 }
 
-/** Where the string that begins at `start` ends, after its quote; -1 when it does not, or holds a raw control character. */
+/** The position after the string that begins at `start`; -1 when it does not end, or holds a raw control character. */
 export function stringEnd(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -33,7 +36,7 @@ export function stringEnd(text: string, start: number): number {
   return -1
 }
 
-/** The text of a string's token; undefined when an escape in it is wrong. */
+/** The string of a token with quotes; undefined when an escape in it is wrong. */
 export function unquote(token: string): string | undefined {
   if (!token.includes('\\')) return token.slice(1, -1)
   try {
@@ -43,7 +46,7 @@ export function unquote(token: string): string | undefined {
   }
 }
 
-/** Cuts an object into its entries, values as they are written; undefined when `text` is not an object. */
+/** Cuts an object into its entries, whose values stay as they are written; undefined when `text` is not an object. */
 export function cutObject(text: string): Map<string, string> | undefined {
   let at = skipSpace(text, 0)
   if (text.charCodeAt(at) !== OPEN_OBJECT) return undefined
@@ -128,4 +131,29 @@ function isScalar(code: number): boolean {
     code === 0x2d ||
     code === 0x2e
   )
+}
+
+/** Writes an integer. Throws {@link SerializationError} when Python would refuse to read so many digits. */
+export function writeBigint(value: bigint, path: ValuePath): string {
+  const text = String(value)
+  if (text.length - (value < 0n ? 1 : 0) > MAX_DIGITS) throw refuse(value, path)
+  return text
+}
+
+/** Writes a list. Undefined in it, and a hole, is null. */
+export function writeList(
+  items: readonly unknown[],
+  path: ValuePath,
+  write: (item: unknown, path: ValuePath) => string,
+): string {
+  const parts: string[] = []
+  const length = lengthOf(items, path)
+  path.enter()
+  for (let i = 0; i < length; i++) {
+    path.at(i)
+    const item = items[i]
+    parts.push(item === undefined ? 'null' : write(item, path))
+  }
+  path.leave()
+  return `[${parts.join(',')}]`
 }

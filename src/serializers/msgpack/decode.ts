@@ -1,17 +1,15 @@
 /**
- * Bytes of MessagePack to values.
+ * Decodes MessagePack to values.
  *
  * @module
  */
 
-import { setOwn } from '../../core/values.ts'
+import { exactFloat, type Float, setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { exactFloat, type Float } from '../python/collections.ts'
 import { MAX_DEPTH } from '../shared/path.ts'
 import { decodeUtf8 } from '../shared/utf8.ts'
-import { itemEnd, readLength } from './items.ts'
-import { keyText } from './keys.ts'
-import type { Slice } from './slice.ts'
+import { keyText } from './bytes.ts'
+import { itemEnd, readLength, type Slice } from './cut.ts'
 import { Ext, Timestamp } from './values.ts'
 
 const MAX_DATE_MS = 8.64e15
@@ -23,7 +21,7 @@ const TWO_POW_32 = 0x1_0000_0000
  * @param exactFloats Whether a float that is whole becomes a {@link Float}.
  */
 export function decodeItem({ bytes, start, end }: Slice, exactFloats = false): unknown {
-  // Checked once for all: every length below is known to lie within the bytes.
+  // After this check every length below is known to lie within the bytes.
   if (itemEnd(bytes, start, end) !== end) throw damaged('it is cut off or is not MessagePack')
   return new Decoder(bytes, start, exactFloats).item(0)
 }
@@ -98,7 +96,7 @@ class Decoder {
     }
   }
 
-  /** Steps over `size` bytes and gives where they began. */
+  /** Steps over `size` bytes and returns where they began. */
   skip(size: number): number {
     const start = this.at
     this.at += size
@@ -151,7 +149,7 @@ class Decoder {
     return object
   }
 
-  /** An item; a short text as one that was met before. */
+  /** A key; a short string is looked up among those of earlier records. */
   key(depth: number): unknown {
     const head = this.bytes[this.at] as number
     if (head < 0xa0 || head >= 0xc0) return this.item(depth)
@@ -179,13 +177,13 @@ class Decoder {
   }
 }
 
-/** An integer of 64 bits from its halves. Most are times, which a number holds. */
+/** An integer of 64 bits from its halves. Most are timestamps, which a number holds. */
 function joined(high: number, low: number): number | bigint {
   const number = high * TWO_POW_32 + low
   return Number.isSafeInteger(number) ? number : BigInt(high) * BigInt(TWO_POW_32) + BigInt(low)
 }
 
-/** Undefined for what a Date cannot hold, or what is no timestamp although it says so. */
+/** Undefined for data that is no timestamp, or one that a Date cannot hold. */
 function timestamp(data: Uint8Array): Date | undefined {
   const view = new DataView(data.buffer)
   let seconds: number

@@ -1,11 +1,11 @@
 /**
- * Values to bytes of MessagePack, the same bytes as msgspec's encoder gives.
+ * Encodes values as MessagePack, with the same bytes as msgspec's encoder.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
-import { Float } from '../python/collections.ts'
+import { Float, isInteger } from '../../core/values.ts'
 import {
   encodeWith,
   isPlainObject,
@@ -14,8 +14,9 @@ import {
   refuse,
   type ValuePath,
 } from '../shared/path.ts'
-import { Ext, Timestamp } from './values.ts'
-import { Writer } from './writer.ts'
+import { secondsOf } from '../shared/timestamp.ts'
+import { Writer } from './bytes.ts'
+import { Ext } from './values.ts'
 
 const TWO_POW_32 = 0x1_0000_0000
 const MIN_INT = -(2n ** 63n)
@@ -44,7 +45,7 @@ class Encoder extends Writer {
         if (this.string(value)) return
         throw this.path.refusal('holds half of a surrogate pair', 'store well-formed text')
       case 'number':
-        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.integer(value)
+        if (isInteger(value)) this.integer(value)
         else this.float(value)
         return
       case 'boolean':
@@ -134,11 +135,10 @@ class Encoder extends Writer {
 
   /** The three sizes of the timestamp extension, the smallest that fits. */
   timestamp(date: Date): Uint8Array {
-    const ms = Date.prototype.getTime.call(date)
-    if (Number.isNaN(ms))
+    const [seconds, nanoseconds] = secondsOf(date)
+    if (Number.isNaN(seconds)) {
       throw this.path.refusal('is an invalid Date', 'store null or a valid Date')
-    const seconds = Math.floor(ms / 1000)
-    const nanoseconds = finest(date, ms - seconds * 1000)
+    }
     const data = Buffer.alloc(seconds < 0 || seconds >= 4 * TWO_POW_32 ? 12 : 8)
     if (data.length === 12) {
       data.writeUInt32BE(nanoseconds, 0)
@@ -149,9 +149,4 @@ class Encoder extends Writer {
     data.writeUInt32BE(seconds % TWO_POW_32, 4)
     return nanoseconds === 0 && seconds < TWO_POW_32 ? data.subarray(4) : data
   }
-}
-
-function finest(date: Date, ms: number): number {
-  const own = date instanceof Timestamp ? date.nanoseconds : 0
-  return Math.floor(own / 1e6) === ms && own < 1e9 && Number.isInteger(own) ? own : ms * 1e6
 }

@@ -1,45 +1,39 @@
 /**
- * MessagePack as Flask-Session 0.8 keeps it: records are maps, written with the same bytes as msgspec writes.
+ * MessagePack as Flask-Session 0.8 keeps it: a record is a map, with the same bytes as msgspec writes.
  *
  * @module
  */
 
-import type { Entries, Serializer } from '../../core/serializer.ts'
+import type { Entries } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
+import type { FloatSerializer } from '../python/values.ts'
+import { keyText, Writer } from './bytes.ts'
+import { itemEnd, readLength, Slice } from './cut.ts'
 import { decodeItem } from './decode.ts'
 import { encodeItem } from './encode.ts'
-import { itemEnd, readLength } from './items.ts'
-import { keyText } from './keys.ts'
-import { Slice } from './slice.ts'
-import { Writer } from './writer.ts'
 
 export { Ext, Timestamp } from './values.ts'
 
 /**
  * Keeps records as MessagePack. Values are null, booleans, numbers, strings, arrays, plain objects, Uint8Array, Date,
  * {@link Ext}, and bigints for integers beyond 2^53, within 64 bits; a dictionary with a key that is not a string is a
- * Map. Entries are slices of the record's bytes; a session key that is not a string, or not UTF-8, rides under a symbol.
+ * Map. An entry is a slice of the record's bytes. A key that is not a string, or not UTF-8, is kept under a symbol.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and keys such as
- * "1" of an object come before its others. A Date that Python gave keeps its nanoseconds: see {@link Timestamp}.
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
+ * of `python-values`), and keys such as "1" of an object come before its others. A Date that Python gave keeps its
+ * nanoseconds: see {@link Timestamp}.
  */
-export const msgpack: Serializer<Slice> = {
+export const msgpack: FloatSerializer<Slice> = {
   name: 'msgpack',
   split,
   join,
   encode: (value) => new Slice(encodeItem(value)),
-  decode: (entry) => decodeItem(entry),
+  decode: decodeItem,
   equal: (a, b) => a.equals(b),
 }
 
-/** {@link msgpack} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
-export const msgpackWithFloats: Serializer<Slice> = {
-  ...msgpack,
-  decode: (entry) => decodeItem(entry, true),
-}
-
 function split(record: Uint8Array): Entries<Slice> | undefined {
-  // Not a Buffer, whose slices and copies behave otherwise.
+  // A Uint8Array, as slices and copies of a Buffer behave otherwise.
   const bytes = new Uint8Array(record.buffer, record.byteOffset, record.byteLength)
   const head = bytes[0] ?? 0
   const size = head === 0xde ? 2 : head === 0xdf ? 4 : 0
@@ -70,7 +64,7 @@ function stringKey(bytes: Uint8Array, start: number, end: number): string | unde
 function join(entries: Entries<Slice>): Uint8Array {
   const writer = new Writer()
   writer.counted(entries.size, 0x80, 15, 0xde)
-  // Not `for of`, which makes a pair of each.
+  // `for of` would make an array of each pair.
   entries.forEach((entry, key) => {
     if (typeof key === 'string' && !writer.string(key)) {
       const message = 'A session key holds half of a surrogate pair: use well-formed text.'

@@ -1,10 +1,9 @@
 /**
- * Between the packed dates of a pickle and the dates here. The packing is that of `datetime.__reduce__`.
+ * Python's dates as pickles pack them: the bytes of `datetime.__reduce__`.
  *
  * @module
  */
 
-import { Timestamp } from '../msgpack/values.ts'
 import {
   type DateParts,
   datePartsOf,
@@ -22,140 +21,111 @@ import {
   timeText,
   ZonedDate,
 } from '../python/dates.ts'
-import { notData } from './input.ts'
-import {
-  type DateNode,
-  type StrNode,
-  strNode,
-  type TimedeltaNode,
-  type TimezoneNode,
-} from './nodes.ts'
+import { secondsOf, Timestamp } from '../shared/timestamp.ts'
+
+type Kind = 'datetime' | 'date' | 'time'
+
+/** What a date is made of: a call of `datetime.<kind>` with bytes and a zone. */
+export interface PackedDate {
+  readonly kind: Kind
+  readonly bytes: Uint8Array
+  readonly zone: Timezone | undefined
+}
 
 const SIZES = { datetime: 10, date: 4, time: 6 } as const
+/** Python's `fold` is the highest bit of the month, or of the hour when there is no month. */
 const FOLD = 0x80
-const UTC: TimezoneNode = timezoneNode(new Timezone(new Timedelta()))
+const UTC = new Timezone(new Timedelta())
 
-/** Throws {@link SerializationError} unless `state` is a day of the calendar or a time of day. */
-export function dateNode(
-  kind: DateNode['kind'],
-  state: Uint8Array,
-  zone: TimezoneNode | undefined,
-): DateNode {
-  const sane =
-    state.length === SIZES[kind] &&
-    (kind === 'time' || isDate(dateOf(state))) &&
-    (kind === 'date' || isTime(timeOf(state)))
-  if (!sane) throw notData(`a ${kind} in it is wrong`)
-  return { kind, state, zone }
+/** The date of packed bytes. Undefined: they are no calendar day or no time of day. */
+export function unpackDate(kind: Kind, packed: Uint8Array, zone: Timezone | undefined): unknown {
+  if (packed.length !== SIZES[kind]) return undefined
+  const bytes = new Uint8Array(packed)
+  const place = foldPlace(kind)
+  const fold: Fold = kind !== 'date' && ((bytes[place] as number) & FOLD) !== 0 ? 1 : 0
+  if (fold === 1) bytes[place] = (bytes[place] as number) & ~FOLD
+  const [high = 0, low = 0, month = 0, date = 0] = bytes
+  const day: DateParts = [high * 256 + low, month, date]
+  const [hour = 0, minute = 0, second = 0, ...micros] = bytes.subarray(-6)
+  const time: TimeParts = [hour, minute, second, micros.reduce((sum, byte) => sum * 256 + byte, 0)]
+  if (kind !== 'time' && !isDate(day)) return undefined
+  if (kind === 'date') return new PlainDate(dateText(day))
+  if (!isTime(time)) return undefined
+  if (kind === 'time') return new PlainTime(timeText(time), zone, fold)
+  if (zone === undefined) return new PlainDateTime(`${dateText(day)}T${timeText(time)}`, fold)
+  return instant(day, time, zone, fold)
 }
 
-function dateOf(state: Uint8Array): DateParts {
-  const [high = 0, low = 0, month = 0, day = 0] = state
-  return [high * 256 + low, state.length === 10 ? month & ~FOLD : month, day]
-}
-
-function timeOf(state: Uint8Array): TimeParts {
-  const [hour = 0, minute = 0, second = 0, ...micros] = state.subarray(-6)
-  const [high = 0, middle = 0, low = 0] = micros
-  return [
-    state.length === 6 ? hour & ~FOLD : hour,
-    minute,
-    second,
-    (high * 256 + middle) * 256 + low,
-  ]
-}
-
-/** The date here. */
-export function fromDateNode({ kind, state, zone }: DateNode): unknown {
-  if (kind === 'date') return new PlainDate(dateText(dateOf(state)))
-  const time = timeOf(state)
-  const text = timeText(time)
-  const fold: Fold = ((state[kind === 'time' ? 0 : 2] as number) & FOLD) === 0 ? 0 : 1
-  if (kind === 'time') return new PlainTime(text, zone && fromTimezone(zone), fold)
-  const day = dateOf(state)
-  if (zone === undefined) return new PlainDateTime(`${dateText(day)}T${text}`, fold)
-  const [hour, minute, second, micros] = time
+function instant(
+  [year, month, date]: DateParts,
+  [hour, minute, second, micros]: TimeParts,
+  zone: Timezone,
+  fold: Fold,
+): Date {
   const { days, seconds, microseconds } = zone.offset
-  const midnight = new Date(0).setUTCFullYear(day[0], day[1] - 1, day[2]) / 1000
+  const midnight = new Date(0).setUTCFullYear(year, month - 1, date) / 1000
   const exact = micros - microseconds
   const local = midnight + hour * 3600 + minute * 60 + second
-  const instant = local - days * 86_400 - seconds + Math.floor(exact / 1e6)
+  const whole = local - days * 86_400 - seconds + Math.floor(exact / 1e6)
   const nanoseconds = (exact < 0 ? exact + 1e6 : exact) * 1000
-  if (!isUtc(zone) || fold === 1) {
-    return new ZonedDate(instant, nanoseconds, fromTimezone(zone), fold)
-  }
+  if (!isUtc(zone) || fold === 1) return new ZonedDate(whole, nanoseconds, zone, fold)
   return nanoseconds % 1e6 === 0
-    ? new Date(instant * 1000 + nanoseconds / 1e6)
-    : new Timestamp(instant, nanoseconds)
+    ? new Date(whole * 1000 + nanoseconds / 1e6)
+    : new Timestamp(whole, nanoseconds)
 }
 
-/** Python has only one zone without a distance and a name. */
-export function isUtc({ offset, name }: TimezoneNode): boolean {
-  return name === undefined && offset.days === 0 && offset.seconds + offset.microseconds === 0
+function isUtc({ offset, label }: Timezone): boolean {
+  return label === undefined && offset.days === 0 && offset.seconds + offset.microseconds === 0
 }
 
-export function fromTimezone({ offset, name }: TimezoneNode): Timezone {
-  return new Timezone(fromTimedelta(offset), name?.text)
-}
-
-export function fromTimedelta({ days, seconds, microseconds }: TimedeltaNode): Timedelta {
-  return new Timedelta(days, seconds, microseconds)
-}
-
-export function timedeltaNode({ days, seconds, microseconds }: Timedelta): TimedeltaNode {
-  return { kind: 'timedelta', days, seconds, microseconds }
-}
-
-export function timezoneNode({ offset, label }: Timezone): TimezoneNode {
-  const name: StrNode | undefined = label === undefined ? undefined : strNode(label)
-  return { kind: 'timezone', offset: timedeltaNode(offset), name }
-}
-
-export function plainNode(value: PlainDate | PlainTime | PlainDateTime): DateNode {
-  if (value instanceof PlainDate)
-    return pack('date', datePartsOf(value.text), undefined, 0, undefined)
-  const zone = value instanceof PlainTime && value.zone ? timezoneNode(value.zone) : undefined
+/** A date without a place on the time line, packed. */
+export function packPlainDate(value: PlainDate | PlainTime | PlainDateTime): PackedDate {
+  if (value instanceof PlainDate) return pack('date', datePartsOf(value.text), undefined, 0)
   const [first = '', second] = value.text.split('T')
-  if (second === undefined) return pack('time', undefined, timePartsOf(first), value.fold, zone)
-  return pack('datetime', datePartsOf(first), timePartsOf(second), value.fold, zone)
+  if (value instanceof PlainTime) {
+    return pack('time', undefined, timePartsOf(first), value.fold, value.zone)
+  }
+  return pack('datetime', datePartsOf(first), timePartsOf(second ?? ''), value.fold)
 }
 
-/** Undefined for what Python cannot hold: no date, or a local year that is not 1 to 9999. */
-export function instantNode(date: Date): DateNode | undefined {
-  const ms = Date.prototype.getTime.call(date)
+/** An instant, packed. Undefined: Python cannot hold it, as its local year is not 1 to 9999. */
+export function packInstant(date: Date): PackedDate | undefined {
   const zoned = date instanceof ZonedDate ? date : undefined
-  const { days, seconds, microseconds } = zoned?.zone.offset ?? new Timedelta()
-  const whole = Math.floor(ms / 1000)
-  const exact = finest(date, ms - whole * 1000) + microseconds
-  const local = whole + days * 86_400 + seconds + Math.floor(exact / 1e6)
-  const wall = new Date(local * 1000)
+  const zone = zoned?.zone ?? UTC
+  const [whole, nanoseconds] = secondsOf(date)
+  const exact = Math.floor(nanoseconds / 1000) + zone.offset.microseconds
+  const { days, seconds } = zone.offset
+  const wall = new Date((whole + days * 86_400 + seconds + Math.floor(exact / 1e6)) * 1000)
   const day: DateParts = [wall.getUTCFullYear(), wall.getUTCMonth() + 1, wall.getUTCDate()]
   if (!isDate(day)) return undefined
   const clock = [wall.getUTCHours(), wall.getUTCMinutes(), wall.getUTCSeconds()] as const
-  const zone = zoned === undefined ? UTC : timezoneNode(zoned.zone)
   return pack('datetime', day, [...clock, exact % 1e6], zoned?.fold ?? 0, zone)
 }
 
-/** Microseconds of the second; the date may have been set to another millisecond since. */
-function finest(date: Date, ms: number): number {
-  const own = date instanceof Timestamp ? date.nanoseconds : Number.NaN
-  return Math.floor(own / 1e6) === ms ? Math.floor(own / 1000) : ms * 1000
+/** The bytes without Python's `fold`, for which protocols before 4 have no place. */
+export function withoutFold({ kind, bytes }: PackedDate): Uint8Array {
+  const place = foldPlace(kind)
+  return bytes.map((byte, index) => (index === place ? byte & ~FOLD : byte))
+}
+
+function foldPlace(kind: Kind): number {
+  return kind === 'time' ? 0 : 2
 }
 
 function pack(
-  kind: DateNode['kind'],
+  kind: Kind,
   day: DateParts | undefined,
   time: TimeParts | undefined,
   fold: Fold,
-  zone: TimezoneNode | undefined,
-): DateNode {
+  zone?: Timezone,
+): PackedDate {
   const bytes: number[] = []
   if (day !== undefined) bytes.push(day[0] >> 8, day[0] & 0xff, day[1], day[2])
   if (time !== undefined) {
     const [hour, minute, second, micros] = time
     bytes.push(hour, minute, second, micros >> 16, (micros >> 8) & 0xff, micros & 0xff)
   }
-  const place = kind === 'time' ? 0 : 2
+  const place = foldPlace(kind)
   if (fold === 1) bytes[place] = (bytes[place] as number) | FOLD
-  return { kind, state: new Uint8Array(bytes), zone }
+  return { kind, bytes: new Uint8Array(bytes), zone }
 }

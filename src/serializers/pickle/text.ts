@@ -1,14 +1,22 @@
 /**
- * The texts inside a pickle: UTF-8 with halves of surrogate pairs, and the escapes of protocol 0.
+ * The strings inside a pickle: UTF-8 with halves of surrogate pairs, and the escapes of protocol 0.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
+import { SerializationError } from '../../errors.ts'
 import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
-import { notData } from './input.ts'
 
-/** The text of bytes in Python's `surrogatepass`. Two halves in a row become one character. */
+/** The error for a pickle that is refused. `how` never holds a value of it. */
+export function notData(how: string, cause?: unknown): SerializationError {
+  return new SerializationError(
+    `Not a pickle of plain data (${how}): keep plain values in the session, or delete the record.`,
+    cause === undefined ? {} : { cause },
+  )
+}
+
+/** Decodes UTF-8 with Python's `surrogatepass`. Two halves in a row become one character. */
 export function decodeText(bytes: Uint8Array): string {
   const text = decodeUtf8(bytes)
   if (text !== undefined) return text
@@ -32,7 +40,7 @@ function strict(bytes: Uint8Array): string {
   return text
 }
 
-/** UTF-8, a half of a surrogate pair as three bytes. */
+/** Encodes UTF-8, with half of a surrogate pair as three bytes. */
 export function encodeText(text: string): Uint8Array {
   if (isWellFormed(text)) return Buffer.from(text, 'utf8')
   const parts = Array.from(text, (character) => {
@@ -43,18 +51,21 @@ export function encodeText(text: string): Uint8Array {
   return Buffer.concat(parts)
 }
 
+const { latin1Slice } = Buffer.prototype
+
+/** The string whose characters are the bytes. */
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  return latin1Slice.call(bytes, 0, bytes.length)
 }
 
-/** The bytes of a text whose characters are bytes; undefined: one is not. */
+/** The bytes of a string whose characters are bytes; undefined when one is not. */
 export function latin1Bytes(text: string): Uint8Array | undefined {
   return /[^\0-\xff]/.test(text) ? undefined : Buffer.from(text, 'latin1')
 }
 
 const RAW_ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^uU]|$))/g
 
-/** Python's `raw-unicode-escape`: only `\u` and `\U` are escapes. */
+/** Decodes Python's `raw-unicode-escape`, where only `\u` and `\U` are escapes. */
 export function decodeRawEscapes(line: Uint8Array): string {
   const text = latin1(line)
   if (!text.includes('\\')) return text
@@ -82,7 +93,7 @@ function character(point: number): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: CPython escapes it.
 const UNSAFE = /[\0\n\r\u001a\\\u0080-\u{10ffff}]/gu
 
-/** As CPython escapes, and what is not ASCII, too: some clients of Memcached take protocol 0 for UTF-8. */
+/** Escapes what CPython escapes, and all that is not ASCII: some clients of Memcached take protocol 0 for UTF-8. */
 export function encodeRawEscapes(text: string): string {
   return text.replace(UNSAFE, (found) => {
     const point = found.codePointAt(0) as number
@@ -106,7 +117,7 @@ const SIMPLE: Readonly<Record<string, string>> = {
   v: '\v',
 }
 
-/** The bytes behind Python 2's `repr` of a string, each a character. */
+/** Decodes Python 2's `repr` of a string; each character is a byte. */
 export function decodeQuoted(line: Uint8Array): string {
   const text = latin1(line)
   if (text.length < 2 || !QUOTED.test(text)) throw notData('a string in it has no quotes')

@@ -1,14 +1,14 @@
 /**
- * Dates and times of Python that JavaScript's `Date` cannot tell apart: without a zone, without a day, with another zone
- * than UTC. An aware `datetime` in UTC is a `Date`, or a `Timestamp` when it is finer than a millisecond.
+ * Python's dates and times that JavaScript's `Date` cannot tell apart: without a zone, without a day, or in another zone
+ * than UTC. A `datetime` in UTC is a `Date`, or a `Timestamp` when it is finer than a millisecond.
  *
  * @module
  */
 
 import { SerializationError } from '../../errors.ts'
-import { Timestamp } from '../msgpack/values.ts'
+import { Timestamp } from '../shared/timestamp.ts'
 
-/** Which of two equal times on a clock is meant, when it is set back: 1 is the later. */
+/** Python's `fold`: when a clock is set back, the same time occurs twice, and 1 is the later one. */
 export type Fold = 0 | 1
 
 /** A time span, as Python's `datetime.timedelta`: only `days` may be negative. */
@@ -20,7 +20,11 @@ export class Timedelta {
   /** 0 to 999 999. */
   readonly microseconds: number
 
-  /** Takes whole numbers and carries over. Throws {@link SerializationError} beyond 999 999 999 days. */
+  /**
+   * Takes whole numbers and carries over, as Python does.
+   *
+   * @throws {SerializationError} On other numbers, and beyond 999 999 999 days.
+   */
   constructor(days = 0, seconds = 0, microseconds = 0) {
     const wholeSeconds = seconds + Math.floor(microseconds / 1e6)
     this.days = days + Math.floor(wholeSeconds / 86_400)
@@ -38,13 +42,13 @@ export class Timedelta {
   }
 }
 
-/** A distance from UTC, as Python's `datetime.timezone`; `new Timezone(new Timedelta())` is UTC. */
+/** An offset from UTC, as Python's `datetime.timezone`; `new Timezone(new Timedelta())` is UTC. */
 export class Timezone {
   readonly offset: Timedelta
-  /** Undefined: Python makes it of the offset. */
+  /** The zone's name. Undefined: Python derives one from the offset, such as `UTC+01:00`. */
   readonly label: string | undefined
 
-  /** Throws {@link SerializationError} unless the offset is shorter than a day. */
+  /** @throws {SerializationError} Unless the offset is shorter than a day. */
   constructor(offset: Timedelta, label?: string) {
     const { days, seconds, microseconds } = offset
     if (days < -1 || days > 0 || (days === -1 && seconds === 0 && microseconds === 0)) {
@@ -55,7 +59,7 @@ export class Timezone {
   }
 }
 
-/** An instant with its zone, as an aware `datetime` of Python. As a Date it is the instant. */
+/** An instant with its zone: a Python `datetime` with a `timezone`. As a `Date` it is the instant. */
 export class ZonedDate extends Timestamp {
   readonly zone: Timezone
   readonly fold: Fold
@@ -80,12 +84,12 @@ export type DateParts = readonly [number, number, number]
 /** Hour, minute, second, microsecond. */
 export type TimeParts = readonly [number, number, number, number]
 
-/** A day of the calendar, as Python's `datetime.date`. */
+/** A calendar day, as Python's `datetime.date`. */
 export class PlainDate {
   /** `2024-02-29`. */
   readonly text: string
 
-  /** Throws {@link SerializationError} unless it is a day of the years 1 to 9999 as `2024-02-29`. */
+  /** @throws {SerializationError} Unless it is a day of the years 1 to 9999, written as `2024-02-29`. */
   constructor(text: string) {
     this.text = dateText(datePartsOf(text))
   }
@@ -101,12 +105,12 @@ export class PlainDate {
 
 /** A time of day, as Python's `datetime.time`. */
 export class PlainTime {
-  /** `01:02:03`, with six digits more when there are microseconds. */
+  /** `01:02:03`, or `01:02:03.000004` when there are microseconds. */
   readonly text: string
   readonly zone: Timezone | undefined
   readonly fold: Fold
 
-  /** Throws {@link SerializationError} unless it is a time as `01:02`, `01:02:03` or `01:02:03.000004`. */
+  /** @throws {SerializationError} Unless it is a time, written as `01:02`, `01:02:03` or `01:02:03.000004`. */
   constructor(text: string, zone?: Timezone, fold: Fold = 0) {
     this.text = timeText(timePartsOf(text))
     this.zone = zone
@@ -122,13 +126,13 @@ export class PlainTime {
   }
 }
 
-/** A day and a time on a clock nobody knows the place of: a naive `datetime` of Python. */
+/** A naive Python `datetime`: date and time without a zone. */
 export class PlainDateTime {
-  /** `2024-02-29T01:02:03`, with six digits more when there are microseconds. */
+  /** `2024-02-29T01:02:03`, or `2024-02-29T01:02:03.000004` when there are microseconds. */
   readonly text: string
   readonly fold: Fold
 
-  /** Throws {@link SerializationError} unless it is a day and a time with `T` or a space between them. */
+  /** @throws {SerializationError} Unless it is a day and a time with `T` or a space between them. */
   constructor(text: string, fold: Fold = 0) {
     const [date = '', time = ''] = String(text).split(/[T ]/, 2)
     this.text = `${dateText(datePartsOf(date))}T${timeText(timePartsOf(time))}`

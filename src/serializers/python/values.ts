@@ -1,20 +1,14 @@
 /**
- * Python values that JavaScript has no type for. Flask's cookie format tells `Markup` of MarkupSafe and `uuid.UUID` from
- * plain text; pickle knows them all.
+ * Python's values that JavaScript has no type for. Pickle knows all of them; Flask's cookie format tells `Markup` and
+ * `Uuid` from plain text.
  *
  * @module
  */
 
+import type { Serializer } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 
-export {
-  ByteArray,
-  Decimal,
-  DefaultDict,
-  Float,
-  FrozenSet,
-  OrderedDict,
-} from './collections.ts'
+export { Float } from '../../core/values.ts'
 export {
   type Fold,
   PlainDate,
@@ -24,12 +18,34 @@ export {
   Timezone,
   ZonedDate,
 } from './dates.ts'
+export { Foreign, type ForeignClass, type ForeignParts } from './foreign.ts'
+
+/** A serializer that can tell Python's whole floats from ints; every one of vial can. */
+export interface FloatSerializer<E = unknown> extends Serializer<E> {
+  /** @param exactFloats Whether a float that is whole is decoded as a `Float`. */
+  decode(entry: E, exactFloats?: boolean): unknown
+}
+
+/**
+ * Wraps a serializer so that it decodes Python's `1.0` as a `Float`, which is written as a float again. Without the
+ * wrapper it is the number 1, which is written as an int inside a value that was changed.
+ *
+ * ```ts
+ * import { msgpack } from 'vial/serializers/msgpack'
+ * import { exactFloats } from 'vial/serializers/python-values'
+ *
+ * export const serializer = exactFloats(msgpack)
+ * ```
+ */
+export function exactFloats<E>(serializer: FloatSerializer<E>): Serializer<E> {
+  return { ...serializer, decode: (entry) => serializer.decode(entry, true) }
+}
 
 /** HTML that is known to be safe, as MarkupSafe's `Markup`: a template does not escape it again. */
 export class Markup {
   readonly html: string
 
-  /** Throws {@link SerializationError} unless `html` is a string. */
+  /** @throws {SerializationError} Unless `html` is a string. */
   constructor(html: string) {
     if (typeof html !== 'string') {
       throw new SerializationError('Markup takes a string: pass the HTML as text.')
@@ -42,7 +58,7 @@ export class Markup {
     return this.html
   }
 
-  /** The HTML, as in Flask's JSON answers. */
+  /** The HTML, as in Flask's JSON responses. */
   toJSON(): string {
     return this.html
   }
@@ -56,8 +72,9 @@ export class Uuid {
   readonly text: string
 
   /**
-   * Takes the forms that Python takes: with or without dashes, in braces, after `urn:uuid:`. Throws
-   * {@link SerializationError} on any other.
+   * Takes the forms that Python takes: with or without dashes, in braces, after `urn:uuid:`.
+   *
+   * @throws {SerializationError} On any other text.
    */
   constructor(text: string) {
     const hex = typeof text === 'string' ? bare(text) : ''
@@ -85,7 +102,7 @@ export class Uuid {
   }
 }
 
-/** What Python takes away before it counts the digits, in its order. */
+/** Removes what Python removes before it counts the digits, in the same order. */
 function bare(text: string): string {
   const inner = text.replaceAll('urn:', '').replaceAll('uuid:', '')
   let start = 0
@@ -97,4 +114,61 @@ function bare(text: string): string {
 
 function isBrace(character: string | undefined): boolean {
   return character === '{' || character === '}'
+}
+
+const DECIMAL =
+  /^[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,18})?|inf(?:inity)?|s?nan[0-9]*)$/i
+
+/** A decimal number of any precision, as Python's `decimal.Decimal`. */
+export class Decimal {
+  /** The digits as they were given: `1.10` stays `1.10`. */
+  readonly text: string
+
+  /** @throws {SerializationError} Unless Python reads the text as a Decimal, such as `1.10`, `1E+3` or `NaN`. */
+  constructor(text: string) {
+    if (typeof text !== 'string' || !DECIMAL.test(text)) {
+      throw new SerializationError('Not a decimal: pass digits such as 1.10 or 1E+3 as text.')
+    }
+    this.text = text
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
+/** Python's `bytearray`; a `Uint8Array` of any other class is `bytes`. */
+export class ByteArray extends Uint8Array<ArrayBuffer> {}
+
+/** Python's `frozenset`. */
+export class FrozenSet<T = unknown> extends Set<T> {}
+
+/** An ordered dictionary, Python's `collections.OrderedDict`. */
+export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {}
+
+/** Python's `collections.defaultdict`, whose factory makes missing values in Python. Here it is a plain `Map`. */
+export class DefaultDict<K = unknown, V = unknown> extends Map<K, V> {
+  /** The names of Python's built-in types of data, each of which may be a factory. */
+  static readonly factories: ReadonlySet<string> = new Set([
+    ...['bool', 'bytearray', 'bytes', 'complex', 'dict', 'float', 'frozenset'],
+    ...['int', 'list', 'object', 'set', 'str', 'tuple'],
+  ])
+
+  /** The name of a built-in type, such as `list`. Null: there is no factory. */
+  readonly factory: string | null
+
+  /** @throws {SerializationError} On another factory than a built-in type of data. */
+  constructor(factory: string | null, pairs: Iterable<readonly [K, V]> = []) {
+    super(pairs)
+    if (factory !== null && !DefaultDict.factories.has(factory)) {
+      throw new SerializationError(
+        `Not a factory: pass null or one of ${[...DefaultDict.factories].join(', ')}.`,
+      )
+    }
+    this.factory = factory
+  }
 }

@@ -1,21 +1,23 @@
 /**
- * Where an encoder is inside a value, so that a refusal can say which part is meant. Also bounds how deep values nest,
- * which ends the walk of a value that holds itself.
+ * What the encoders of all formats share: where they are inside a value, so that a refusal names the part, and the bounds
+ * of a value. The bound of the depth also ends the walk of a value that holds itself.
  *
  * @module
  */
 
 import { SerializationError } from '../../errors.ts'
-import { Markup, Uuid } from '../python/values.ts'
 
 /** How many lists and dictionaries may sit inside each other, written or read. */
 export const MAX_DEPTH = 128
+
+/** How many digits of an integer are written or read; Python refuses more. */
+export const MAX_DIGITS = 4300
 
 const SHOWN_STEPS = 8
 const SHOWN_CHARACTERS = 40
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 
-/** The way from the value of a session key down to the part that is being encoded. */
+/** The path from the value of a session key to the part that is being encoded. */
 export class ValuePath {
   /** The format's name in messages. */
   readonly format: string
@@ -26,7 +28,7 @@ export class ValuePath {
     this.format = format
   }
 
-  /** Goes into a list or dictionary. Throws {@link SerializationError} beyond {@link MAX_DEPTH}. */
+  /** Enters a list or dictionary. Throws {@link SerializationError} beyond {@link MAX_DEPTH}. */
   enter(): void {
     if (this.#depth === MAX_DEPTH) {
       throw this.refusal(`nests deeper than ${MAX_DEPTH} levels or holds itself`, 'flatten it')
@@ -34,7 +36,7 @@ export class ValuePath {
     this.#steps[this.#depth++] = undefined
   }
 
-  /** Names the item that comes next. */
+  /** Sets the index or key of the next item. */
   at(step: string | number): void {
     this.#steps[this.#depth - 1] = step
   }
@@ -43,7 +45,7 @@ export class ValuePath {
     this.#depth -= 1
   }
 
-  /** An error that says where, what is wrong, and the fix; never the value itself. */
+  /** The error for this part: where it is, what is wrong, and the fix. It never shows the value. */
   refusal(wrong: string, fix: string, cause?: unknown): SerializationError {
     const message = `${this} ${wrong}: ${fix}.`
     return new SerializationError(message, cause === undefined ? {} : { cause })
@@ -68,7 +70,7 @@ function shorten(text: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
 }
 
-/** Runs an encoder; whatever a getter or proxy inside the value throws becomes a {@link SerializationError}. */
+/** Runs an encoder. What a getter or proxy inside the value throws becomes a {@link SerializationError}. */
 export function encodeWith<T>(format: string, write: (path: ValuePath) => T): T {
   const path = new ValuePath(format)
   try {
@@ -99,7 +101,7 @@ export function ownPairs(object: Record<string, unknown>, path: ValuePath): [str
 
 const MAX_LENGTH = 0xffff_ffff
 
-/** The length of a list or of bytes, which a proxy may lie about. */
+/** The length of a list or of bytes. A proxy may report any. */
 export function lengthOf(items: { readonly length: number }, path: ValuePath): number {
   const { length } = items
   if (Number.isInteger(length) && length >= 0 && length <= MAX_LENGTH) return length
@@ -121,8 +123,6 @@ function describe(value: unknown): [kind: string, fix: string] {
   if (value instanceof Set) return ['a Set', 'store an array, such as [...set]']
   if (value instanceof Map) return ['a Map', 'store a plain object or an array of pairs']
   if (value instanceof Date) return ['a Date', 'store date.toISOString() or date.getTime()']
-  if (value instanceof Markup) return ['a Markup', 'store its text, String(markup)']
-  if (value instanceof Uuid) return ['a Uuid', 'store its text, String(uuid)']
   if (value instanceof Uint8Array) return ['a Uint8Array', 'store its text in base64']
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
     return [
@@ -130,7 +130,7 @@ function describe(value: unknown): [kind: string, fix: string] {
       'store a Uint8Array of its bytes, or an array of its numbers',
     ]
   }
-  return [`an instance of ${className(value)}`, 'store a plain object with its data']
+  return [`an instance of ${className(value)}`, 'store a plain object with its data, or its text']
 }
 
 function className(value: unknown): string {

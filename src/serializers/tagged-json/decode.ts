@@ -1,19 +1,19 @@
 /**
- * Flask's tagged JSON to values.
+ * Decodes Flask's tagged JSON to values.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
-import { setOwn, type Tuple, tupleFrom } from '../../core/values.ts'
+import { Float, setOwn, type Tuple, tupleFrom } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { damaged, parseJson } from '../json/parse.ts'
-import { Float, Markup, Uuid } from '../python/values.ts'
+import { Markup, Uuid } from '../python/values.ts'
 import { isPlainObject, MAX_DEPTH } from '../shared/path.ts'
+import { TAGS } from './encode.ts'
 import { parseRfc2822 } from './rfc2822.ts'
-import { TAGS, unescapeKey } from './text.ts'
 
-/** A tuple takes two levels of text, and so does an escaped dictionary; a value in one a third. */
+/** A tuple takes two levels of text, as does an escaped dictionary. A value in one may take a third. */
 const DIALECT = { maxDepth: 2 * MAX_DEPTH + 1, lenient: true } as const
 
 /**
@@ -25,7 +25,7 @@ export function decodeTagged(text: string, exactFloats = false): unknown {
   return untag(parseJson(text, { ...DIALECT, exactFloats }), 0)
 }
 
-/** From the inside out, in place. */
+/** Replaces tagged dictionaries by their values, in place and from the inside out. */
 function untag(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Float) return value
   const object = value as Record<string, unknown>
@@ -97,4 +97,9 @@ function fromBase64(text: string): Uint8Array {
 
 function bytesOf(digits: string): Uint8Array {
   return new Uint8Array(Buffer.from(digits, 'base64'))
+}
+
+/** Unescapes `" t__"` to `" t"`: the last two code points go, whatever they are, as in Flask. */
+export function unescapeKey(key: string): string {
+  return Array.from(key).slice(0, -2).join('')
 }

@@ -1,16 +1,19 @@
 /**
- * Values to Flask's tagged JSON, the same text as its cookie session writes.
+ * Encodes values as Flask's tagged JSON, with the same text as its cookie session writes.
+ * Source: `flask.json.tag` and `json.dumps(sort_keys=True, ensure_ascii=True)`.
  *
  * @module
  */
 
 import { Buffer } from 'node:buffer'
-import { isTuple } from '../../core/values.ts'
-import { writeBigint, writeList } from '../json/write.ts'
-import { pythonFloat } from '../python/float.ts'
-import { Float, Markup, Uuid } from '../python/values.ts'
+import { Float, isInteger, isTuple } from '../../core/values.ts'
+import { writeBigint, writeList } from '../json/text.ts'
+import { pythonFloat } from '../python/float-text.ts'
+import { Markup, Uuid } from '../python/values.ts'
 import { encodeWith, isPlainObject, ownPairs, refuse, type ValuePath } from '../shared/path.ts'
-import { quoteAscii, writeDictionary } from './text.ts'
+
+/** Keys that mark a dictionary of one key as another type. */
+export const TAGS: ReadonlySet<string> = new Set([' di', ' t', ' b', ' m', ' u', ' d'])
 
 /** Encodes one value. Throws {@link SerializationError}, which names the part that the format cannot hold. */
 export function encodeTagged(value: unknown): string {
@@ -22,9 +25,7 @@ function write(value: unknown, path: ValuePath): string {
     case 'string':
       return quoteAscii(value)
     case 'number':
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
-        ? String(value)
-        : pythonFloat(value)
+      return isInteger(value) ? String(value) : pythonFloat(value)
     case 'boolean':
       return String(value)
     case 'bigint':
@@ -68,4 +69,42 @@ function writeDate(date: Date, path: ValuePath): string {
   if (Number.isNaN(year)) throw path.refusal('is an invalid Date', 'store null or a valid Date')
   if (year >= 1 && year <= 9999) return Date.prototype.toUTCString.call(date)
   throw path.refusal('is a Date outside the years 1 to 9999', 'store its text or number')
+}
+
+const NOT_PRINTABLE_ASCII = /[\u007f-\uffff]/g
+
+/** Writes a JSON string of printable ASCII. Half of a surrogate pair is escaped, not refused. */
+export function quoteAscii(text: string): string {
+  return JSON.stringify(text).replace(NOT_PRINTABLE_ASCII, escapeCodeUnit)
+}
+
+function escapeCodeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/** Writes an object with sorted keys, whose values are JSON already. Where it would look like a tag, `" di"` escapes it. */
+export function writeDictionary(pairs: readonly (readonly [key: string, text: string])[]): string {
+  const [first] = pairs
+  if (pairs.length === 1 && first !== undefined && TAGS.has(first[0])) {
+    return `{" di":{${quoteAscii(`${first[0]}__`)}:${first[1]}}}`
+  }
+  const sorted = [...pairs].sort(([a], [b]) => compareCodePoints(a, b))
+  return `{${sorted.map(([key, text]) => `${quoteAscii(key)}:${text}`).join(',')}}`
+}
+
+/** Compares as Python does, by code points. JavaScript's `<` puts those beyond U+FFFF before U+E000. */
+export function compareCodePoints(a: string, b: string): number {
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at += 1
+  const splitsPair = isLow(a.charCodeAt(at)) || isLow(b.charCodeAt(at))
+  if (at > 0 && splitsPair && isHigh(a.charCodeAt(at - 1))) at -= 1
+  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1)
+}
+
+function isHigh(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff
+}
+
+function isLow(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff
 }

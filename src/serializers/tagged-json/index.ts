@@ -1,40 +1,33 @@
 /**
- * The JSON of Flask's cookie session (`TaggedJSONSerializer`): types that JSON lacks are dictionaries of one key, which
- * is their tag. Keys are sorted and text is ASCII, as inside a Flask application.
+ * The JSON of Flask's cookie session (`TaggedJSONSerializer`): a type that JSON lacks is a dictionary of one key, the tag.
+ * Keys are sorted and text is ASCII, as inside a Flask application.
  *
  * @module
  */
 
-import type { Entries, Serializer } from '../../core/serializer.ts'
+import type { Entries } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 import { cutList, cutObject, skipSpace, unquote } from '../json/text.ts'
+import type { FloatSerializer } from '../python/values.ts'
 import { decodeUtf8 } from '../shared/utf8.ts'
-import { decodeTagged } from './decode.ts'
-import { encodeTagged } from './encode.ts'
-import { TAGS, unescapeKey, writeDictionary } from './text.ts'
+import { decodeTagged, unescapeKey } from './decode.ts'
+import { encodeTagged, TAGS, writeDictionary } from './encode.ts'
 
 /**
  * Keeps records as Flask's tagged JSON. Values are null, booleans, numbers with NaN and the infinities, bigints, strings,
  * arrays, tuples, plain objects, Uint8Array, Date without its milliseconds, and `Markup` and `Uuid` of `python-values`.
- * Entries are pieces of the record's text. A record that is null, or a list of pairs, is one, too: Flask makes its
- * dictionary of them.
+ * An entry is the text of its value. A record may also be null, or a list of pairs, as Flask makes a dictionary of those.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1, and a time zone
- * becomes UTC.
+ * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
+ * of `python-values`), and a time zone becomes UTC.
  */
-export const taggedJson: Serializer<string> = {
+export const taggedJson: FloatSerializer<string> = {
   name: 'tagged-json',
   split,
   join,
   encode: encodeTagged,
-  decode: (entry) => decodeTagged(entry),
+  decode: decodeTagged,
   equal: (a, b) => a === b,
-}
-
-/** {@link taggedJson} that reads Python's `1.0` as `Float` of `python-values`, so that it is a float again when it is written. */
-export const taggedJsonWithFloats: Serializer<string> = {
-  ...taggedJson,
-  decode: (entry) => decodeTagged(entry, true),
 }
 
 const encoder = new TextEncoder()

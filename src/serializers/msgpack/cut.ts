@@ -1,11 +1,42 @@
 /**
- * The framing of MessagePack: where an item ends, without decoding it.
+ * Cutting MessagePack without decoding it: where an item ends.
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  *
  * @module
  */
 
-/** Reads a length prefix. Bytes beyond the end count as zero: the caller sees that its position is beyond the end. */
+import { Buffer } from 'node:buffer'
+
+/**
+ * One item of MessagePack where it stands in its record: the bytes from `start` to before `end`, which are never changed.
+ * A `Uint8Array` of its own for each would cost more, and most are never decoded.
+ */
+export class Slice {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+  }
+
+  get length(): number {
+    return this.end - this.start
+  }
+
+  /** The same bytes, seen alone. */
+  view(): Uint8Array {
+    return this.bytes.subarray(this.start, this.end)
+  }
+
+  equals(other: Slice): boolean {
+    return this.length === other.length && Buffer.compare(this.view(), other.view()) === 0
+  }
+}
+
+/** Reads a length prefix. Bytes beyond the end count as zero; the caller finds its position beyond the end. */
 export function readLength(bytes: Uint8Array, at: number, size: number): number {
   let length = 0
   for (let i = 0; i < size; i++) length = length * 256 + (bytes[at + i] ?? 0)
@@ -13,14 +44,14 @@ export function readLength(bytes: Uint8Array, at: number, size: number): number 
 }
 
 /**
- * Where the item at `start` ends; -1 when it is cut off at `limit` or not MessagePack. Does not recurse and takes linear
- * time.
+ * Where the item at `start` ends; -1 when it is cut off at `limit` or is not MessagePack. Takes linear time and does not
+ * recurse.
  */
 export function itemEnd(bytes: Uint8Array, start: number, limit: number = bytes.length): number {
   let at = start
   let pending = 1
   while (pending > 0) {
-    // Each item takes a byte, so a count that the rest cannot hold is refused before it costs anything.
+    // Each item takes a byte, so a count that the rest cannot hold is refused at once.
     if (pending > limit - at) return -1
     const head = bytes[at++] as number
     pending -= 1
@@ -41,7 +72,7 @@ export function itemEnd(bytes: Uint8Array, start: number, limit: number = bytes.
   return at <= limit ? at : -1
 }
 
-/** How many bytes follow the head of an item that holds no others; -1 for the head that is never used. */
+/** How many bytes follow the head of an item that holds no others; -1 for the one head that the format never uses. */
 function payload(bytes: Uint8Array, at: number, head: number): number {
   switch (head) {
     case 0xc0:
