@@ -265,7 +265,9 @@ describe('messages', () => {
     })
     expect(readPickle(await bytesOf())).toEqual({ _flashes: [tuple('message', new Markup('<i>'))] })
     const session = await site.sessions().load(undefined)
-    expect(() => session.flash(new Markup('<i>'))).toThrow(/'_flashes'.*an instance of Markup.*or its text/)
+    expect(() => session.flash(new Markup('<i>'))).toThrow(
+      /'_flashes'.*an instance of Markup.*or its text/,
+    )
     expect(session.modified).toBe(false)
   })
 })
@@ -275,16 +277,19 @@ describe('objects of Python classes that are unknown here', () => {
   const record = Buffer.from(recorded?.pickles[4] ?? '', 'hex')
   const FORMATS: readonly FlaskFormat[] = ['msgpack', 'json', 'pickle', 'cachelib-redis']
 
-  test.each(FORMATS)('stay in a record, whose format is kept, when %s is written', async (format) => {
-    const { held } = readPickle(record) as { held: unknown }
-    const written = await kept(record, change, { format })
-    expect(readPickle(written)).toEqual({ user: 'ann', held, n: 2 })
-    // cachelib's mark is a part of its format.
-    const marked = Buffer.concat([Buffer.from('!'), record])
-    const again = await kept(marked, change, { format })
-    expect(again.toString('latin1', 0, 1)).toBe('!')
-    expect(readPickle(again.subarray(1))).toEqual({ user: 'ann', held, n: 2 })
-  })
+  test.each(FORMATS)(
+    'stay in a record, whose format is kept, when %s is written',
+    async (format) => {
+      const { held } = readPickle(record) as { held: unknown }
+      const written = await kept(record, change, { format })
+      expect(readPickle(written)).toEqual({ user: 'ann', held, n: 2 })
+      // cachelib's mark is a part of its format.
+      const marked = Buffer.concat([Buffer.from('!'), record])
+      const again = await kept(marked, change, { format })
+      expect(again.toString('latin1', 0, 1)).toBe('!')
+      expect(readPickle(again.subarray(1))).toEqual({ user: 'ann', held, n: 2 })
+    },
+  )
 
   test.each(FORMATS)('can be read and set again when %s is written', async (format) => {
     const written = await kept(

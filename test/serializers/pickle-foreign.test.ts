@@ -53,20 +53,23 @@ describe('goes back as it came', () => {
     (name === 'keyword arguments' && (from === 2 || from === 3)) ||
     (name === 'a nested class' && from < 4)
 
-  it.each(cases.filter((found) => !unreadable(found)))('$name of protocol $from', ({ name, hex }) => {
-    for (const protocol of [0, 4, 5] as const) {
-      // Protocol 0 cannot name a nested class.
-      if (protocol === 0 && name === 'a nested class') continue
-      const { split, join, decode, encode, equal } = pickle({ protocol })
-      const entries = split(bytesOf(hex)) ?? new Map()
-      const held = entries.get('held')
-      expect(held.hasForeign).toBe(true)
-      expect(entries.get('user').hasForeign).toBe(false)
-      expect(readPickle(join(entries))).toEqual(readPickle(bytesOf(hex)))
-      // Also when a value that holds it was taken out and put back.
-      expect(equal(encode(decode(held)), held)).toBe(true)
-    }
-  })
+  it.each(cases.filter((found) => !unreadable(found)))(
+    '$name of protocol $from',
+    ({ name, hex }) => {
+      for (const protocol of [0, 4, 5] as const) {
+        // Protocol 0 cannot name a nested class.
+        if (protocol === 0 && name === 'a nested class') continue
+        const { split, join, decode, encode, equal } = pickle({ protocol })
+        const entries = split(bytesOf(hex)) ?? new Map()
+        const held = entries.get('held')
+        expect(held.hasForeign).toBe(true)
+        expect(entries.get('user').hasForeign).toBe(false)
+        expect(readPickle(join(entries))).toEqual(readPickle(bytesOf(hex)))
+        // Also when a value that holds it was taken out and put back.
+        expect(equal(encode(decode(held)), held)).toBe(true)
+      }
+    },
+  )
 
   it.each(cases.filter(unreadable))('but $name of protocol $from is no record', ({ hex }) => {
     expect(pickle().split(bytesOf(hex))).toBeUndefined()
@@ -127,9 +130,9 @@ describe('is no way in', () => {
 
   it.each(rows)('%s', (_, text, how) => {
     expect(() => readPickle(ascii(text))).toThrow(how)
-    expect(pickle().split(ascii(`}X\x01\0\0\0k${text.replace('\x80\x04', '').slice(0, -1)}s.`))).toBe(
-      undefined,
-    )
+    expect(
+      pickle().split(ascii(`}X\x01\0\0\0k${text.replace('\x80\x04', '').slice(0, -1)}s.`)),
+    ).toBe(undefined)
   })
 
   it('a name that a program makes up', () => {
