@@ -1,18 +1,18 @@
-/** How each server counts the commands that it was given; what does not count is counted on the way. */
+/** How each server counts its commands; for a server that does not, the proxy counts names in the requests. */
 
 import { ask } from '../../scripts/services/servers/ask.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
-import type { ServerName } from '../common/servers.ts'
+import type { ServerName } from '../common/stores.ts'
 
 export type Counts = ReadonlyMap<string, number>
 
 export interface Counter {
-  /** What was counted since the last call, by the name of the command. */
+  /** The commands since the last call, by name. */
   take(): Promise<Counts>
   close(): Promise<void>
 }
 
-/** Where the figures come from, for the title of a table. */
+/** The source of the figures, for the title of a table. */
 export const COUNTED_BY: Readonly<Record<ServerName, string>> = {
   redis: 'INFO commandstats, with what its scripts run',
   memcached: 'stats',
@@ -28,7 +28,7 @@ export const PATTERNS: Partial<Record<ServerName, RegExp>> = {
   dynamodb: /x-amz-target: DynamoDB_\d+\.(\w+)/gi,
 }
 
-/** What the server must be started with to count. */
+/** The arguments that make a server count. */
 export const ARGUMENTS: Partial<Record<ServerName, readonly string[]>> = {
   postgres: ['-c', 'shared_preload_libraries=pg_stat_statements'],
 }
@@ -95,14 +95,14 @@ const COUNTERS: Partial<Record<ServerName, (url: string) => Promise<Counter>>> =
   },
 }
 
-/** Undefined: it counts nothing. */
+/** Undefined: the server counts nothing. */
 export async function counterOf(name: ServerName, url: string): Promise<Counter | undefined> {
   const counter = await COUNTERS[name]?.(url)
   await counter?.take()
   return counter
 }
 
-/** Names that were seen, as counts. */
+/** How often each name was found. */
 export function countsOf(seen: readonly string[]): Counts {
   return added(seen.map((name) => [name, 1] as const))
 }

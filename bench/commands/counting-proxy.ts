@@ -1,4 +1,4 @@
-/** A TCP proxy that counts what passes: bytes each way, and how often somebody had to wait for the server. */
+/** A TCP proxy that counts bytes each way, round trips, and names in the requests. */
 
 import { createServer, connect as open, type Socket } from 'node:net'
 
@@ -6,21 +6,21 @@ export interface Traffic {
   /** To the server, and back. */
   readonly sent: number
   readonly received: number
-  /** How often something was sent after the reply to what was sent before: what is sent together counts once. */
+  /** Requests that are sent together count once. */
   readonly roundTrips: number
-  /** What {@link countingProxy} was told to look for in the requests. */
+  /** What the pattern of {@link countingProxy} found in the requests. */
   readonly seen: readonly string[]
 }
 
 export interface CountingProxy {
   /** The URL of the server, through the proxy. */
   readonly url: string
-  /** What has passed since the last call. */
+  /** The traffic since the last call. */
   take(): Traffic
   close(): Promise<void>
 }
 
-/** @param pattern Its first group names what is counted in the requests. Absent: nothing is. */
+/** @param pattern Its first group is the name to count in the requests. Absent: no names are counted. */
 export async function countingProxy(url: string, pattern?: RegExp): Promise<CountingProxy> {
   const { hostname: host, port } = new URL(url)
   const sockets = new Set<Socket>()

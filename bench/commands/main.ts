@@ -1,13 +1,12 @@
 /**
- * What does each kind of request ask of the server: commands as the server itself counts them, round trips, and bytes
- * each way? Beside the peers over the same Redis.
+ * What each kind of request costs the server of a store: commands as the server itself counts them, round trips, and
+ * bytes each way; on Redis beside a peer.
  */
 
 import { isAsked, type Options } from '../common/options.ts'
 import { Progress } from '../common/progress.ts'
 import type { Report, Table } from '../common/report.ts'
-import { reasonOf, startServer } from '../common/servers.ts'
-import { openOn, type ServerStore, serverOf } from '../common/stores.ts'
+import { openOn, reasonOf, type ServerStore, serverOf, startServer } from '../common/stores.ts'
 import {
   ARGUMENTS,
   COUNTED_BY,
@@ -42,9 +41,9 @@ const REQUESTS: readonly (readonly [name: string, act: Act])[] = [
   ['login', 'login'],
   ['logout', 'logout'],
 ]
-/** The same visitor where the deadline moves with each visit. */
-const IDLE_READ = 'read with `idle`, deadline just moved'
-const IDLE_DUE = 'read with `idle`, deadline to be moved'
+/** The same visitor where the expiry moves with each visit. */
+const IDLE_READ = 'read with `idle`, expiry just moved'
+const IDLE_DUE = 'read with `idle`, expiry to be moved'
 /** The warm-up is the first; of the others the middle one counts. */
 const REPEATS = 4
 const HALF_AN_HOUR = 1_800_000
@@ -83,20 +82,20 @@ export async function run(options: Options): Promise<Report> {
     }
   }
   progress.end()
-  return { tables: results.map(tableOf), data: results.map(plain) }
+  return { tables: results.map(tableOf) }
 }
 
 async function countOn(store: ServerStore, repeats: number): Promise<Contender[]> {
   const name = serverOf(store)
   const server = await startServer(name, ARGUMENTS[name])
-  const putAway: (() => Promise<unknown>)[] = [() => server.stop()]
+  const closing: (() => Promise<unknown>)[] = [() => server.stop()]
   try {
     const proxy = await countingProxy(server.url, PATTERNS[name])
-    putAway.push(() => proxy.close())
+    closing.push(() => proxy.close())
     const counter = await counterOf(name, server.url)
-    if (counter !== undefined) putAway.push(() => counter.close())
+    if (counter !== undefined) closing.push(() => counter.close())
     const opened = await openOn(store, proxy.url)
-    putAway.push(() => opened.close())
+    closing.push(() => opened.close())
     const count = (site: Site, idle: Site): Promise<Contender['costs']> =>
       countAll(site, idle, proxy, counter, repeats)
 
@@ -105,12 +104,12 @@ async function countOn(store: ServerStore, repeats: number): Promise<Contender[]
     const contenders: Contender[] = [{ name: 'vial', costs: await count(own, idle) }]
     for (const [peer, open] of name === 'redis' ? Object.entries(PEERS) : []) {
       const site = await open(proxy.url)
-      putAway.push(() => site.close())
+      closing.push(() => site.close())
       contenders.push({ name: peer, costs: await count(site, site) })
     }
     return contenders
   } finally {
-    for (const one of putAway.toReversed()) await one()
+    for (const one of closing.toReversed()) await one()
   }
 }
 
@@ -127,7 +126,7 @@ async function countAll(
       await counter?.take()
       proxy.take()
       const cookie = await visit()
-      // What goes on after the response counts, too.
+      // Work after the response counts, too.
       await new Promise((resolve) => setTimeout(resolve, 25))
       const { sent, received, roundTrips, seen } = proxy.take()
       const commands = (await counter?.take()) ?? countsOf(seen)
@@ -148,7 +147,7 @@ async function countAll(
 }
 
 function tableOf({ store, contenders, missing }: Result): Table {
-  const title = `${store}: what each request asks of the server, and in how many bytes (commands by ${COUNTED_BY[serverOf(store)]})`
+  const title = `${store}: what each request costs the server (commands by ${COUNTED_BY[serverOf(store)]})`
   if (missing !== undefined) return { title, head: ['', ''], rows: [[store, missing]] }
   const names = [...REQUESTS.map(([name]) => name), IDLE_READ, IDLE_DUE]
   return {
@@ -176,21 +175,4 @@ function commandsOf(commands: Counts): string {
 function middle(costs: readonly Cost[]): Cost | undefined {
   const sorted = costs.toSorted((a, b) => a.sent + a.received - b.sent - b.received)
   return sorted[Math.floor(sorted.length / 2)]
-}
-
-/** As JSON can hold it. */
-function plain({ store, contenders, missing }: Result): unknown {
-  return {
-    store,
-    missing,
-    contenders: contenders.map(({ name, costs }) => ({
-      name,
-      requests: Object.fromEntries(
-        [...costs].map(([request, all]) => [
-          request,
-          all.map((cost) => ({ ...cost, commands: Object.fromEntries(cost.commands) })),
-        ]),
-      ),
-    })),
-  }
 }

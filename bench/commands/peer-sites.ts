@@ -1,15 +1,12 @@
-/** The peers over the same Redis: express-session with the options of its README, @fastify/session with its defaults. */
+/** express-session over the same Redis, with the options of its README. */
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import fastifyCookie from '@fastify/cookie'
-import fastifySession from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import express, { type Request } from 'express'
 import expressSession from 'express-session'
-import fastify, { type FastifyRequest } from 'fastify'
 import { createClient } from 'redis'
-import { sessionData } from '../growth/session-data.ts'
+import { sessionData } from '../common/session-data.ts'
 import { type Act, DAY, found, next, SECRET, type Site } from './site.ts'
 
 type Data = Record<string, unknown>
@@ -17,11 +14,10 @@ type Data = Record<string, unknown>
 /** By the name of the package. */
 export const PEERS: Readonly<Record<string, (url: string) => Promise<Site>>> = {
   'express-session + connect-redis': expressSite,
-  '@fastify/session + connect-redis': fastifySite,
 }
 
 async function connected(url: string): Promise<ReturnType<typeof createClient>> {
-  // Or it would look for the server forever when a count has failed.
+  // Without this, the client would look for the server forever when a count has failed.
   const client = createClient({ url, socket: { reconnectStrategy: false } })
   client.on('error', (error: Error) => console.error(error))
   await client.connect()
@@ -70,43 +66,6 @@ function expressCall({ session }: Request, name: 'regenerate' | 'destroy'): Prom
   return new Promise((resolve, reject) => {
     session[name]((error: unknown) => (error ? reject(error) : resolve()))
   })
-}
-
-async function fastifySite(url: string): Promise<Site> {
-  const client = await connected(url)
-  const app = fastify()
-  await app.register(fastifyCookie)
-  await app.register(fastifySession, {
-    secret: SECRET,
-    saveUninitialized: false,
-    cookie: { secure: false, maxAge: DAY },
-    store: new RedisStore({ client }) as never,
-  })
-  app.get('/:act', async (request) => {
-    const { act: what } = request.params as { readonly act: Act }
-    // Another plugin declares the type of this property.
-    const of = ({ session }: FastifyRequest): unknown => session
-    const ways = of(request) as Omit<Ways, 'fresh'>
-    await act(what, of(request) as Data, {
-      regenerate: () => ways.regenerate(),
-      destroy: () => ways.destroy(),
-      fresh: () => of(request) as Data,
-    })
-    return ''
-  })
-  await app.ready()
-  return {
-    async visit(what, cookie) {
-      const headers: Record<string, string> = cookie === '' ? {} : { cookie }
-      const response = await app.inject({ url: `/${what}`, headers })
-      if (response.statusCode !== 200) throw new Error(`@fastify/session: ${response.body}`)
-      return next(cookie, [response.headers['set-cookie']].flat()[0])
-    },
-    async close() {
-      await app.close()
-      await client.close()
-    },
-  }
 }
 
 interface Ways {

@@ -1,4 +1,4 @@
-/** A site as the counts need it: one request after the other, of each kind. */
+/** A site that takes one request after the other, of each kind. */
 
 /** What the route does. `plain` does not ask for the session. */
 export type Act = 'plain' | 'read' | 'write' | 'login' | 'logout'
@@ -9,15 +9,15 @@ export interface Site {
    * @returns The `Cookie` header that a browser would send next.
    */
   visit(act: Act, cookie: string): Promise<string>
-  /** Lets so much time pass on the clock of the sessions, in ms. Absent: their deadline moves with each visit. */
+  /** Moves the clock of the sessions forward, in ms. Absent: their expiry moves with each visit. */
   readonly wait?: (ms: number) => void
   close(): Promise<void>
 }
 
-export const SECRET = 'the counts are made on this machine only'
+export const SECRET = 'the counts are made on one machine only'
 export const DAY = 86_400_000
 
-/** What a browser sends after this answer. */
+/** The `Cookie` header that a browser sends after a response. */
 export function next(cookie: string, set: string | null | undefined): string {
   const pair = set?.split(';')[0]
   return pair === undefined || pair === '' ? cookie : pair

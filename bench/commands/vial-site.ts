@@ -1,12 +1,12 @@
-import type { Store } from '../../src/core/store.ts'
+import type { Store } from 'vial'
+import { sessionData } from '../common/session-data.ts'
 import { vial } from '../common/vial.ts'
-import { sessionData } from '../growth/session-data.ts'
 import { type Act, found, next, type Site } from './site.ts'
 
-/** vial through its adapter for Fetch, which needs no server. */
+/** vial through its fetch adapter, which needs no server. */
 export async function vialSite(store: Store, { idle }: { readonly idle: boolean }): Promise<Site> {
-  const { createSessions } = await vial('.')
-  const { withSession } = await vial('adapters/fetch')
+  const { createSessions } = await vial('vial')
+  const { withSession } = await vial('vial/adapters/fetch')
   let skipped = 0
   const sessions = createSessions({
     store,

@@ -1,11 +1,11 @@
 import process from 'node:process'
 
-/** One line on stderr that says what is being measured and how far it is; one line each 10 s where nobody watches. */
+/** One line on stderr about what is being measured and how far it is; without a terminal one line every 10 s. */
 export class Progress {
   readonly #total: number
   readonly #startedAt = Date.now()
   #done = 0
-  #toldAt = 0
+  #shownAt = 0
 
   constructor(total: number) {
     this.#total = total
@@ -15,8 +15,8 @@ export class Progress {
     this.#done += 1
     const now = Date.now()
     const live = process.stderr.isTTY
-    if (!live && now - this.#toldAt < 10_000) return
-    this.#toldAt = now
+    if (!live && now - this.#shownAt < 10_000) return
+    this.#shownAt = now
     const passed = now - this.#startedAt
     const left = Math.round((passed / this.#done) * (this.#total - this.#done + 1)) / 1000
     const text = `  ${this.#done}/${this.#total} ${what}, about ${Math.ceil(left)} s left`

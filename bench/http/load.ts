@@ -9,57 +9,67 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+const AUTOCANNON = fileURLToPath(new URL('load-autocannon.ts', import.meta.url))
 
 export interface Load {
   readonly url: string
-  /** One is sent with each request, in turn. Empty: none. */
+  /** One is sent with each request. */
   readonly cookies: readonly string[]
   readonly connections: number
-  /** s */
+  /** Whole seconds. */
   readonly seconds: number
 }
 
 export interface Loaded {
   readonly requests: number
-  /** s */
   readonly seconds: number
-  /** Latency, ms. */
-  readonly p50: number
+  /** The latency that 99 of 100 requests stay below, in ms. */
   readonly p99: number
 }
 
-/** The program that makes the load. */
-export async function loader(): Promise<'wrk' | 'autocannon'> {
-  const found = await run('wrk', ['--version']).then(
+interface Answer extends Loaded {
+  /** Responses that were not 2xx, and requests without one. */
+  readonly wrong: number
+}
+
+export type Loader = 'wrk' | 'autocannon'
+
+/** The program that makes the load. Says so where it is the slower one. */
+export async function findLoader(): Promise<Loader> {
+  const isThere = await run('wrk', ['--version']).then(
     () => true,
-    // It has no such option, and tells its version anyway.
+    // wrk has no such option: it prints its version and fails.
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   )
-  return found ? 'wrk' : 'autocannon'
+  if (isThere) return 'wrk'
+  console.error('wrk is not installed, so autocannon makes the load: slower, with noisier figures.')
+  return 'autocannon'
 }
 
 /** @throws {Error} When a response was not 2xx: then the figures mean nothing. */
-export async function load(program: 'wrk' | 'autocannon', options: Load): Promise<Loaded> {
-  return program === 'wrk' ? await wrk(options) : await autocannon(options)
-}
-
-async function wrk({ url, cookies, connections, seconds }: Load): Promise<Loaded> {
+export async function load(loader: Loader, options: Load): Promise<Loaded> {
   const folder = await mkdtemp(join(tmpdir(), 'vial-bench-'))
   try {
-    const script = join(folder, 'load.lua')
-    await writeFile(script, lua(new URL(url).pathname, cookies))
-    const { stdout } = await run('wrk', [
-      ...['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'],
-      ...['-s', script, url],
-    ])
-    const line = /^RESULT (.*)$/m.exec(stdout)?.[1]
-    if (line === undefined) throw new Error(`wrk told no result:\n${stdout}`)
-    const told = JSON.parse(line) as Loaded & { readonly wrong: number }
-    if (told.wrong > 0) throw new Error(`${told.wrong} of ${told.requests} responses were errors`)
-    return told
+    const answer = await (loader === 'wrk' ? wrk(options, folder) : autocannon(options, folder))
+    if (answer.wrong > 0) {
+      throw new Error(`${answer.wrong} of ${answer.requests} responses were errors`)
+    }
+    return answer
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+async function wrk({ url, cookies, connections, seconds }: Load, folder: string): Promise<Answer> {
+  const script = join(folder, 'load.lua')
+  await writeFile(script, lua(new URL(url).pathname, cookies))
+  const { stdout } = await run('wrk', [
+    ...['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'],
+    ...['-s', script, url],
+  ])
+  const line = /^RESULT (.*)$/m.exec(stdout)?.[1]
+  if (line === undefined) throw new Error(`wrk printed no result:\n${stdout}`)
+  return JSON.parse(line) as Answer
 }
 
 function lua(path: string, cookies: readonly string[]): string {
@@ -71,7 +81,6 @@ function init()
   for i, cookie in ipairs(cookies) do
     requests[i] = wrk.format("GET", "${path}", { Cookie = cookie })
   end
-  if #requests == 0 then requests[1] = wrk.format("GET", "${path}") end
 end
 function request()
   at = at % #requests + 1
@@ -79,21 +88,17 @@ function request()
 end
 function done(summary, latency)
   local e = summary.errors
-  print(string.format('RESULT {"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"wrong":%d}', summary.requests,
-    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+  print(string.format('RESULT {"requests":%d,"seconds":%f,"p99":%f,"wrong":%d}', summary.requests,
+    summary.duration / 1e6, latency:percentile(99) / 1e3,
     e.status + e.read + e.write + e.timeout + e.connect))
 end
 `
 }
 
-async function autocannon(options: Load): Promise<Loaded> {
-  const script = fileURLToPath(new URL('load-autocannon.ts', import.meta.url))
-  const { stdout } = await run(
-    process.execPath,
-    ['--no-warnings', script, JSON.stringify(options)],
-    { maxBuffer: 2 ** 24 },
-  )
-  const told = JSON.parse(stdout) as Loaded & { readonly wrong: number }
-  if (told.wrong > 0) throw new Error(`${told.wrong} of ${told.requests} responses were errors`)
-  return told
+/** The options go through a file: the cookies are longer than an argument may be. */
+async function autocannon(options: Load, folder: string): Promise<Answer> {
+  const file = join(folder, 'load.json')
+  await writeFile(file, JSON.stringify(options))
+  const { stdout } = await run(process.execPath, ['--no-warnings', AUTOCANNON, file])
+  return JSON.parse(stdout) as Answer
 }

@@ -1,195 +1,167 @@
-/** What a request costs on each framework, beside the bare framework and every peer. */
+/** What a request costs on each framework, beside the bare framework, the peers, and the builds of other commits. */
 
 import { isAsked, type Options } from '../common/options.ts'
-import { digits, type Report, type Table } from '../common/report.ts'
-import { barPlot } from '../common/svg.ts'
-import type { Contender, Contenders } from './contender.ts'
-import { FRAMEWORKS } from './frameworks.ts'
-import { PATHS } from './page.ts'
-import { type Entry, type Measured, measure, overRounds } from './rounds.ts'
-import { overhead, targetTable } from './targets.ts'
-import { WORKLOADS } from './workloads.ts'
+import { digits, type Report, rangeOf, type Table } from '../common/report.ts'
+import { boundsTable, FLASK, judge } from './bounds.ts'
+import { coldOpens } from './cold-open.ts'
+import type { Contender } from './contender.ts'
+import { startGunicorn } from './flask/gunicorn.ts'
+import { contendersOf, FRAMEWORKS, type Framework } from './frameworks.ts'
+import type { WorkloadName } from './page.ts'
+import { type Entry, type Measured, measure } from './rounds.ts'
 
-/** Of the topic `untouched`. */
-const CONTROLS: ReadonlySet<string> = new Set(['bare again', 'empty middleware'])
-/** What is the same on each framework, and is measured on some. */
-const MEASURED_ON: Readonly<Record<string, readonly string[]>> = {
-  'vial flask': ['express'],
-  'vial redis-idle': ['express'],
-  'vial redis-near': ['express', 'fastify'],
-  'floor cookie': ['express', 'fastify', 'hono'],
-  'floor memory': ['express', 'fastify', 'hono'],
-  'floor redis': ['express', 'fastify', 'hono'],
-}
-
-/** Where the size of a session is measured, too. */
-const SIZED: ReadonlySet<string> = new Set(['express', 'fastify'])
-
-/** For daily use: the framework that adds least of its own, and what its targets are about. */
+/** With `--quick`: the framework that adds the least of its own, and the kinds of sessions that differ the most. */
 const QUICK_FRAMEWORK = 'fastify'
-const QUICK =
-  /^(?:bare|vial (?:cookie|memory|redis)|@fastify\/session \+ connect-redis|@fastify\/secure-session)$/
+const QUICK = /^(?:bare|control|vial (?:cookie|redis)|@fastify\/.*)$/
+/** Servers that no bound is about: for the table of `docs/performance.md`, and left out beside another build. */
+const SHOWN: ReadonlySet<string> = new Set(['iron-session', '@hono/session cookie'])
+/** Servers that one framework stands for. */
+const ONLY_ON: Readonly<Record<string, Framework>> = { 'vial near': 'fastify' }
+/** Sessions that are read at 4 KB, too. */
+const LARGE: ReadonlySet<string> = new Set([
+  'vial redis',
+  'express-session + connect-redis',
+  '@fastify/session + connect-redis',
+])
 
 export async function run(options: Options): Promise<Report> {
-  const entries = await entriesOf(options)
+  const { quick, check, against } = options
+  const groups = await groupsOf(options)
   const measured = await measure({
-    entries,
-    // What does not ask for its session has a topic of its own, with more rounds.
-    workloads: WORKLOADS.filter(
-      ({ name, path }) => path !== PATHS.plain && (!options.quick || !name.includes('-')),
-    ),
-    isFor: ({ name }, { framework }) => !name.includes('-') || SIZED.has(framework),
-    processes: options.check ? 1 : 2,
-    rounds: options.check ? 0 : 3,
+    groups,
+    processes: check ? 1 : quick ? 2 : 3,
+    // Twelve windows of each server in all.
+    rounds: check ? 0 : quick ? 6 : 4,
     seconds: 1,
-    warmUp: 1,
     connections: 100,
   })
-  return reportOf(measured)
-}
-
-/** The tables and plots of what was measured. */
-export function reportOf(measured: readonly Measured[]): Report {
+  if (check) return { tables: [checkTable(groups)] }
+  const judged = [...judge(measured, [...against.keys()]), ...(await coldOpens(against, options))]
   return {
-    tables: [
-      targetTable(measured),
-      ...(measured.length === 0 ? [] : [ratioTable(measured)]),
-      ...tablesOf(measured),
-    ],
-    data: measured,
-    plots: plotsOf(measured),
+    tables: [boundsTable(judged), ...groups.map((group) => frameworkTable(measured, group))],
+    docs: docsTable(measured),
   }
 }
 
-async function entriesOf(options: Options): Promise<Entry[]> {
+async function groupsOf(options: Options): Promise<Entry[][]> {
+  const words = options.only.filter((word) => !isFramework(word))
+  const frameworks = options.only.filter(isFramework)
+  const chosen = FRAMEWORKS.filter((framework) => {
+    if (frameworks.length > 0) return frameworks.includes(framework)
+    return !options.quick || framework === QUICK_FRAMEWORK
+  })
+  const groups = await Promise.all(chosen.map((framework) => groupOf(framework, words, options)))
+  return groups.filter((entries) => entries.length > 0)
+}
+
+function isFramework(word: string): word is Framework {
+  return FRAMEWORKS.some((framework) => framework === word)
+}
+
+async function groupOf(
+  framework: Framework,
+  words: readonly string[],
+  { quick, against, check }: Options,
+): Promise<Entry[]> {
   const entries: Entry[] = []
-  for (const framework of FRAMEWORKS) {
-    if (options.quick && options.only.length === 0 && framework !== QUICK_FRAMEWORK) continue
-    const { CONTENDERS } = (await import(`./servers/${framework}.ts`)) as { CONTENDERS: Contenders }
-    for (const [name, contender] of Object.entries(CONTENDERS)) {
-      if (!isOffered(framework, name, options)) continue
-      if (options.only.length === 0 && MEASURED_ON[name]?.includes(framework) === false) continue
-      if (options.quick && options.only.length === 0 && !QUICK.test(name)) continue
-      entries.push({ framework, label: name, name, contender, env: {} })
-      entries.push(...earlier(framework, name, contender, options))
+  const add = (name: string, contender: Contender): void => {
+    const isBare = name === 'bare' || name === 'control'
+    if (!isBare && !isAsked({ only: words }, name)) return
+    if (words.length === 0 && !check) {
+      if (quick && !QUICK.test(name)) return
+      if (against.size > 0 && SHOWN.has(name)) return
+      if ((ONLY_ON[name] ?? framework) !== framework) return
     }
+    const workloads = workloadsOf(name)
+    entries.push({ framework, label: name, name, contender, workloads })
+    if (!name.startsWith('vial ') || name === 'vial near') return
+    for (const [commit, build] of against) {
+      const label = `${name} @ ${commit}`
+      const both = workloads.filter((workload) => workload !== 'read 4 KB')
+      entries.push({ framework, label, name, contender, build, workloads: both })
+    }
+  }
+  for (const [name, contender] of Object.entries(await contendersOf(framework))) {
+    add(name, contender)
+  }
+  const python = process.env['BENCH_PYTHON']
+  if (framework === 'express' && !quick) {
+    if (python !== undefined) add(FLASK, { start: () => startGunicorn(python) })
+    else console.error(`${FLASK}: not measured, as no Python has all three.`)
   }
   return entries
 }
 
-/** The bare framework and its floor are always there: without them the figures mean nothing. */
-function isOffered(framework: string, name: string, { only }: Options): boolean {
-  const words = only.filter((word) => !FRAMEWORKS.includes(word as 'express'))
-  const named = only.filter((word) => FRAMEWORKS.includes(word as 'express'))
-  return (
-    (named.length === 0 || named.includes(framework)) &&
-    (name === 'bare' || (!CONTROLS.has(name) && isAsked({ only: words }, name)))
+/** Both pages of a bare server are the same, so one is measured. */
+function workloadsOf(name: string): readonly WorkloadName[] {
+  if (name === 'bare' || name === 'control' || name === 'vial near') return ['read']
+  return LARGE.has(name) ? ['read', 'write', 'read 4 KB'] : ['read', 'write']
+}
+
+function frameworkTable(measured: readonly Measured[], [first]: readonly Entry[]): Table {
+  const framework = first?.framework ?? ''
+  const own = measured.filter((one) => one.framework === framework)
+  return {
+    title: `${framework}: the lower quartile of the windows (all of them), requests per second, latency`,
+    head: ['', 'CPU per request, µs', 'requests per second', 'p99, ms'],
+    rows: own.map(({ label, workload, cpu, windows, perSecond, p99 }) => [
+      `${workload}: ${label}`,
+      `${digits(cpu)} (${rangeOf(windows)})`,
+      String(Math.round(perSecond)),
+      digits(p99),
+    ]),
+  }
+}
+
+/** A row for each way to keep sessions. */
+function docsTable(measured: readonly Measured[]): Table {
+  const names = new Set(
+    measured
+      .filter(({ label }) => !label.includes(' @ ') && label !== 'control')
+      .map(({ framework, label }) => `${framework}\n${label}`),
   )
-}
-
-function earlier(
-  framework: string,
-  name: string,
-  contender: Contender,
-  { against }: Options,
-): Entry[] {
-  if (!name.startsWith('vial')) return []
-  return [...against].map(([commit, folder]) => ({
-    framework,
-    label: `${name} @ ${commit}`,
-    name,
-    contender,
-    env: { VIAL_DIST: folder },
-  }))
-}
-
-function tablesOf(measured: readonly Measured[]): Table[] {
-  const frameworks = [...new Set(measured.map(({ framework }) => framework))]
-  return frameworks.flatMap((framework) => {
-    const own = measured.filter((one) => one.framework === framework)
+  const rows = [...names].map((name) => {
+    const [framework = '', label = ''] = name.split('\n')
+    const of = (workload: WorkloadName, other = label): Measured | undefined =>
+      measured.find(
+        (one) => one.framework === framework && one.label === other && one.workload === workload,
+      )
+    const bare = of('read', 'bare')?.cpu ?? Number.NaN
+    const overhead = (workload: WorkloadName): string => {
+      const cpu = of(workload)?.cpu
+      if (cpu === undefined) return ''
+      return label === 'bare' ? digits(cpu) : `+ ${digits(cpu - bare)}`
+    }
+    const perSecond = Math.round(of('read')?.perSecond ?? Number.NaN)
+    const where = label === FLASK ? '' : `${NAMES[framework] ?? framework}: `
     return [
-      table(
-        own,
-        `${framework}: CPU of the server, µs per request (least to most)`,
-        ({ cpu }) => `${digits(cpu.median)} (${digits(cpu.least)}–${digits(cpu.most)})`,
-      ),
-      table(own, `${framework}: the user time in it, µs per request`, ({ user }) =>
-        digits(user.median),
-      ),
-      table(own, `${framework}: requests per second`, ({ perSecond }) =>
-        String(Math.round(perSecond.median)),
-      ),
-      table(own, `${framework}: median latency with 100 connections, ms`, ({ p50 }) =>
-        digits(p50.median),
-      ),
+      `${where}${label === 'bare' ? 'no session' : label}`,
+      overhead('read'),
+      overhead('write'),
+      perSecond.toLocaleString('en'),
     ]
   })
-}
-
-/** The steadiest figures: what slows the machine for a while slows both of a round. */
-function ratioTable(measured: readonly Measured[]): Table {
-  const workloads = [...new Set(measured.map(({ workload }) => workload))]
-  const names = [...new Set(measured.map(({ framework, label }) => `${framework}: ${label}`))]
-  const of = (name: string, workload: string): string => {
-    const one = measured.find(
-      (other) => `${other.framework}: ${other.label}` === name && other.workload === workload,
-    )
-    const bare = measured.find(
-      ({ framework, label, workload: its }) =>
-        framework === one?.framework && label === 'bare' && its === workload,
-    )
-    if (one === undefined || bare === undefined) return ''
-    const { median, least, most } = overRounds(one, bare, (a, b) => a / b)
-    return `${digits(median)} (${digits(least)}–${digits(most)})`
-  }
   return {
     title:
-      'CPU of the server as a multiple of the bare framework: median of the rounds (least to most)',
-    head: ['', ...workloads],
-    rows: names.map((name) => [name, ...workloads.map((workload) => of(name, workload))]),
+      'CPU of the server in µs per request: the bare framework, and what each kind of session adds to it',
+    head: ['', 'read', 'write', 'reads per second, one process'],
+    rows,
   }
 }
 
-function table(
-  measured: readonly Measured[],
-  title: string,
-  cell: (one: Measured) => string,
-): Table {
-  const workloads = [...new Set(measured.map(({ workload }) => workload))]
-  const labels = [...new Set(measured.map(({ label }) => label))]
-  const of = (label: string, workload: string): string => {
-    const found = measured.find((one) => one.label === label && one.workload === workload)
-    return found === undefined ? '' : cell(found)
-  }
+const NAMES: Readonly<Record<string, string>> = {
+  express: 'Express',
+  fastify: 'Fastify',
+  hono: 'Hono',
+}
+
+function checkTable(groups: readonly (readonly Entry[])[]): Table {
   return {
-    title,
-    head: ['', ...workloads],
-    rows: labels.map((label) => [label, ...workloads.map((workload) => of(label, workload))]),
+    title: 'Started and checked',
+    head: ['', 'servers'],
+    rows: groups.map((entries) => [
+      entries[0]?.framework ?? '',
+      entries.map(({ label }) => label).join(', '),
+    ]),
   }
-}
-
-/** Overhead per framework, of what keeps its records in the same place. */
-function plotsOf(measured: readonly Measured[]): Record<string, string> {
-  const plot = (workload: string, small: string): string =>
-    barPlot({
-      title: `What a session costs: ${workload} of ${small}`,
-      unit: 'CPU of the server above the bare framework, µs per request',
-      groups: FRAMEWORKS.flatMap((framework) => {
-        const own = measured.filter(
-          (one) => one.framework === framework && one.workload === workload,
-        )
-        const bare = own.find(({ label }) => label === 'bare')
-        if (bare === undefined) return []
-        const bars = own
-          .filter(({ label }) => !/^(?:bare|empty)|@ |-idle|-near|useSession/.test(label))
-          .map((one) => ({
-            name: one.label,
-            value: overhead(one, bare),
-            low: one.cpu.least - bare.cpu.median,
-            high: one.cpu.most - bare.cpu.median,
-          }))
-        return [{ name: framework, bars }]
-      }),
-    })
-  return { 'read.svg': plot('read', '200 B'), 'write.svg': plot('write', '200 B') }
 }

@@ -1,4 +1,4 @@
-/** The page that every server serves, and what its visitor's session holds. */
+/** The page that every server serves, the session of its visitor, and the requests that are measured. */
 
 /** What a session holds. `n` is read and counted up. */
 export type Visit = {
@@ -10,7 +10,7 @@ export type Visit = {
   n: number
 }
 
-/** A session of about so many bytes as JSON, 200 at least. */
+/** A session of about that many bytes as JSON, 200 at least. */
 export function visit(bytes: number): Visit {
   const data: Visit = {
     user: 'usr_01HZX3T5K8W9QW7F4N2YB6M1PC',
@@ -29,13 +29,13 @@ export function visit(bytes: number): Visit {
   return data
 }
 
-/** What a server answers: the count before. */
+/** Every page but `plain` and `seed` shows the count before the request. */
 export const PATHS = {
   /** Does not ask for the session. */
   plain: '/plain',
   read: '/read',
   write: '/write',
-  /** Fills the session; `?200` with so many bytes. */
+  /** Fills the session; `?200` with that many bytes. */
   seed: '/seed',
 } as const
 
@@ -43,3 +43,18 @@ export const PATHS = {
 export function sizeOf(url: string): number {
   return Number(url.slice(url.indexOf('?') + 1))
 }
+
+/** One kind of request. */
+export interface Workload {
+  readonly path: string
+  /** Size of the session, in bytes of JSON. */
+  readonly bytes: number
+}
+
+export const WORKLOADS = {
+  read: { path: PATHS.read, bytes: 200 },
+  write: { path: PATHS.write, bytes: 200 },
+  'read 4 KB': { path: PATHS.read, bytes: 4096 },
+} as const satisfies Record<string, Workload>
+
+export type WorkloadName = keyof typeof WORKLOADS

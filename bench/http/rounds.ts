@@ -1,174 +1,156 @@
-/** Alternating rounds over all servers: CPU of the server per request, requests per second, latency. */
+/** Alternating windows over servers: CPU of the server per request, requests per second, latency. */
 
 import { Progress } from '../common/progress.ts'
-import { type Summary, summary } from '../common/statistics.ts'
+import { lowerQuartile, median, quantile } from '../common/report.ts'
 import type { Contender } from './contender.ts'
-import { type Loaded, load, loader } from './load.ts'
-import { type Running, start } from './running.ts'
-import { type Visitors, visitors } from './sessions.ts'
-import { suits, type Workload } from './workloads.ts'
+import { findLoader, type Loaded, type Loader, load } from './load.ts'
+import { WORKLOADS, type WorkloadName } from './page.ts'
+import { type Serving, startServer } from './server-process.ts'
+import { type Visitors, visitors } from './visitors.ts'
 
 /** A server to measure. */
 export interface Entry {
   readonly framework: string
-  /** As the table has it. */
+  /** Its contender's name; that of another build with the commit after it. */
   readonly label: string
   readonly name: string
   readonly contender: Contender
-  readonly env: Readonly<Record<string, string>>
-  /** Absent: a process of `server.ts`. */
-  readonly start?: () => Promise<Running>
+  /** The folder of the build of vial. Absent: the current one. */
+  readonly build?: string
+  readonly workloads: readonly WorkloadName[]
 }
 
 export interface Plan {
-  readonly entries: readonly Entry[]
-  readonly workloads: readonly Workload[]
-  /** Leaves out cases. Absent: every workload that suits the sessions. */
-  readonly isFor?: (workload: Workload, entry: Entry) => boolean
+  /** The servers, in groups; those of one group run and are measured in the same rounds. */
+  readonly groups: readonly (readonly Entry[])[]
   /**
-   * How many processes of each server: two of the same program differ by up to a quarter for as long as they live, by how
-   * their code and data happen to lie in memory. Default 1.
+   * How many processes of each server, one after the other: two of one program differ by up to a quarter for as long as
+   * they live, by how their code and data happen to lie in memory.
    */
-  readonly processes?: number
-  /** Of each process. 0: every server is started and checked, and nothing is measured. */
+  readonly processes: number
+  /** Windows of each process. 0: every server is started and checked, and nothing is measured. */
   readonly rounds: number
-  /** s, of one window. */
+  /** The length of a window, in whole seconds. */
   readonly seconds: number
-  /** s, of the first window of each server and workload, which is not counted. */
-  readonly warmUp: number
   readonly connections: number
 }
 
 export interface Measured {
   readonly framework: string
   readonly label: string
-  readonly workload: string
-  /** CPU of the server, µs per request. */
-  readonly cpu: Summary
-  /** The part of it that is no system time: what our own code costs, and the peers' theirs. */
-  readonly user: Summary
-  readonly perSecond: Summary
-  /** Latency, ms. */
-  readonly p50: Summary
-  readonly p99: Summary
-  /** CPU of the rounds, in their order, so that those of one round can be compared. */
-  readonly rounds: readonly number[]
-}
-
-interface Ready extends Entry {
-  readonly running: Running
-  readonly visitors: Visitors
+  readonly workload: WorkloadName
+  /** CPU of the server per request, in µs: the lower quartile of the windows. */
+  readonly cpu: number
+  /** The same of every window. */
+  readonly windows: readonly number[]
+  /** The upper quartile of the windows. */
+  readonly perSecond: number
+  /** The latency that 99 of 100 requests stay below, in ms: the median of the windows. */
+  readonly p99: number
 }
 
 interface Window extends Loaded {
   /** µs per request */
-  readonly user: number
-  readonly system: number
+  readonly cpu: number
 }
 
 interface Case {
-  readonly ready: Ready
-  readonly workload: Workload
+  readonly entry: Entry
+  readonly workload: WorkloadName
   readonly windows: Window[]
 }
 
-export async function measure(plan: Plan): Promise<Measured[]> {
-  const program = await loader()
-  const ready: Ready[] = []
-  try {
-    const { processes = 1 } = plan
-    for (const entry of Array.from({ length: processes }, () => plan.entries).flat()) {
-      const running = await (entry.start?.() ?? start(entry.framework, entry.name, entry.env))
-      // Known to the `finally` even when the check fails.
-      const place = ready.push({ ...entry, running, visitors: new Map() }) - 1
-      const filled = await visitors(running.url, entry.contender).catch((error: Error) => {
-        throw new Error(`${entry.framework}, ${entry.label}: ${error.message}`, { cause: error })
-      })
-      ready[place] = { ...entry, running, visitors: filled }
-    }
-    if (plan.rounds === 0) return []
-    const cases = plan.workloads.flatMap((workload) =>
-      ready
-        .filter((one) => isFor(workload, one.contender) && (plan.isFor?.(workload, one) ?? true))
-        .map((one): Case => ({ ready: one, workload, windows: [] })),
-    )
-    const progress = new Progress(cases.length * (plan.rounds + 1))
-    for (let round = 0; round <= plan.rounds; round += 1) {
-      // There and back, so that nobody is always after the same neighbour.
-      for (const one of round % 2 === 0 ? cases : [...cases].reverse()) {
-        const seconds = round === 0 ? plan.warmUp : plan.seconds
-        progress.step(`${one.ready.framework}, ${one.ready.label}: ${one.workload.name}`)
-        const window = await measured(program, one, plan.connections, seconds)
-        if (round > 0) one.windows.push(window)
+interface Ready {
+  readonly serving: Serving
+  readonly cookies: Visitors
+}
+
+export async function measure({ groups, processes, rounds, ...plan }: Plan): Promise<Measured[]> {
+  const loader = await findLoader()
+  const all = groups.map((entries) => entries.flatMap(casesOf))
+  const progress = new Progress(all.flat().length * processes * (rounds + 1))
+  for (const [index, entries] of groups.entries()) {
+    for (let process = 0; process < processes; process += 1) {
+      const ready = new Map<Entry, Ready>()
+      try {
+        await startAll(entries, ready)
+        if (rounds === 0) continue
+        const cases = all[index] ?? []
+        // The first window of each case is for warming up.
+        for (let round = 0; round <= rounds; round += 1) {
+          // There and back, so that no case always follows the same neighbour.
+          for (const one of round % 2 === 0 ? cases : [...cases].reverse()) {
+            progress.step(`${one.entry.framework}, ${one.entry.label}: ${one.workload}`)
+            const window = await windowOf(loader, one, ready.get(one.entry), plan)
+            if (round > 0) one.windows.push(window)
+          }
+        }
+      } finally {
+        await Promise.all([...ready.values()].map(({ serving }) => serving.stop()))
       }
     }
-    progress.end()
-    return pooled(cases).map(result)
-  } finally {
-    await Promise.all(ready.map(({ running }) => running.stop()))
+  }
+  progress.end()
+  return rounds === 0 ? [] : all.flat().map(resultOf)
+}
+
+function casesOf(entry: Entry): Case[] {
+  return entry.workloads.map((workload) => ({ entry, workload, windows: [] }))
+}
+
+/** Starts and checks every server; those that run are in `ready` even when another one fails. */
+async function startAll(entries: readonly Entry[], ready: Map<Entry, Ready>): Promise<void> {
+  const starting = entries.map(async (entry) => {
+    const { framework, label, name, contender, build, workloads } = entry
+    try {
+      const serving = await (contender.start?.() ?? startServer(framework, name, build))
+      ready.set(entry, { serving, cookies: new Map() })
+      const isBare = name === 'bare' || name === 'control'
+      ready.set(entry, { serving, cookies: await visitors(serving.url, isBare, workloads) })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Error(`${framework}, ${label}: ${reason}`, { cause: error })
+    }
+  })
+  for (const started of await Promise.allSettled(starting)) {
+    if (started.status === 'rejected') throw started.reason
   }
 }
 
-function isFor(workload: Workload, { kind, without = [] }: Contender): boolean {
-  return suits(workload, kind) && !without.includes(workload.name)
-}
-
-async function measured(
-  program: 'wrk' | 'autocannon',
-  { ready: { running, visitors: cookies, label }, workload }: Case,
-  connections: number,
-  seconds: number,
+async function windowOf(
+  loader: Loader,
+  { entry, workload }: Case,
+  ready: Ready | undefined,
+  { connections, seconds }: Pick<Plan, 'connections' | 'seconds'>,
 ): Promise<Window> {
-  const before = await running.cpu()
-  const { bytes } = workload
-  const loaded = await load(program, {
-    url: running.url + workload.path,
-    cookies: bytes === undefined ? [] : (cookies.get(bytes) ?? []),
+  if (ready === undefined) throw new Error(`${entry.label} does not run`)
+  const { path, bytes } = WORKLOADS[workload]
+  const { serving, cookies } = ready
+  const before = await serving.cpu()
+  const loaded = await load(loader, {
+    url: serving.url + path,
+    cookies: cookies.get(bytes) ?? [],
     connections,
     seconds,
   }).catch((error: Error) => {
-    throw new Error(`${label}, ${workload.name}: ${error.message}`, { cause: error })
+    const what = `${entry.framework}, ${entry.label}, ${workload}`
+    throw new Error(`${what}: ${error.message}`, { cause: error })
   })
-  const after = await running.cpu()
+  return { ...loaded, cpu: ((await serving.cpu()) - before) / loaded.requests }
+}
+
+function resultOf({ entry, workload, windows }: Case): Measured {
+  const cpu = windows.map((window) => window.cpu)
   return {
-    ...loaded,
-    user: (after.user - before.user) / loaded.requests,
-    system: (after.system - before.system) / loaded.requests,
+    framework: entry.framework,
+    label: entry.label,
+    workload,
+    cpu: lowerQuartile(cpu),
+    windows: cpu,
+    perSecond: quantile(
+      windows.map(({ requests, seconds }) => requests / seconds),
+      0.75,
+    ),
+    p99: median(windows.map(({ p99 }) => p99)),
   }
-}
-
-/** The windows of all processes of a server together, round by round. */
-function pooled(cases: readonly Case[]): Case[] {
-  const all = new Map<string, Case>()
-  for (const { ready, workload, windows } of cases) {
-    const name = `${ready.framework} ${ready.label} ${workload.name}`
-    const before = all.get(name)?.windows ?? []
-    all.set(name, { ready, workload, windows: [...before, ...windows] })
-  }
-  return [...all.values()]
-}
-
-function result({ ready, workload, windows }: Case): Measured {
-  const of = (pick: (window: Window) => number): Summary => summary(windows.map(pick))
-  const cpu = ({ user, system }: Window): number => user + system
-  return {
-    framework: ready.framework,
-    label: ready.label,
-    workload: workload.name,
-    cpu: of(cpu),
-    user: of(({ user }) => user),
-    perSecond: of(({ requests, seconds }) => requests / seconds),
-    p50: of(({ p50 }) => p50),
-    p99: of(({ p99 }) => p99),
-    rounds: windows.map(cpu),
-  }
-}
-
-/** The median over the rounds of how one case compares with another one of the same round. */
-export function overRounds(
-  a: Measured,
-  b: Measured,
-  compare: (a: number, b: number) => number,
-): Summary {
-  return summary(a.rounds.map((value, round) => compare(value, b.rounds[round] ?? Number.NaN)))
 }

@@ -1,9 +1,9 @@
-/** A process that measures one stage once and tells its parent; a fresh one each time, as no two compile alike. */
+/** A process that measures one stage once; a new one each time, as no two processes compile alike. */
 
 import process from 'node:process'
 import { isAsked } from '../common/options.ts'
-import { type AllocationOptions, allocated, proveMeter } from './allocations.ts'
 import { type Case, checked } from './case.ts'
+import { type Counted, type CountingOptions, counted } from './counting.ts'
 import { type Timing, type TimingOptions, timed } from './measure.ts'
 
 export interface Job {
@@ -12,70 +12,66 @@ export interface Job {
   readonly only: readonly string[]
   /** Another build: peers are left out, and so is what it cannot do. */
   readonly other: boolean
-  /** Leaves out what is rare. */
+  /** Leaves out rare cases. */
   readonly quick: boolean
   /** All are checked, and only the first one is measured. */
   readonly trial: boolean
   readonly measuring:
     | { readonly what: 'time'; readonly options: TimingOptions }
-    | { readonly what: 'bytes'; readonly options: AllocationOptions }
+    | { readonly what: 'counts'; readonly options: CountingOptions }
 }
 
 export interface Measured {
   readonly group: string
   readonly name: string
   readonly peers: readonly string[]
-  readonly foreign: boolean
   readonly timing?: Timing
-  /** Null: it could not be counted. JSON has no NaN. */
-  readonly bytes?: number | null
+  readonly counts?: Counted
 }
 
-export type Told =
+export type Answer =
   | { readonly kind: 'done'; readonly measured: readonly Measured[] }
   | { readonly kind: 'failed'; readonly reason: string }
 
 const STAGES = {
-  cookies: async () => (await import('./cookies.ts')).cookies(),
   seals: async () => (await import('./seals.ts')).seals(),
   serializers: async () => (await import('./serializers.ts')).serializers(),
-  core: async () => (await import('./core.ts')).core(),
   requests: async () => (await import('./requests.ts')).requests(),
 }
 
 export type Stage = keyof typeof STAGES
 
 process.once('message', async (job: Job) => {
-  const told = await work(job).then(
-    (measured): Told => ({ kind: 'done', measured }),
-    (error: unknown): Told => {
+  const answer = await work(job).then(
+    (measured): Answer => ({ kind: 'done', measured }),
+    (error: unknown): Answer => {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
       return { kind: 'failed', reason }
     },
   )
-  process.send?.(told, () => process.disconnect())
+  process.send?.(answer, () => process.disconnect())
 })
 
 async function work(job: Job): Promise<Measured[]> {
   if (globalThis.gc === undefined) throw new Error('Run it with --expose-gc.')
-  const { measuring } = job
-  if (measuring.what === 'bytes') await proveMeter()
-  const cases = await casesFor(job)
+  const { measuring, trial } = job
+  const all = await casesFor(job)
+  const cases = trial ? all.slice(0, 1) : all
   const measured: Measured[] = []
-  for (const one of job.trial ? cases.slice(0, 1) : cases) {
-    const { group, name, peers = [], foreign = false } = one
-    const row = { group, name, peers, foreign }
-    if (measuring.what === 'time') {
-      measured.push({ ...row, timing: await timed(one, measuring.options) })
-    } else {
-      const bytes = await allocated(one, measuring.options)
-      measured.push({ ...row, bytes: Number.isNaN(bytes) ? null : bytes })
-    }
+  const counts = measuring.what === 'counts' ? await counted(cases, measuring.options) : []
+  for (const [index, one] of cases.entries()) {
+    const { group, name, peers = [] } = one
+    const count = counts[index]
+    const figure =
+      measuring.what === 'time'
+        ? { timing: await timed(one, measuring.options) }
+        : count && { counts: count }
+    measured.push({ group, name, peers, ...figure })
   }
   return measured
 }
 
-/** What is asked for, each tried once. */
+/** The cases that are asked for, each tried once. */
 async function casesFor({ stage, only, other, quick }: Job): Promise<Case[]> {
   const all = (await STAGES[stage]()).filter(({ rare }) => !(quick && rare === true))
   const asked = all.filter(({ name }) => isAsked({ only }, `micro ${stage} ${name}`))

@@ -1,10 +1,11 @@
-/** What a session holds: who it is, a cart, orders, half-filled forms; of any size. */
+/** What a session holds, at any size: a user, a cart, orders, half-filled forms; and the payloads and headers of it. */
 
+import { Buffer } from 'node:buffer'
 import { encode } from '@msgpack/msgpack'
 
 export type Content = Record<string, unknown>
 
-/** What everything is sealed with. */
+/** The secret of every seal. */
 export const SECRET = 'rW2xN7cT5vK9qL3mP8dF1gH6jB4zS0yA'
 
 /** The sizes that are measured, in bytes of MessagePack. */
@@ -28,11 +29,11 @@ export function contentOf(bytes: number): Content {
   for (let index = 0; sizeOf(content) < bytes; index++)
     grow(content, index, bytes - sizeOf(content))
   const over = sizeOf(content) - bytes
-  if (over !== 0) throw new Error(`The content of ${bytes} B came out ${over} B off.`)
+  if (over !== 0) throw new Error(`The content of ${bytes} B is ${over} B too long.`)
   return content
 }
 
-/** The same with texts in place of dates, for formats that have none. */
+/** The same with strings in place of dates, for formats that have none. */
 export function withoutDates(content: Content): Content {
   return JSON.parse(JSON.stringify(content)) as Content
 }
@@ -41,7 +42,7 @@ function sizeOf(content: Content): number {
   return encode(content).length
 }
 
-/** One step: an article in the cart, or an order, or a draft; in the end text for the bytes that are left. */
+/** One step: an article in the cart, an order, or a draft; in the end a note for the bytes that are left. */
 function grow(content: Content, index: number, left: number): void {
   if (left < 700) {
     pad(content, left)
@@ -57,14 +58,14 @@ function grow(content: Content, index: number, left: number): void {
   }
 }
 
-/** The head of a text is one to three bytes, so its length is searched for. */
+/** MessagePack puts one to three bytes before a string, so its length is searched for. */
 function pad(content: Content, left: number): void {
   const target = sizeOf(content) + left
   for (let length = left; length >= 0; length--) {
     content['note'] = 'Leave it at the door. '.repeat(40).slice(0, length)
     if (sizeOf(content) === target) return
   }
-  throw new Error(`${left} bytes cannot be filled with one text.`)
+  throw new Error(`${left} bytes cannot be filled with one string.`)
 }
 
 function article(index: number): Content {
@@ -95,4 +96,36 @@ function draft(index: number): Content {
     fields: { subject: `Return of order ${index}`, reason: null, agreed: false, items: [1, 2, 3] },
     changed_at: new Date(Date.UTC(2026, 1, 1 + (index % 28), 8, 15)),
   }
+}
+
+/**
+ * JSON of exactly that many bytes, which compresses as a session does: an object with one string that needs no escapes,
+ * as some of the libraries take only an object.
+ */
+export function payloadOf(bytes: number): Buffer {
+  const frame = JSON.stringify({ text: '' }).length
+  const words = JSON.stringify(contentOf(bytes)).replace(/[^ -~]|["\\]/g, "'")
+  const payload = Buffer.from(JSON.stringify({ text: words.slice(0, bytes - frame) }))
+  if (payload.length !== bytes) throw new Error(`The payload of ${bytes} B has ${payload.length}.`)
+  return payload
+}
+
+/** Returns the items one after the other, again and again; `round` is called before each round. */
+export function inTurn<T>(items: readonly T[], round?: () => void): () => T {
+  let at = items.length - 1
+  return () => {
+    at = (at + 1) % items.length
+    if (at === 0) round?.()
+    return items[at] as T
+  }
+}
+
+/** How many strings of that length make a round that is long enough for one-time costs not to count. */
+export function roundOf(length: number): number {
+  return Math.ceil(2 ** 20 / length)
+}
+
+/** The same string, flat, as a server reads it off the socket. */
+export function flat(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }

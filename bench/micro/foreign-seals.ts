@@ -14,8 +14,8 @@ export type ForeignSeal = 'iron-session' | 'secretbox' | 'JWE' | 'keygrip'
 interface Sealed<Text> {
   readonly seal: () => Text | Promise<Text>
   readonly open: (text: Text) => unknown
-  /** The payload out of what `open` gave. */
-  readonly told: (opened: unknown) => string
+  /** The payload in the result of `open`. */
+  readonly payloadOf: (opened: unknown) => string
 }
 
 const DAY = 86_400
@@ -51,10 +51,10 @@ async function both<Text>(
   name: string,
   size: string,
   payload: Buffer,
-  { seal, open, told }: Sealed<Text>,
+  { seal, open, payloadOf }: Sealed<Text>,
 ): Promise<Case[]> {
   const text = await seal()
-  const opened = (result: unknown): void => deepEqual(told(result), payload.toString())
+  const opened = (result: unknown): void => deepEqual(payloadOf(result), payload.toString())
   return [
     {
       group: `Seal ${size}`,
@@ -79,7 +79,7 @@ function ironSession(payload: Buffer): Sealed<string> {
   return {
     seal: () => sealData(data, options),
     open: (text) => unsealData(text, options),
-    told: JSON.stringify,
+    payloadOf: JSON.stringify,
   }
 }
 
@@ -90,7 +90,7 @@ async function jwe(payload: Buffer): Promise<Sealed<string>> {
   return {
     seal: async () => (await jweEncrypt(data, key, { absolute: DAY })).jwe,
     open: (text) => jweDecrypt(text, key),
-    told: (opened) => {
+    payloadOf: (opened) => {
       const { payload: claims } = opened as { readonly payload?: { readonly text?: string } }
       return JSON.stringify({ text: claims?.text })
     },
@@ -126,7 +126,7 @@ function secretbox(payload: Buffer): Sealed<string> {
       const message = Buffer.allocUnsafe(cipher.length - MAC)
       return sodium.crypto_secretbox_open_easy(message, cipher, nonce, key) ? message : undefined
     },
-    told: String,
+    payloadOf: String,
   }
 }
 
@@ -147,6 +147,6 @@ function keygrip(payload: Buffer): Sealed<readonly [value: string, signature: st
     open([value, signature]) {
       return keys.verify(`session=${value}`, signature) ? Buffer.from(value, 'base64') : undefined
     },
-    told: String,
+    payloadOf: String,
   }
 }

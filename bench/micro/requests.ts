@@ -1,16 +1,13 @@
 /** What a whole request costs in the core: `load`, what a handler does, `commit`; no framework, no socket. */
 
 import { deepEqual, equal, match } from 'node:assert/strict'
+import type { Sessions, Store, StoredRecord } from 'vial'
 import { vial } from '../common/vial.ts'
 import type { Case } from './case.ts'
-import { type Content, contentOf, SECRET } from './content.ts'
-import { flat, inTurn, roundOf } from './inputs.ts'
+import { type Content, contentOf, flat, inTurn, roundOf, SECRET } from './content.ts'
 
-type Sessions = import('../../src/index.ts').Sessions
 type Session = Awaited<ReturnType<Sessions['load']>>
 type Commit = Awaited<ReturnType<Sessions['commit']>>
-type Store = import('../../src/index.ts').Store
-type StoredRecord = import('../../src/index.ts').StoredRecord
 
 const cookie = { secure: false, name: 'session' } as const
 const SMALL = ['200 B', 200] as const
@@ -19,24 +16,45 @@ const IN_COOKIE = [SMALL, ['2 KB', 2048]] as const
 const IN_STORE = [SMALL, ['4 KB', 4096]] as const
 
 export async function requests(): Promise<readonly Case[]> {
-  const { createSessions } = await vial('.')
-  const { memoryStore } = await vial('stores/memory')
+  const { createSessions } = await vial('vial')
+  const { memoryStore } = await vial('vial/stores/memory')
   const sealed = (): Sessions => createSessions({ secret: SECRET, cookie })
   const stored = (store: Store): Sessions => createSessions({ store, cookie }) as Sessions
-  const prompt = (): Sessions => stored(promptStore())
+  const memory = stored(memoryStore())
+  const { store, calls: storeCalls } = promptStore()
+  const prompt = stored(store)
+  const onPrompt = [
+    ...(await untouchedCases(prompt)),
+    anonymous('prompt store', prompt),
+    beginning('prompt store', prompt),
+    ...(await storedCases('prompt store', prompt)),
+  ]
   return [
     anonymous('encrypted cookie', sealed()),
     beginning('encrypted cookie', sealed()),
     ...(await sealedCases('encrypted cookie', sealed)),
-    anonymous('memory store', stored(memoryStore())),
-    ...(await storedCases('memory store', stored(memoryStore()))),
-    { ...anonymous('prompt store', prompt()), rare: true },
-    beginning('prompt store', prompt()),
-    ...(await storedCases('prompt store', prompt())),
+    anonymous('memory store', memory),
+    ...(await storedCases('memory store', memory)),
+    ...onPrompt.map((one) => ({ ...one, storeCalls })),
   ]
 }
 
-/** A visitor without a cookie, of whom nothing is stored. */
+/** A request whose handler does not ask for its session, beside the handler alone. */
+async function untouchedCases(sessions: Sessions): Promise<Case[]> {
+  const { withSession } = await vial('vial/adapters/fetch')
+  const group = 'A request that does not ask for its session, fetch adapter'
+  const response = new Response()
+  const alone = async (_request: Request): Promise<Response> => response
+  const handle = withSession(sessions, alone)
+  const request = new Request('https://shop.test/', { headers: { cookie: 'session=unread' } })
+  const check = (result: unknown): void => equal(result, response)
+  return [
+    { group, name: 'with vial', run: () => handle(request), check, peers: ['the handler alone'] },
+    { group, name: 'the handler alone', foreign: true, run: () => alone(request), check },
+  ]
+}
+
+/** A visitor without a cookie: nothing is stored. */
 function anonymous(kind: string, sessions: Sessions): Case {
   return {
     group: groupOf(kind),
@@ -46,7 +64,7 @@ function anonymous(kind: string, sessions: Sessions): Case {
   }
 }
 
-/** A visitor without a cookie, who gets one. */
+/** A visitor without a cookie gets one. */
 function beginning(kind: string, sessions: Sessions): Case {
   return {
     group: groupOf(kind),
@@ -59,7 +77,7 @@ function beginning(kind: string, sessions: Sessions): Case {
   }
 }
 
-/** A seal may remember what it opened, so a cookie that it saw and one that it did not are two questions. */
+/** A seal may keep what it opened, so a cookie that it has seen and a new one are two questions. */
 async function sealedCases(kind: string, make: () => Sessions): Promise<Case[]> {
   const cases: Case[] = []
   for (const [size, bytes] of IN_COOKIE) {
@@ -97,7 +115,7 @@ async function storedCases(kind: string, sessions: Sessions): Promise<Case[]> {
   return cases
 }
 
-/** What a request comes with. */
+/** What a request needs. */
 interface Visit {
   readonly sessions: Sessions
   readonly header: string
@@ -141,7 +159,8 @@ function writing(name: string, kind: string, next: () => Visit): Case {
 }
 
 function groupOf(kind: string): string {
-  const note = kind === 'prompt store' ? ', which answers at once and copies nothing' : ''
+  const note =
+    kind === 'prompt store' ? ', which answers with resolved promises and copies nothing' : ''
   return `load and commit, ${kind}${note}`
 }
 
@@ -161,7 +180,7 @@ async function handled(
   return { value, commit: commit instanceof Promise ? await commit : commit }
 }
 
-/** A visitor whose session holds that. */
+/** A visitor with that content in the session. */
 async function visitOf(sessions: Sessions, content: Content): Promise<Visit> {
   const session = await sessions.load(undefined)
   for (const [key, value] of Object.entries(content)) session.set(key, value)
@@ -174,17 +193,25 @@ function pairOf({ headers }: Commit): string | undefined {
   return headers.find(([name]) => name === 'set-cookie')?.[1].split(';')[0]
 }
 
-/** Holds what it is given, up to 1000 records, and answers with a resolved promise: the core's own cost is left. */
-function promptStore(): Store {
+/**
+ * A store of up to 1000 records that answers with resolved promises, so that the core's own cost is left; and how many
+ * calls it has served.
+ */
+function promptStore(): { readonly store: Store; readonly calls: () => number } {
   const records = new Map<string, StoredRecord>()
   const most = 1000
+  let served = 0
   const write = (id: string, bytes: Uint8Array, expiresAt: number): void => {
+    served += 1
     records.set(id, { bytes, version: bytes, expiresAt })
   }
-  return {
+  const store: Store = {
     name: 'prompt',
     atomic: true,
-    read: (id) => Promise.resolve(records.get(id)),
+    read(id) {
+      served += 1
+      return Promise.resolve(records.get(id))
+    },
     create(id, bytes, expiresAt) {
       if (records.size === most) records.delete(records.keys().next().value ?? '')
       write(id, bytes, expiresAt)
@@ -194,9 +221,14 @@ function promptStore(): Store {
       write(id, bytes, expiresAt)
       return Promise.resolve({ kind: 'replaced', version: bytes })
     },
-    touch: () => Promise.resolve(true),
+    touch() {
+      served += 1
+      return Promise.resolve('touched')
+    },
     delete(id) {
+      served += 1
       return Promise.resolve(records.delete(id) ? 'deleted' : 'gone')
     },
   }
+  return { store, calls: () => served }
 }

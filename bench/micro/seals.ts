@@ -3,14 +3,11 @@
 import { deepEqual } from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
+import type { Seal } from 'vial'
 import { vial } from '../common/vial.ts'
 import type { Case } from './case.ts'
-import { SECRET } from './content.ts'
+import { flat, inTurn, payloadOf, roundOf, SECRET } from './content.ts'
 import { type ForeignSeal, foreignSeals } from './foreign-seals.ts'
-import { cutOut, headerOf, inTurn, roundOf } from './inputs.ts'
-import { payloadOf } from './payload.ts'
-
-type Seal = import('../../src/index.ts').Seal
 
 const COOKIE = '__Host-session'
 const SIZES = [
@@ -22,10 +19,10 @@ const SIGNING: readonly ForeignSeal[] = ['keygrip']
 const ID = randomBytes(32).toString('base64url')
 
 export async function seals(): Promise<readonly Case[]> {
-  const { encrypted } = await vial('seals/encrypted')
-  const { signed } = await vial('seals/signed')
-  const { itsdangerous } = await vial('seals/itsdangerous')
-  const { flaskSigner } = await vial('seals/flask-signer')
+  const { encrypted } = await vial('vial/seals/encrypted')
+  const { signed } = await vial('vial/seals/signed')
+  const { itsdangerous } = await vial('vial/seals/itsdangerous')
+  const { flaskSigner } = await vial('vial/seals/flask-signer')
   const ours: Case[] = []
   const theirs: Case[] = []
   const secret = SECRET
@@ -62,7 +59,7 @@ interface Sealed {
   readonly rare?: boolean
 }
 
-/** A seal may remember what it opened, so a cookie that it saw and one that it did not are two questions. */
+/** A seal may keep what it opened, so a cookie that it has seen and a new one are two questions. */
 function casesOf(name: string, make: () => Seal, sealed: Sealed): Case[] {
   const { size, payload, peers, rare = false } = sealed
   const seal = make()
@@ -99,12 +96,12 @@ function casesOf(name: string, make: () => Seal, sealed: Sealed): Case[] {
   ]
 }
 
-/** Opens what the seal has not seen: there are many texts, and after each round of them the seal is made anew. */
+/** Opens cookies that the seal has not seen: there are many, and after each round of them the seal is a new one. */
 function firstTime(make: () => Seal, payload: Buffer, length: number): () => unknown {
   let seal = make()
   let next: (() => string) | undefined
   return () => {
-    // Made when they are needed, so that a run of other cases does not hold them.
+    // Made when they are needed: a run of other cases does not hold them.
     next ??= inTurn(headersOf(seal, payload, roundOf(length)), () => {
       seal = make()
     })
@@ -118,9 +115,21 @@ function headersOf(seal: Seal, payload: Buffer, count: number): string[] {
   )
 }
 
-/** The payload with a number in it, as some formats give the same text for the same bytes. */
+/** The payload with a number in it, as some formats seal the same bytes to the same string. */
 function variant(payload: Uint8Array, index: number): Buffer {
   const copy = Buffer.from(payload)
   copy.write(String(index).padStart(6, '0'), 12)
   return copy
+}
+
+const HEAD = 'session='
+
+/** A `Cookie` header with that value. */
+function headerOf(value: string): string {
+  return flat(HEAD + value)
+}
+
+/** The value as a new string, as in each request: a string that is used again keeps its hash, and is found sooner. */
+function cutOut(header: string): string {
+  return header.slice(HEAD.length)
 }

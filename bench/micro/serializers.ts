@@ -1,12 +1,11 @@
-/** What it costs to cut a record, to read or write one key of it, and to decode it all, in each format and size. */
+/** What it costs to split a record, to read or write one key of it, and to decode all of it, by format and size. */
 
 import { deepEqual } from 'node:assert/strict'
+import type { Serializer } from 'vial'
 import { vial } from '../common/vial.ts'
 import type { Case } from './case.ts'
 import { type Content, contentOf, SIZES, withoutDates } from './content.ts'
 import { foreignSerializers } from './foreign-serializers.ts'
-
-type Serializer = import('../../src/index.ts').Serializer
 
 interface Format {
   readonly serializer: Serializer
@@ -17,10 +16,10 @@ interface Format {
 }
 
 export async function serializers(): Promise<readonly Case[]> {
-  const { msgpack } = await vial('serializers/msgpack')
-  const { json } = await vial('serializers/json')
-  const { taggedJson } = await vial('serializers/tagged-json')
-  const { pickle } = await vial('serializers/pickle')
+  const { msgpack } = await vial('vial/serializers/msgpack')
+  const { json } = await vial('vial/serializers/json')
+  const { taggedJson } = await vial('vial/serializers/tagged-json')
+  const { pickle } = await vial('vial/serializers/pickle')
   const formats: Format[] = [
     { serializer: msgpack, dates: true, peers: ['msgpackr', '@msgpack/msgpack'] },
     { serializer: json, dates: false, peers: ['JSON'] },
@@ -45,7 +44,7 @@ function record({ serializer, dates, peers }: Format, size: string, whole: Conte
   )
   const cut = (): Map<string | symbol, unknown> => {
     const entries = serializer.split(bytes)
-    if (entries === undefined) throw new Error(`${serializer.name} does not take its own record.`)
+    if (entries === undefined) throw new Error(`${serializer.name} cannot split its own record.`)
     return entries
   }
   const all = (entries: ReturnType<typeof cut>): Content => {
@@ -103,7 +102,7 @@ function record({ serializer, dates, peers }: Format, size: string, whole: Conte
   ]
 }
 
-/** Cases of one value, whatever the record is. */
+/** Cases of one value. */
 function value({ serializer, dates }: Format): Case[] {
   const content = contentOf(200)
   const user = (dates ? content : withoutDates(content))['user']

@@ -3,35 +3,34 @@
 import { fork } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { FLAGS } from './allocations.ts'
-import type { Job, Measured, Told } from './child.ts'
+import type { Answer, Job, Measured } from './child.ts'
+import { FLAGS } from './counting.ts'
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
 
 /**
- * What the child measured. Time is taken with Node's own heap sizes, as a server has them; bytes with a young generation
- * that nothing leaves.
+ * Time is taken with Node's own heap sizes, as a server has them; counts with a young generation that nothing leaves.
  *
- * @param dist The build to measure. Absent: the current one.
+ * @param build The folder of the build to measure. Absent: the current one.
  */
-export function spawned(job: Job, dist: string | undefined): Promise<readonly Measured[]> {
+export function spawned(job: Job, build: string | undefined): Promise<readonly Measured[]> {
   return new Promise((resolve, reject) => {
     const child = fork(CHILD, {
-      execArgv: job.measuring.what === 'bytes' ? [...FLAGS] : ['--expose-gc'],
-      env: { ...process.env, ...(dist !== undefined && { VIAL_DIST: dist }) },
-      // Its output, such as warnings, must not get between the tables.
+      execArgv: ['--no-warnings', ...(job.measuring.what === 'counts' ? FLAGS : ['--expose-gc'])],
+      env: { ...process.env, ...(build !== undefined && { VIAL_BUILD: build }) },
+      // Its output must not get between the tables.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
-    let told: Told | undefined
-    child.on('message', (message: Told) => {
-      told = message
+    let answer: Answer | undefined
+    child.on('message', (message: Answer) => {
+      answer = message
     })
     child.on('error', reject)
     child.on('exit', (code, signal) => {
-      if (told?.kind === 'done') resolve(told.measured)
+      if (answer?.kind === 'done') resolve(answer.measured)
       else
         reject(
-          new Error(`${job.stage}: ${told?.reason ?? `the child ended with ${signal ?? code}`}`),
+          new Error(`${job.stage}: ${answer?.reason ?? `the child ended with ${signal ?? code}`}`),
         )
     })
     child.send(job)

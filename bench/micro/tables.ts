@@ -1,75 +1,135 @@
-/** The figures as tables. */
+/** All figures of a run, and their tables. */
 
-import { digits, type Table } from '../common/report.ts'
-import { summary } from '../common/statistics.ts'
-import { controlOf, type Figures, type Ledger, type Row, timeOf } from './ledger.ts'
+import { digits, lowerQuartile, rangeOf, type Table } from '../common/report.ts'
+import type { Measured, Stage } from './child.ts'
+import type { Counted } from './counting.ts'
 
-/** A control further off than this share marks its row. */
+/** A control that differs by more than this share marks its row. */
 const NOISY = 0.1
-/** T9: reading one key costs at most this share of decoding the whole record. */
-const MOST_FOR_ONE_KEY = 0.2
 
-/** A table for each group, then the ratio that T9 asks for. */
-export function tablesOf(ledger: Ledger): Table[] {
-  const groups = new Map<string, Row[]>()
-  for (const row of ledger.rows) {
-    const rows = groups.get(row.group) ?? []
-    groups.set(row.group, [...rows, row])
+/** What was measured of one case of one build. */
+interface Figure {
+  /** ns for each window: the case, and its control. */
+  readonly first: number[]
+  readonly second: number[]
+  counts?: Counted
+}
+
+interface Row {
+  readonly stage: Stage
+  readonly group: string
+  readonly name: string
+  readonly peers: readonly string[]
+  /** By the name of the build; the current one's is empty. */
+  readonly builds: Map<string, Figure>
+}
+
+export class Figures {
+  /** Names of the other builds. */
+  readonly others: readonly string[]
+  readonly #rows = new Map<string, Row>()
+
+  constructor(others: readonly string[]) {
+    this.others = others
   }
-  const tables = [...groups].map(([group, rows]) => ({
-    title: `${group}: ns and bytes allocated for one operation`,
+
+  /** In the order in which they were first measured. */
+  get rows(): readonly Row[] {
+    return [...this.#rows.values()]
+  }
+
+  has(stage: Stage): boolean {
+    return this.rows.some((row) => row.stage === stage)
+  }
+
+  find(stage: Stage, name: string): Row | undefined {
+    return this.#rows.get(`${stage}: ${name}`)
+  }
+
+  add(stage: Stage, build: string, measured: readonly Measured[]): void {
+    for (const { timing, counts, ...rest } of measured) {
+      const key = `${stage}: ${rest.name}`
+      const row = this.#rows.get(key) ?? { ...rest, stage, builds: new Map() }
+      this.#rows.set(key, row)
+      const figure: Figure = row.builds.get(build) ?? { first: [], second: [] }
+      row.builds.set(build, figure)
+      if (counts !== undefined) figure.counts = counts
+      figure.first.push(...(timing?.first ?? []))
+      figure.second.push(...(timing?.second ?? []))
+    }
+  }
+}
+
+/** A table for each group. */
+export function tablesOf(figures: Figures): Table[] {
+  const groups = new Map<string, Row[]>()
+  for (const row of figures.rows) groups.set(row.group, [...(groups.get(row.group) ?? []), row])
+  return [...groups].map(([group, rows]) => ({
+    title: `${group}: ns (lower quartile), and what one operation takes besides`,
     head: [
-      'operation',
-      'ns',
-      'range',
-      'control',
-      'bytes',
-      '× peer',
-      ...ledger.others.flatMap(headOf),
+      ...['operation', 'ns', 'range', 'control', 'bytes', 'promises', 'store calls', '× peer'],
+      ...figures.others.flatMap((build) => [
+        `before (${build}): ns`,
+        'now ÷ before',
+        'before: bytes, promises, store calls',
+      ]),
     ],
-    rows: rows.map((row) => cellsOf(ledger, row)),
+    rows: rows.map((row) => cellsOf(figures, row)),
   }))
-  const oneKey = oneKeyTable(ledger)
-  return oneKey.rows.length === 0 ? tables : [...tables, oneKey]
 }
 
-function headOf(build: string): string[] {
-  return [`before (${build}): ns`, 'now ÷ before', 'before: bytes']
-}
-
-function cellsOf(ledger: Ledger, row: Row): string[] {
+function cellsOf(figures: Figures, row: Row): string[] {
   const now = row.builds.get('')
   const time = timeOf(now)
-  const others = ledger.others.flatMap((build) => {
-    const before = row.builds.get(build)
-    const was = timeOf(before)
-    return [ns(was?.median), times(time?.median, was?.median), bytesOf(before)]
-  })
+  const windows = now === undefined ? [] : [...now.first, ...now.second]
   return [
     row.name,
-    ns(time?.median),
-    time === undefined ? '' : `${ns(time.least)}–${ns(time.most)}`,
-    now === undefined ? '' : controlText(now),
-    bytesOf(now),
+    ns(time),
+    time === undefined ? '' : rangeOf(windows),
+    controlText(now),
+    ...countsOf(now),
     row.peers
-      .map((name) => peerText(ledger, row, name))
+      .map((name) => peerText(figures, row, name))
       .filter((text) => text !== '')
       .join('; '),
-    ...others,
+    ...figures.others.flatMap((build) => {
+      const before = row.builds.get(build)
+      const was = timeOf(before)
+      const counts = countsOf(before).filter((text) => text !== '')
+      return [ns(was), times(time, was), counts.join(', ')]
+    }),
   ]
 }
 
-function controlText(figures: Figures): string {
-  const control = controlOf(figures)
-  if (control === undefined) return ''
-  const percent = `${control < 0 ? '−' : '+'}${digits(Math.abs(control) * 100)} %`
-  return Math.abs(control) > NOISY ? `${percent} (noisy)` : percent
+/** ns for one operation, over both measurements. Undefined: not timed. */
+function timeOf(figure: Figure | undefined): number | undefined {
+  const all = figure === undefined ? [] : [...figure.first, ...figure.second]
+  return all.length === 0 ? undefined : lowerQuartile(all)
 }
 
-/** `0.12 × msgpackr`: the peer is named by the first word of its case. */
-function peerText(ledger: Ledger, row: Row, name: string): string {
-  const mine = timeOf(row.builds.get(''))?.median
-  const theirs = timeOf(ledger.find(row.stage, name)?.builds.get(''))?.median
+/** How much the second measurement differs from the first. */
+function controlText(figure: Figure | undefined): string {
+  if (figure === undefined || figure.first.length === 0) return ''
+  const control = lowerQuartile(figure.second) / lowerQuartile(figure.first) - 1
+  const percent = `${control < 0 ? '−' : '+'}${digits(Math.abs(control) * 100)} %`
+  return Math.abs(control) > NOISY ? `${percent} (noise)` : percent
+}
+
+function countsOf(figure: Figure | undefined): [bytes: string, promises: string, calls: string] {
+  const { counts } = figure ?? {}
+  if (counts === undefined) return ['', '', '']
+  const { bytes, promises, storeCalls } = counts
+  return [
+    bytes === null ? '–' : grouped(String(Math.round(bytes))),
+    digits(promises).replace(/\.0+$/, ''),
+    storeCalls === null ? '' : digits(storeCalls).replace(/\.0+$/, ''),
+  ]
+}
+
+/** `0.12 × msgpackr`: the first word of a case names the peer. */
+function peerText(figures: Figures, row: Row, name: string): string {
+  const mine = timeOf(row.builds.get(''))
+  const theirs = timeOf(figures.find(row.stage, name)?.builds.get(''))
   const [peer] = name.split(/[:,]/)
   return theirs === undefined ? '' : `${times(mine, theirs)} ${peer}`
 }
@@ -82,45 +142,7 @@ function ns(value: number | undefined): string {
   return value === undefined ? '' : grouped(digits(value))
 }
 
-function bytesOf(figures: Figures | undefined): string {
-  if (figures?.bytes === undefined) return figures === undefined ? '' : '–'
-  return grouped(String(Math.round(figures.bytes)))
-}
-
 /** 12345 as 12,345. */
 function grouped(text: string): string {
   return text.replace(/^\d+/, (whole) => whole.replace(/\B(?=(?:\d{3})+$)/g, ','))
-}
-
-/** Of each size: one key read, against all decoded by the faster library in the same process. */
-function oneKeyTable(ledger: Ledger): Table {
-  const rows = ['200 B', '4 KB', '64 KB'].flatMap((size) => {
-    const rounds = (name: string): readonly number[] =>
-      ledger.find('serializers', `${name}, ${size}`)?.builds.get('')?.rounds ?? []
-    const mine = rounds('msgpack: read one key')
-    const packr = rounds('msgpackr: decode all')
-    const official = rounds('@msgpack/msgpack: decode all')
-    if (mine.length === 0 || packr.length === 0 || official.length === 0) return []
-    const faster =
-      summary(packr).median < summary(official).median
-        ? { name: 'msgpackr', rounds: packr }
-        : { name: '@msgpack/msgpack', rounds: official }
-    const ratios = mine.map((time, round) => time / (faster.rounds[round] as number))
-    const { median, least, most } = summary(ratios)
-    const verdict = median <= MOST_FOR_ONE_KEY ? 'met' : 'not met'
-    return [
-      [
-        size,
-        faster.name,
-        digits(median),
-        `${digits(least)}–${digits(most)}`,
-        size === '64 KB' ? `at most ${MOST_FOR_ONE_KEY}: ${verdict}` : '',
-      ],
-    ]
-  })
-  return {
-    title: 'One key read of a MessagePack record ÷ all of it decoded by the faster library',
-    head: ['record', 'faster library', 'ratio', 'range', 'T9'],
-    rows,
-  }
 }

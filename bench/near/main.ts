@@ -1,15 +1,14 @@
-/** T8: what a read costs Redis with the near cache, and how soon it sees a change that was made elsewhere. */
+/** How many commands reads cost Redis with the near cache, and how soon they see a change that was made elsewhere. */
 
 import process from 'node:process'
 import type { Options } from '../common/options.ts'
 import { Progress } from '../common/progress.ts'
-import { digits, type Report } from '../common/report.ts'
-import { quantile } from '../common/statistics.ts'
+import { digits, quantile, type Report } from '../common/report.ts'
 import { vial } from '../common/vial.ts'
-import { redis } from '../http/redis.ts'
+import { redis } from '../http/contender.ts'
 
 export async function run({ quick, check }: Options): Promise<Report> {
-  const { redisStore } = await vial('stores/redis')
+  const { redisStore } = await vial('vial/stores/redis')
   const [here, elsewhere, counter] = await Promise.all([redis(), redis(), redis()])
   const prefix = `near-${process.pid}:`
   const near = redisStore(here, { prefix, nearCache: true })
@@ -55,10 +54,10 @@ export async function run({ quick, check }: Options): Promise<Report> {
   await far.delete('one')
   for (const client of [here, elsewhere, counter]) client.destroy()
 
-  const line = (name: string, values: number[]): string[] => {
-    const sorted = [...values].sort((a, b) => a - b)
-    return [name, ...[0.5, 0.99, 1].map((share) => digits(quantile(sorted, share)))]
-  }
+  const line = (name: string, values: readonly number[]): string[] => [
+    name,
+    ...[0.5, 0.99, 1].map((share) => digits(quantile(values, share))),
+  ]
   return {
     tables: [
       {
@@ -66,20 +65,19 @@ export async function run({ quick, check }: Options): Promise<Report> {
         head: ['', 'p50', 'p99', 'most'],
         rows: [
           line('after it was sent', afterSent),
-          line('after the writer had its answer', afterAnswer),
+          line('after the writer had its response', afterAnswer),
         ],
       },
       {
-        title: 'Commands of reading',
+        title: 'Commands that reads cost',
         head: ['reads', 'GET on the server'],
         rows: [[String(reads), String(commands)]],
       },
     ],
-    data: { commands, reads, afterSent: rounded(afterSent), afterAnswer: rounded(afterAnswer) },
   }
 }
 
-/** Resolves once the cache serves, which begins when its own connection is there. */
+/** Resolves once the cache serves reads, which begins when its own connection is open. */
 async function settled(store: { read(id: string): unknown }): Promise<void> {
   const counter = await redis()
   for (let calm = 0; calm < 5; ) {
@@ -94,9 +92,4 @@ async function settled(store: { read(id: string): unknown }): Promise<void> {
 async function gets(client: Awaited<ReturnType<typeof redis>>): Promise<number> {
   const info = await client.info('commandstats')
   return Number(/cmdstat_get:calls=(\d+)/.exec(info)?.[1] ?? 0)
-}
-
-/** To the µs. */
-function rounded(values: readonly number[]): number[] {
-  return values.map((value) => Math.round(value * 1000) / 1000)
 }

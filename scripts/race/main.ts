@@ -1,21 +1,35 @@
 /**
- * The race: many processes write one session at once, and requests are in flight at a logout. Prints what every store
- * kept, next to what express-session keeps with the package for that server, or to the same store used without
- * compare-and-set.
+ * The race: many processes write one session at once, requests are in flight at a logout, and a session is rotated beside
+ * a logout and among busy writers. Prints what every store kept, next to what express-session keeps with the package for
+ * that server, or to the same store used without compare-and-set.
  *
- * Usage: npm run race -- [--only NAME,…] [--commits N] [--schedules N] [--seed TEXT] [--markdown | --json]
+ * Sessions with Flask's ids are not in the race: their rotation is a new record and a delete, so a logout beside it can
+ * leave the new session alive.
  */
 
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
+import { parseArgs } from 'node:util'
 import { service } from '../../test/support/services.ts'
-import type { Backend } from './backend.ts'
-import { peerOf } from './contender.ts'
-import { type Options, readOptions, USAGE, UsageError } from './options.ts'
-import { clear, say } from './progress.ts'
-import { race } from './race.ts'
+import { peerOf } from './processes.ts'
+import { type Options, race } from './race.ts'
 import { losers, type NotRun, type Report, type Row, toMarkdown, toText } from './report.ts'
-import { backendOf } from './targets.ts'
+import { BACKENDS, type Backend } from './stores.ts'
+
+const NAMES = Object.keys(BACKENDS)
+
+const USAGE = `Usage: npm run race -- [options]
+  --only NAME,…     these stores: ${NAMES.join(', ')}
+  --commits N       commits of each process on one session, 200
+  --schedules N     logouts against 4 requests in flight, 1000
+  --rotations N     logins and regenerates against a logout in flight, 1000
+  --contended N     logins and as many regenerates among 3 busy writers, 20
+  --timeout MS      the time limit of a commit among busy writers; vial's own
+  --processes N     processes of the application, 8
+  --seed TEXT       of the delays in the schedules; random and printed
+  --markdown        the table as Markdown, with its date
+  --json            everything, as JSON`
 
 const FORMATS = {
   text: toText,
@@ -23,69 +37,133 @@ const FORMATS = {
   json: (report: Report) => JSON.stringify(report, undefined, 2),
 }
 
+/** A command line that cannot be followed. */
+class UsageError extends Error {}
+
 try {
   await run(readOptions(process.argv.slice(2)))
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
-  say(`${error.message}\n${USAGE}`)
+  console.error(`${error.message}\n${USAGE}`)
   process.exitCode = 2
 }
 
 async function run(options: Options): Promise<void> {
   const rows: Row[] = []
   const notRun: NotRun[] = []
-  const skip = (store: string, reason: string) => {
+  let isBroken = false
+  const skip = (store: string, reason: string): void => {
     notRun.push({ store, reason })
-    say(`${store}: not run, ${reason}`)
-  }
-  let broken = false
-  const attempt = async <T>(label: string, work: () => Promise<T>): Promise<T | undefined> => {
-    try {
-      return await work()
-    } catch (error) {
-      broken = true
-      skip(label, `it broke: ${error instanceof Error ? error.message : String(error)}`)
-      return undefined
-    }
+    console.error(`${store}: not run, ${reason}`)
   }
   for (const name of options.names) {
-    const backend = await attempt(name, () => backendOf(name))
-    if (backend === undefined) continue
+    const backend = BACKENDS[name] as Backend
     const server = serverOf(backend)
     if ('missing' in server) {
       skip(name, server.missing)
       continue
     }
-    const { url } = server
-    const vial = await attempt(name, () => race(name, backend, 'vial', name, url, options))
+    const attempt = async (label: string, kind: 'vial' | 'peer') => {
+      const { timeout } = options
+      const setup = { backend: name, kind, ...(timeout !== undefined && { timeout }) }
+      try {
+        return await race(setup, server.url, options, progressOf(label))
+      } catch (error) {
+        isBroken = true
+        skip(label, `it broke: ${error instanceof Error ? error.message : String(error)}`)
+        return undefined
+      }
+    }
+    const vial = await attempt(name, 'vial')
     if (vial === undefined) continue
     const peer = peerOf(backend)
-    const label = `${name}, ${peer}`
-    const other =
-      peer && (await attempt(label, () => race(name, backend, 'peer', label, url, options)))
-    const atomic = backend.notAtomic !== true
-    rows.push({ store: name, atomic, vial, ...(other && { peer: { name: peer, ...other } }) })
+    const other = peer === undefined ? undefined : await attempt(`${name}, ${peer}`, 'peer')
+    const isAtomic = backend.notAtomic !== true
+    const beside = other !== undefined && peer !== undefined ? { name: peer, ...other } : undefined
+    rows.push({ store: name, atomic: isAtomic, vial, ...(beside && { peer: beside }) })
   }
-  print(options, rows, notRun)
-  if (broken || rows.length === 0) process.exitCode = 1
-}
-
-function print(options: Options, rows: readonly Row[], notRun: readonly NotRun[]): void {
-  const { processes, commits, schedules, seed, format } = options
+  const { names: _, format, timeout: __, ...numbers } = options
   const date = new Date().toISOString().slice(0, 10)
   const machine = { date, node: process.versions.node, cores: availableParallelism() }
-  const report: Report = { ...machine, processes, commits, schedules, seed, rows, notRun }
-  clear()
+  const report: Report = { ...machine, ...numbers, rows, notRun }
   console.log(FORMATS[format](report))
   const lost = losers(report)
-  if (lost.length === 0) return
-  say(`Lost something, or failed: ${lost.join(', ')}.`)
-  process.exitCode = 1
+  if (lost.length > 0) console.error(`Lost something, or failed: ${lost.join(', ')}.`)
+  if (isBroken || rows.length === 0 || lost.length > 0) process.exitCode = 1
 }
 
-/** The URL of the server that it needs, or why there is none. */
+/** The URL of the server that a store needs, or why there is none. */
 function serverOf(backend: Backend): { readonly url: string } | { readonly missing: string } {
   const missing = backend.missing?.()
   if (missing !== undefined) return { missing }
   return backend.service === undefined ? { url: '' } : service(backend.service)
+}
+
+/** Reports on one run: a line every ten seconds. */
+function progressOf(label: string): (line: string) => void {
+  let due = performance.now() + 10_000
+  return (line) => {
+    if (performance.now() < due) return
+    due = performance.now() + 10_000
+    console.error(`${label}: ${line} …`)
+  }
+}
+
+/** @throws {UsageError} That names what is wrong. */
+function readOptions(args: readonly string[]): Options {
+  const values = parse(args)
+  if (values.json && values.markdown) throw new UsageError('Give --json or --markdown, not both.')
+  const timeout =
+    values.timeout === undefined ? {} : { timeout: wholeNumber('timeout', values.timeout) }
+  return {
+    ...timeout,
+    names: chosen(values.only),
+    processes: wholeNumber('processes', values.processes),
+    commits: wholeNumber('commits', values.commits),
+    schedules: wholeNumber('schedules', values.schedules),
+    rotations: wholeNumber('rotations', values.rotations),
+    contended: wholeNumber('contended', values.contended),
+    seed: values.seed ?? randomBytes(4).toString('hex'),
+    format: values.json ? 'json' : values.markdown ? 'markdown' : 'text',
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        only: { type: 'string', multiple: true },
+        commits: { type: 'string', default: '200' },
+        schedules: { type: 'string', default: '1000' },
+        rotations: { type: 'string', default: '1000' },
+        contended: { type: 'string', default: '20' },
+        timeout: { type: 'string' },
+        processes: { type: 'string', default: '8' },
+        seed: { type: 'string' },
+        markdown: { type: 'boolean' },
+        json: { type: 'boolean' },
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+function chosen(only: readonly string[] | undefined): readonly string[] {
+  if (only === undefined) return NAMES
+  const names = only.flatMap((list) => list.split(',')).map((name) => name.trim())
+  const unknown = names.filter((name) => !NAMES.includes(name))
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `There is no store '${unknown.join("', '")}' in the race. There are: ${NAMES.join(', ')}.`,
+    )
+  }
+  return NAMES.filter((name) => names.includes(name))
+}
+
+function wholeNumber(option: string, text: string): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= 1 && number <= 1_000_000) return number
+  throw new UsageError(`--${option} takes a whole number from 1 to 1000000, not '${text}'.`)
 }

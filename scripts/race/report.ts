@@ -1,7 +1,7 @@
 /** What came out of the race, as data and as tables. */
 
-import type { Options } from './options.ts'
-import type { Result } from './race.ts'
+import { LATENCY } from './processes.ts'
+import { type Options, PAUSE, type Result } from './race.ts'
 
 export interface Row {
   readonly store: string
@@ -12,7 +12,11 @@ export interface Row {
   readonly peer?: Result & { readonly name: string }
 }
 
-export interface Report extends Pick<Options, 'processes' | 'commits' | 'schedules' | 'seed'> {
+export interface Report
+  extends Pick<
+    Options,
+    'processes' | 'commits' | 'schedules' | 'rotations' | 'contended' | 'seed'
+  > {
   /** Such as `2026-11-20`. */
   readonly date: string
   readonly node: string
@@ -21,24 +25,31 @@ export interface Report extends Pick<Options, 'processes' | 'commits' | 'schedul
   readonly notRun: readonly NotRun[]
 }
 
-/** What was not run, and why. */
+/** A store that was not run, and why. */
 export interface NotRun {
   readonly store: string
   readonly reason: string
 }
 
-/** The atomic stores that did not keep everything. */
-export function losers({ rows, processes, commits }: Report): readonly string[] {
+/** The atomic stores that lost something. */
+export function losers({ rows, processes, commits, contended: all }: Report): readonly string[] {
   const expected = processes * commits
-  const whole = ({ kept, counter, alive, failures }: Result) =>
-    kept === expected && counter === expected && alive === 0 && failures.count === 0
-  return rows.filter(({ atomic, vial }) => atomic && !whole(vial)).map(({ store }) => store)
+  const isWhole = ({ kept, counter, alive, rotatedAlive, contended, failures }: Result): boolean =>
+    kept === expected &&
+    counter === expected &&
+    alive === 0 &&
+    rotatedAlive === 0 &&
+    [contended?.busy, contended?.paused].every(
+      (one) => one === undefined || (one.login === all && one.regenerate === all),
+    ) &&
+    failures.count === 0
+  return rows.filter(({ atomic, vial }) => atomic && !isWhole(vial)).map(({ store }) => store)
 }
 
-/** The table for the README. */
+/** The table for a README. */
 export function toMarkdown(report: Report): string {
   const [head = [], ...rows] = cellsOf(report)
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   const table = [line(head), line(head.map(() => '---')), ...rows.map(line)]
   return [summaryOf(report), '', ...table, ...notesOf(report)].join('\n')
 }
@@ -56,21 +67,30 @@ export function toText(report: Report): string {
   return [summaryOf(report), '', ...lines, ...notesOf(report)].join('\n')
 }
 
-function summaryOf({ date, node, cores, processes, commits, schedules, seed }: Report): string {
-  return `${date}, Node ${node}, ${cores} cores: ${processes} processes × ${commits} commits on one session, then ${schedules} logouts against 4 requests in flight, seed ${seed}.`
+function summaryOf(report: Report): string {
+  const { date, node, cores, processes, commits, schedules, rotations, contended, seed } = report
+  return `${date}, Node ${node}, ${cores} cores: ${processes} processes × ${commits} commits on one session, ${schedules} logouts against 4 requests in flight, ${rotations} logins and regenerates against a logout in flight, ${contended} logins and regenerates among 3 writers (${LATENCY} ms each way to the store; the writers pause 0 and ${PAUSE} ms), seed ${seed}.`
 }
 
-function cellsOf({ rows, processes, commits, schedules }: Report): readonly string[][] {
+function cellsOf({ rows, ...report }: Report): readonly string[][] {
+  const { processes, commits, schedules, rotations, contended } = report
   const expected = processes * commits
   const head = [
     ...['store', `kept of ${expected}`, 'counter', `alive of ${schedules}`],
-    ...['retries per commit', 'commits/s', 'next to it', 'kept', 'counter', 'alive'],
+    ...[`rotated, alive of ${rotations}`, `logins, regenerates of ${contended}`, 'with a pause'],
+    ...['retries per commit', 'commits/s'],
+    ...['next to it', 'kept', 'counter', 'alive', 'rotated, alive'],
   ]
-  const losses = (result: Result | undefined) =>
-    [result?.kept, result?.counter, result?.alive].map((number) => String(number ?? '–'))
+  const losses = (result: Result | undefined): string[] =>
+    [result?.kept, result?.counter, result?.alive, result?.rotatedAlive].map((number) =>
+      String(number ?? '–'),
+    )
   const lines = rows.map(({ store, atomic, vial, peer }) => [
     atomic ? store : `${store} (not atomic)`,
     ...losses(vial),
+    ...[vial.contended?.busy, vial.contended?.paused].map((one) =>
+      one === undefined ? '–' : `${one.login}, ${one.regenerate}`,
+    ),
     (vial.retries / expected).toFixed(2),
     String(vial.perSecond),
     peer?.name ?? '–',

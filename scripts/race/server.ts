@@ -1,18 +1,13 @@
-/** One process of the application: `server.ts <target> <kind> <place as JSON>`. Runs until its parent says `end`. */
+/** One process of the application: `server.ts <setup as JSON>`. Runs until its parent sends `end`. */
 
 import process from 'node:process'
-import type { Place } from './backend.ts'
-import { type Kind, startSites } from './contender.ts'
-import { backendOf } from './targets.ts'
+import { type Setup, startSites } from './processes.ts'
 
-const [name = '', kind, place = ''] = process.argv.slice(2)
-// Without its parent it is of no use.
+const setup = JSON.parse(process.argv[2] ?? '') as Setup
 process.once('disconnect', () => process.exit())
-
-const where = JSON.parse(place) as Place
-const { ports, end } = await startSites(await backendOf(name), kind as Kind, where, 1)
+const { ports, end } = await startSites(setup, 1)
 process.once('message', async () => {
-  await end(where.first)
+  await end()
   process.exit()
 })
 process.send?.(ports)

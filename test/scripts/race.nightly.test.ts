@@ -9,9 +9,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../scripts/race/main.ts', import.meta.url))
 const FULL = process.env['VIAL_TEST_RUNS'] === 'full'
 const SIZE = FULL
-  ? { processes: 8, commits: 2_500, schedules: 1_000 }
-  : { processes: 4, commits: 10, schedules: 20 }
-const SMALL = ['--processes', '4', '--commits', '10', '--schedules', '20']
+  ? { processes: 8, commits: 2_500, schedules: 1_000, rotations: 1_000, contended: 20 }
+  : { processes: 4, commits: 10, schedules: 20, rotations: 60, contended: 2 }
+/** A time limit far above vial's own, in ms: the test is about starving, not about the speed of the machine. */
+const PATIENCE = ['--timeout', '15000']
+const SMALL = [
+  ...['--processes', '4', '--commits', '10', '--schedules', '20', '--rotations', '10'],
+  ...['--contended', '1', ...PATIENCE],
+]
 
 interface Run {
   readonly code: number
@@ -30,9 +35,9 @@ function race(args: readonly string[], env: Readonly<Record<string, string>> = {
   })
 }
 
-test('the race on memory and file: every commit is kept, and no session outlives its logout', async () => {
+test('the race on memory and file: no commit is lost, no session outlives its logout, no rotation starves', async () => {
   const size = Object.entries(SIZE).flatMap(([name, value]) => [`--${name}`, `${value}`])
-  const args = ['--only', 'memory,file', ...size, '--seed', 'a seed', '--json']
+  const args = ['--only', 'memory,file', ...size, ...PATIENCE, '--seed', 'a seed', '--json']
   const { code, output } = await race(args)
   const report = JSON.parse(output) as Report
   expect(report).toMatchObject({ ...SIZE, seed: 'a seed' })
@@ -43,7 +48,11 @@ test('the race on memory and file: every commit is kept, and no session outlives
   ])
   const all = SIZE.processes * SIZE.commits
   for (const { vial, peer } of report.rows) {
-    expect(vial).toMatchObject({ kept: all, counter: all, alive: 0, failures: { count: 0 } })
+    const rotated = { login: SIZE.contended, regenerate: SIZE.contended }
+    expect(vial).toMatchObject({
+      ...{ kept: all, counter: all, alive: 0, failures: { count: 0 } },
+      ...{ rotatedAlive: 0, contended: { busy: rotated, paused: rotated } },
+    })
     // How much is lost without compare-and-set is a matter of luck.
     expect(peer?.kept).toBeLessThanOrEqual(all)
     expect(peer?.alive).toBeLessThanOrEqual(SIZE.schedules)
@@ -54,13 +63,15 @@ test('the race on memory and file: every commit is kept, and no session outlives
 test('the race as Markdown has a row for each store, with the date and the seed', async () => {
   const { output } = await race(['--only', 'memory', ...SMALL, '--seed', 'x1', '--markdown'])
   expect(output).toMatch(/^\d{4}-\d\d-\d\d, Node .* 4 processes × 10 commits .* seed x1\.$/m)
-  expect(output).toMatch(/^\| memory \| 40 \| 40 \| 0 \| .* express-session, MemoryStore \|/m)
+  expect(output).toMatch(
+    /^\| memory \| 40 \| 40 \| 0 \| 0 \| 1, 1 \| 1, 1 \| .* express-session, MemoryStore \|/m,
+  )
 })
 
 test('a store whose server cannot be reached is named with the reason', async () => {
   const env = { VIAL_TEST_MEMCACHED_URL: 'memcached://127.0.0.1:1' }
   const { code, output, errors } = await race(['--only', 'memcached,memory', ...SMALL], env)
-  expect(errors).toMatch(/^memcached: not run, it broke: the login was answered with 500: /m)
+  expect(errors).toMatch(/^memcached: not run, it broke: a process ended with 1: StoreError/m)
   expect(output).toMatch(/^Not run: memcached, it broke: /m)
   expect(output).toMatch(/^memory {2}/m)
   expect(code).toBe(1)
@@ -70,6 +81,8 @@ test.each([
   [['--only', 'redis,postgre'], "There is no store 'postgre' in the race. There are: memory, "],
   [['--commits', '1e3'], "--commits takes a whole number from 1 to 1000000, not '1e3'."],
   [['--schedules', '0'], "--schedules takes a whole number from 1 to 1000000, not '0'."],
+  [['--rotations', 'all'], "--rotations takes a whole number from 1 to 1000000, not 'all'."],
+  [['--timeout', '1s'], "--timeout takes a whole number from 1 to 1000000, not '1s'."],
   [['--json', '--markdown'], 'Give --json or --markdown, not both.'],
   [['--store', 'redis'], "Unknown option '--store'"],
 ])('arguments %j are refused with the usage', async (args, message) => {

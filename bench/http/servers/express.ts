@@ -1,16 +1,14 @@
-/** Express 5: bare, vial, express-session, cookie-session, iron-session, and the floor. */
+/** Express 5: bare, vial, express-session, cookie-session, iron-session. */
 
 import { RedisStore } from 'connect-redis'
 import cookieSession from 'cookie-session'
 import express, { type Express, type Request, type Response } from 'express'
 import session, { type Store } from 'express-session'
 import { getIronSession } from 'iron-session'
+import type { Sessions } from 'vial'
 import { vial } from '../../common/vial.ts'
-import { type Contenders, each, FLOORS, OURS, SECRET } from '../contender.ts'
-import { floor } from '../floor.ts'
-import { ourSessions } from '../our-sessions.ts'
+import { bareAndOurs, type Contenders, redis, SECRET } from '../contender.ts'
 import { PATHS, sizeOf, type Visit, visit } from '../page.ts'
-import { redis } from '../redis.ts'
 
 type Handler = (request: Request, response: Response) => unknown
 type Handlers = Record<'read' | 'write' | 'seed', Handler>
@@ -47,17 +45,15 @@ function onRequest(app: Express): Express {
   })
 }
 
-const README = { secret: SECRET, resave: false, saveUninitialized: false } as const
-
-function expressSession(store?: Store): Express {
+/** With the options of its README. */
+function expressSession(store: Store): Express {
   const app = express()
-  app.use(session(store === undefined ? README : { ...README, store }))
+  app.use(session({ secret: SECRET, resave: false, saveUninitialized: false, store }))
   return onRequest(app)
 }
 
-async function ours(kind: string): Promise<Express> {
-  const sessions = await ourSessions(kind)
-  const { sessionMiddleware } = await vial('adapters/express')
+async function ours(sessions: Sessions): Promise<Express> {
+  const { sessionMiddleware } = await vial('vial/adapters/express')
   const app = express()
   app.use(sessionMiddleware(sessions))
   return site(app, {
@@ -74,28 +70,6 @@ async function ours(kind: string): Promise<Express> {
     async seed(request, response) {
       const session = await sessions.of(request)
       for (const [key, value] of Object.entries(visit(sizeOf(request.url)))) session.set(key, value)
-      response.send('seeded')
-    },
-  })
-}
-
-async function least(kind: string): Promise<Express> {
-  const sessions = await floor(kind)
-  return site(express(), {
-    async read(request, response) {
-      const data = await sessions.load(request.headers.cookie)
-      response.send(String(data?.['n']))
-    },
-    async write(request, response) {
-      const data = (await sessions.load(request.headers.cookie)) as unknown as Visit
-      const { n } = data
-      const cookie = await sessions.save({ ...data, n: n + 1 }, request.headers.cookie)
-      if (cookie !== undefined) response.setHeader('set-cookie', cookie)
-      response.send(String(n))
-    },
-    async seed(request, response) {
-      const data = { ...visit(sizeOf(request.url)) }
-      response.setHeader('set-cookie', (await sessions.save(data, undefined)) ?? '')
       response.send('seeded')
     },
   })
@@ -128,30 +102,17 @@ function iron(): Express {
   })
 }
 
-function empty(): Express {
-  const app = express()
-  app.use((_request, _response, next) => next())
-  return site(app, BARE)
-}
-
 export const CONTENDERS: Contenders = {
-  bare: { kind: 'bare', listener: async () => site(express(), BARE) },
-  'bare again': { kind: 'bare', listener: async () => site(express(), BARE) },
-  'empty middleware': { kind: 'bare', listener: async () => empty() },
-  ...each(OURS, 'vial', ours),
-  ...each(Object.fromEntries(FLOORS.map((kind) => [kind, kind])), 'floor', least),
-  'express-session memory': { kind: 'memory', listener: async () => expressSession() },
+  ...bareAndOurs(async () => site(express(), BARE), ours),
   'express-session + connect-redis': {
-    kind: 'redis',
     listener: async () => expressSession(new RedisStore({ client: await redis() })),
   },
   'cookie-session': {
-    kind: 'cookie',
     async listener() {
       const app = express()
       app.use(cookieSession({ name: 'session', keys: [SECRET] }))
       return onRequest(app)
     },
   },
-  'iron-session': { kind: 'cookie', listener: async () => iron() },
+  'iron-session': { listener: async () => iron() },
 }

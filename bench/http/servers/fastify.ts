@@ -1,4 +1,4 @@
-/** Fastify 5: bare, vial, @fastify/session, @fastify/secure-session, and the floor. */
+/** Fastify 5: bare, vial, @fastify/session, @fastify/secure-session. */
 
 import { randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
@@ -7,12 +7,10 @@ import secureSession from '@fastify/secure-session'
 import session, { type SessionStore } from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Sessions } from 'vial'
 import { vial } from '../../common/vial.ts'
-import { type Contenders, each, FLOORS, OURS, SECRET } from '../contender.ts'
-import { floor } from '../floor.ts'
-import { ourSessions } from '../our-sessions.ts'
+import { bareAndOurs, type Contenders, redis, SECRET } from '../contender.ts'
 import { PATHS, sizeOf, type Visit, visit } from '../page.ts'
-import { redis } from '../redis.ts'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 type Handlers = Record<'read' | 'write' | 'seed', Handler>
@@ -35,7 +33,7 @@ const BARE: Handlers = {
   seed: (_request, reply) => reply.send('seeded'),
 }
 
-async function fastifySession(store?: SessionStore): Promise<RequestListener> {
+async function fastifySession(store: SessionStore): Promise<RequestListener> {
   const app = fastify()
   await app.register(cookie)
   await app.register(session, {
@@ -43,7 +41,7 @@ async function fastifySession(store?: SessionStore): Promise<RequestListener> {
     cookie: { secure: false },
     saveUninitialized: false,
     rolling: false,
-    ...(store === undefined ? {} : { store }),
+    store,
   })
   const of = (request: FastifyRequest) => request.session as unknown as Visit
   return site(app, {
@@ -86,9 +84,8 @@ async function secure(): Promise<RequestListener> {
   })
 }
 
-async function ours(kind: string): Promise<RequestListener> {
-  const sessions = await ourSessions(kind)
-  const { sessionPlugin } = await vial('adapters/fastify')
+async function ours(sessions: Sessions): Promise<RequestListener> {
+  const { sessionPlugin } = await vial('vial/adapters/fastify')
   const app = fastify()
   await app.register(sessionPlugin(sessions))
   return site(app, {
@@ -110,45 +107,11 @@ async function ours(kind: string): Promise<RequestListener> {
   })
 }
 
-async function least(kind: string): Promise<RequestListener> {
-  const sessions = await floor(kind)
-  return site(fastify(), {
-    async read(request) {
-      const data = await sessions.load(request.headers.cookie)
-      return String(data?.['n'])
-    },
-    async write(request, reply) {
-      const data = (await sessions.load(request.headers.cookie)) as unknown as Visit
-      const { n } = data
-      const set = await sessions.save({ ...data, n: n + 1 }, request.headers.cookie)
-      if (set !== undefined) reply.header('set-cookie', set)
-      return String(n)
-    },
-    async seed(request, reply) {
-      const data = { ...visit(sizeOf(request.url)) }
-      reply.header('set-cookie', await sessions.save(data, undefined))
-      return 'seeded'
-    },
-  })
-}
-
-function empty(): FastifyInstance {
-  const app = fastify()
-  app.addHook('onRequest', (_request, _reply, next) => next())
-  return app
-}
-
 export const CONTENDERS: Contenders = {
-  bare: { kind: 'bare', listener: () => site(fastify(), BARE) },
-  'bare again': { kind: 'bare', listener: () => site(fastify(), BARE) },
-  'empty middleware': { kind: 'bare', listener: () => site(empty(), BARE) },
-  ...each(OURS, 'vial', ours),
-  ...each(Object.fromEntries(FLOORS.map((kind) => [kind, kind])), 'floor', least),
-  '@fastify/session memory': { kind: 'memory', listener: () => fastifySession() },
+  ...bareAndOurs(() => site(fastify(), BARE), ours),
   '@fastify/session + connect-redis': {
-    kind: 'redis',
     listener: async () =>
       fastifySession(new RedisStore({ client: await redis() }) as unknown as SessionStore),
   },
-  '@fastify/secure-session': { kind: 'cookie', listener: secure },
+  '@fastify/secure-session': { listener: secure },
 }

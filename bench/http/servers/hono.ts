@@ -1,16 +1,13 @@
-/** Hono 4 on Node: bare, vial, @hono/session, hono-sessions, and the floor. */
+/** Hono 4 on Node: bare, vial, @hono/session. */
 
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { type SessionEnv, useSession, useSessionStorage } from '@hono/session'
+import { type SessionEnv, useSession } from '@hono/session'
 import { type Context, Hono } from 'hono'
-import { CookieStore, MemoryStore, type Session, sessionMiddleware } from 'hono-sessions'
+import type { Sessions } from 'vial'
 import { vial } from '../../common/vial.ts'
-import { type Contenders, each, FLOORS, OURS, SECRET } from '../contender.ts'
-import { floor } from '../floor.ts'
-import { ourSessions } from '../our-sessions.ts'
+import { bareAndOurs, type Contenders, SECRET } from '../contender.ts'
 import { PATHS, sizeOf, type Visit, visit } from '../page.ts'
-import { redis } from '../redis.ts'
 
 // biome-ignore lint/complexity/noBannedTypes: what Hono itself has there
 type Env = {}
@@ -31,22 +28,9 @@ const BARE: Handlers = {
   seed: (c) => c.text('seeded'),
 }
 
-/** Their README asks for a 32 byte key. */
-async function honoSession(stored: boolean): Promise<RequestListener> {
+/** Its README asks for a secret of 32 bytes. */
+function honoSession(): RequestListener {
   const app = new Hono<SessionEnv<Visit>>()
-  if (stored) {
-    const client = await redis()
-    app.use(
-      useSessionStorage({
-        delete: (id) => void client.del(`hono:${id}`),
-        async get(id) {
-          const text = await client.get(`hono:${id}`)
-          return text === null ? null : JSON.parse(text)
-        },
-        set: async (id, value) => void (await client.set(`hono:${id}`, JSON.stringify(value))),
-      }),
-    )
-  }
   app.use(useSession<Visit>({ secret: SECRET }))
   const of = (c: Context) => (c as Context<SessionEnv<Visit>>).var.session
   return site(app as unknown as Hono<Env>, {
@@ -64,38 +48,10 @@ async function honoSession(stored: boolean): Promise<RequestListener> {
   })
 }
 
-function honoSessions(store: MemoryStore | CookieStore): RequestListener {
+async function ours(sessions: Sessions): Promise<RequestListener> {
+  const { sessionMiddleware } = await vial('vial/adapters/hono')
   const app = new Hono()
-  app.use(
-    '*',
-    sessionMiddleware({
-      store,
-      // What they ask of their cookie store only; with it, an id costs as much as a sealed record.
-      ...(store instanceof CookieStore && { encryptionKey: SECRET }),
-      expireAfterSeconds: 86_400,
-      cookieOptions: { sameSite: 'Lax', path: '/', httpOnly: true },
-    }) as never,
-  )
-  const of = (c: Context) => c.get('session' as never) as Session<Record<string, unknown>>
-  return site(app, {
-    read: (c) => c.text(String(of(c).get('n'))),
-    write(c) {
-      const n = of(c).get('n') as number
-      of(c).set('n', n + 1)
-      return c.text(String(n))
-    },
-    seed(c) {
-      for (const [key, value] of Object.entries(visit(sizeOf(c.req.url)))) of(c).set(key, value)
-      return c.text('seeded')
-    },
-  })
-}
-
-async function ours(kind: string): Promise<RequestListener> {
-  const sessions = await ourSessions(kind)
-  const { sessionMiddleware: ourMiddleware } = await vial('adapters/hono')
-  const app = new Hono()
-  app.use(ourMiddleware(sessions))
+  app.use(sessionMiddleware(sessions))
   return site(app, {
     async read(c) {
       const session = await sessions.of(c)
@@ -115,50 +71,7 @@ async function ours(kind: string): Promise<RequestListener> {
   })
 }
 
-async function least(kind: string): Promise<RequestListener> {
-  const sessions = await floor(kind)
-  return site(new Hono(), {
-    async read(c) {
-      const data = await sessions.load(c.req.header('cookie'))
-      return c.text(String(data?.['n']))
-    },
-    async write(c) {
-      const cookie = c.req.header('cookie')
-      const data = (await sessions.load(cookie)) as unknown as Visit
-      const { n } = data
-      const set = await sessions.save({ ...data, n: n + 1 }, cookie)
-      if (set !== undefined) c.header('set-cookie', set)
-      return c.text(String(n))
-    },
-    async seed(c) {
-      c.header('set-cookie', await sessions.save({ ...visit(sizeOf(c.req.url)) }, undefined))
-      return c.text('seeded')
-    },
-  })
-}
-
-function empty(): Hono {
-  const app = new Hono()
-  app.use((_c, next) => next())
-  return app
-}
-
 export const CONTENDERS: Contenders = {
-  bare: { kind: 'bare', listener: async () => site(new Hono(), BARE) },
-  'bare again': { kind: 'bare', listener: async () => site(new Hono(), BARE) },
-  'empty middleware': { kind: 'bare', listener: async () => site(empty(), BARE) },
-  ...each(OURS, 'vial', ours),
-  ...each(Object.fromEntries(FLOORS.map((kind) => [kind, kind])), 'floor', least),
-  '@hono/session cookie': { kind: 'cookie', listener: () => honoSession(false) },
-  '@hono/session + redis': { kind: 'redis', listener: () => honoSession(true) },
-  'hono-sessions memory': {
-    kind: 'memory',
-    listener: async () => honoSessions(new MemoryStore()),
-  },
-  'hono-sessions cookie': {
-    kind: 'cookie',
-    // Its sealed form of 2 KB does not fit a cookie.
-    without: ['read-m', 'write-m'],
-    listener: async () => honoSessions(new CookieStore()),
-  },
+  ...bareAndOurs(async () => site(new Hono(), BARE), ours),
+  '@hono/session cookie': { listener: async () => honoSession() },
 }
