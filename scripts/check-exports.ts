@@ -1,6 +1,5 @@
 /**
- * Prevents: a new unit in a public folder that nobody can import because package.json does not export it, and an export
- * whose file has gone or whose specifier is not its path.
+ * Checks that package.json exports every public unit, under the specifier that is its path, and exports nothing else.
  *
  * A file that lies directly in a public folder is public, and so is the `index.ts` of a folder in it. Everything deeper
  * is internal, but for the further doors listed here.

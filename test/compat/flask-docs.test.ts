@@ -1,4 +1,4 @@
-/** Prevents: differences from Flask that `docs/flask.md` does not tell. `VIAL_WRITE_DOCS=1` writes them into the page. */
+/** `docs/flask.md` names every difference from Flask. `VIAL_WRITE_DOCS=1` writes them into the page. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'

@@ -1,4 +1,4 @@
-/** Prevents: sessions of old versions of Flask-Session and cachelib that are lost. */
+/** Sessions that old versions of Flask-Session and cachelib wrote are read. */
 
 import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'

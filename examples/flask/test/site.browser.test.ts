@@ -1,4 +1,4 @@
-/** Prevents: two halves that do not show the same session, in a browser, as a person would see it. */
+/** Both halves of the site show the same session, in a browser. */
 
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'

@@ -11,21 +11,15 @@ import { type FlaskConfig, flaskConfigFromEnv, fromFlaskConfig } from 'vial/comp
 import { redisStore } from 'vial/stores/redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ServiceName } from '../../scripts/services/names.ts'
-import {
-  dynamodbUrl,
-  mongodbUrl,
-  sqlUrl,
-  withParameter,
-} from '../../src/compat/flask/config/urls.ts'
 import { Browser } from '../core/requests.ts'
 import { newName, openMariadb, openPostgres } from '../stores/sql-databases.ts'
 import { service } from '../support/services.ts'
 
-/** Runs with the URL of a server; skipped by name where there is none. */
+/** Runs with the URL of a server, and is skipped where there is none. */
 function onServer(name: ServiceName, title: string, run: (url: string) => Promise<void>): void {
   const server = service(name)
   if ('url' in server) test(title, () => run(server.url))
-  else test.skip(`${title} (${server.missing})`, () => undefined)
+  else test(title, (context) => context.skip(server.missing))
 }
 
 const unique = () => `flask-${randomUUID()}`
@@ -226,54 +220,5 @@ describe('dynamodb', () => {
       SESSION_DYNAMODB_TABLE_EXISTS: true,
     })
     await expect(missing).rejects.toThrow(StoreError)
-  })
-})
-
-describe('URLs', () => {
-  test.each([
-    ['postgresql+psycopg://u:p@h/d?sslmode=require', 'postgresql://u:p@h/d?sslmode=require'],
-    ['mysql+pymysql://u:p@h/d?charset=utf8mb4', 'mysql://u:p@h/d'],
-    ['mysql://h/d?charset=utf8&ssl=true', 'mysql://h/d?ssl=true'],
-    ['mysql://h/d?ssl=true&charset=utf8', 'mysql://h/d?ssl=true'],
-    ['sqlite:////var/site.db', 'sqlite:/var/site.db'],
-    ['sqlite:///C:/site.db', 'sqlite:C:/site.db'],
-    ['sqlite:site.db', 'sqlite:site.db'],
-    ['nonsense', 'nonsense'],
-  ])('%s of SQLAlchemy is %s', (given, made) => expect(sqlUrl(given)).toBe(made))
-
-  test.each(['sqlite:///site.db', 'sqlite://', 'sqlite:///:memory:'])('%s is refused', (url) => {
-    expect(() => sqlUrl(url)).toThrow(ConfigError)
-  })
-
-  test.each([
-    ['mongodb://h', 'mongodb://h/d?collection=c'],
-    ['mongodb://h:1,g:2/?replicaSet=r', 'mongodb://h:1,g:2/d?replicaSet=r&collection=c'],
-    // The login is where it was before.
-    ['mongodb://u:p@h', 'mongodb://u:p@h/d?authSource=admin&collection=c'],
-    ['mongodb://u:p@h/users', 'mongodb://u:p@h/d?authSource=users&collection=c'],
-    ['mongodb://u:p@h/users?authSource=a', 'mongodb://u:p@h/d?authSource=a&collection=c'],
-    [
-      'mongodb://u@h/?authMechanism=MONGODB-X509',
-      'mongodb://u@h/d?authMechanism=MONGODB-X509&collection=c',
-    ],
-    ['nonsense', 'nonsense'],
-  ])('%s is %s', (given, made) => expect(mongodbUrl(given, 'd', 'c')).toBe(made))
-
-  test.each([
-    [
-      undefined,
-      undefined,
-      'dynamodb://dummy:dummy@us-west-2/Sessions?endpoint=http://localhost:8000',
-    ],
-    ['dynamodb://r', 't', 'dynamodb://r/t'],
-    ['dynamodb://r/t?endpoint=e', 't', 'dynamodb://r/t?endpoint=e'],
-    ['dynamodb://r/t', undefined, 'dynamodb://r/t'],
-    ['nonsense', 't', 'nonsense'],
-  ])('%s with the table %s is %s', (given, table, made) => {
-    expect(dynamodbUrl(given, table)).toBe(made)
-  })
-
-  test('a parameter is not given twice', () => {
-    expect(withParameter('redis://h?prefix=a', 'prefix', '')).toBe('redis://h?prefix=a')
   })
 })
