@@ -1,18 +1,18 @@
 /**
- * Node's own SQLite for Kysely: no package to install, no binary to build. For Node 22.16 and later.
+ * Node's own SQLite for Kysely, without a package or a native build. For Node 22.16 and later.
  *
  * @module
  */
 
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 
-/** What is used of a `DatabaseSync`. */
+/** The part of a `DatabaseSync` that is used. */
 export interface NodeSqliteDatabase {
   prepare(sql: string): NodeSqliteStatement
   close(): void
 }
 
-/** What is used of a `StatementSync`. */
+/** The part of a `StatementSync` that is used. */
 export interface NodeSqliteStatement {
   all(...parameters: never[]): unknown[]
   run(...parameters: never[]): { changes: number | bigint; lastInsertRowid: number | bigint }
@@ -20,12 +20,12 @@ export interface NodeSqliteStatement {
   columns(): readonly unknown[]
 }
 
-/** Statements that are kept prepared. */
+/** How many statements are kept prepared. */
 const MOST_KEPT = 100
 
 /**
- * A `DatabaseSync` of `node:sqlite` as the `database` of Kysely's `SqliteDialect`. It keeps the last hundred statements
- * prepared, so that no text is parsed twice.
+ * Turns a `DatabaseSync` of `node:sqlite` into the `database` of Kysely's `SqliteDialect`. The last hundred statements stay
+ * prepared, so SQLite does not parse their text again.
  */
 export function nodeSqlite(database: NodeSqliteDatabase): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
@@ -36,7 +36,7 @@ export function nodeSqlite(database: NodeSqliteDatabase): SqliteDatabase {
       reader: statement.columns().length > 0,
       all: (parameters) => statement.all(...(parameters as never[])),
       run: (parameters) => statement.run(...(parameters as never[])),
-      // Of its own: a row at a time, while others run the one that is kept.
+      // A statement of its own: rows come one at a time, while others may run the kept one.
       iterate: (parameters) => database.prepare(text).iterate(...(parameters as never[])),
     }
   }

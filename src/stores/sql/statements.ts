@@ -1,6 +1,6 @@
 /**
- * The statements of the SQL store, one for each verb, compiled once for each store. A parameter is
- * bound by its name.
+ * The statements of the SQL store, one for each verb, compiled once for each store. Parameters are bound by name, and
+ * instants travel as text in UTC, out of reach of every time zone: the process's, the session's and the driver's.
  *
  * @module
  */
@@ -8,24 +8,24 @@
 import { type CompiledQuery, type QueryExecutor, type RawBuilder, sql } from 'kysely'
 import { ConfigError } from '../../errors.ts'
 
-/** MariaDB is `mysql`; what speaks PostgreSQL's language, such as PGlite, is `postgres`. */
+/** MariaDB is `mysql`; databases with PostgreSQL's language, such as PGlite, are `postgres`. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
 
-/** What a statement is bound to. */
+/** The values of a statement's parameters. */
 export interface SqlValues {
-  readonly id?: string
+  readonly id?: string | Uint8Array
   readonly bytes?: Uint8Array
-  /** The bytes that must be there. */
+  /** The bytes that the record must have. */
   readonly version?: Uint8Array
   readonly expires?: string
   readonly now?: string
   readonly limit?: number
-  readonly after?: string
+  readonly after?: string | Uint8Array
   readonly schema?: string | null
   readonly table?: string
 }
 
-/** A statement whose parameters are the names of what to bind. */
+/** A statement whose parameters are names of {@link SqlValues}. */
 export interface SqlStatement {
   readonly query: CompiledQuery
   readonly writes: boolean
@@ -35,26 +35,24 @@ export interface SqlStatements {
   readonly read: SqlStatement
   /** On MySQL a plain insert. */
   readonly create: SqlStatement
-  /** Writes over a record past its deadline. Absent: `create` does it. */
+  /** Writes over an expired record. Absent: `create` does it. */
   readonly revive?: SqlStatement
   readonly replace: SqlStatement
   readonly touch: SqlStatement
   readonly delete: SqlStatement
-  /** Deletes a live record. */
-  readonly end: SqlStatement
   /** Deletes a live record of exactly that version. */
-  readonly endVersion: SqlStatement
+  readonly end: SqlStatement
   readonly sweep: SqlStatement
   readonly list: SqlStatement
-  /** What the columns hold. Absent: more than anybody stores. */
+  /** Reads what the columns hold. Absent: they hold more than a session needs. */
   readonly columns?: SqlStatement
   readonly createTable: readonly SqlStatement[]
 }
 
 /**
- * Tells the dialect from what its compiler writes: the quotes around a name and the sign of a parameter.
+ * Recognises the dialect by what its compiler writes: the quotes around a name and the sign of a parameter.
  *
- * @throws {ConfigError} When it is none of the three.
+ * @throws {ConfigError} When it is another one.
  */
 export function detectDialect(executor: QueryExecutor): SqlDialect {
   const probe = sql`${sql.id('a')} ${'b'}`.compile({ getExecutor: () => executor }).sql
@@ -62,17 +60,26 @@ export function detectDialect(executor: QueryExecutor): SqlDialect {
   if (probe === '`a` ?') return 'mysql'
   if (probe === '"a" ?') return 'sqlite'
   throw new ConfigError(
-    'sqlStore: the dialect of this Kysely instance is not known. Where it speaks the language of one of them, give dialect: postgres, mysql or sqlite.',
+    "sqlStore: the dialect of this Kysely instance is not known. If it has the language of PostgreSQL, MySQL or SQLite, set the option dialect to 'postgres', 'mysql' or 'sqlite'.",
   )
 }
 
-const CAST: Readonly<Record<SqlDialect, (value: RawBuilder<unknown>) => RawBuilder<unknown>>> = {
+type Cast = (value: RawBuilder<unknown>) => RawBuilder<unknown>
+
+const TIME: Readonly<Record<SqlDialect, Cast>> = {
   postgres: (value) => sql`cast(${value} as timestamp)`,
   mysql: (value) => sql`cast(${value} as datetime(6))`,
   sqlite: (value) => value,
 }
 
-const TEXT: Readonly<Record<SqlDialect, RawBuilder<unknown>>> = {
+/** MySQL takes an id as bytes, as mysql2 escapes text with backslashes also where the server does not know them. */
+const TEXT: Readonly<Record<SqlDialect, Cast>> = {
+  postgres: (value) => value,
+  mysql: (value) => sql`_utf8mb4 ${value}`,
+  sqlite: (value) => value,
+}
+
+const EXPIRY: Readonly<Record<SqlDialect, RawBuilder<unknown>>> = {
   postgres: sql`to_char(expiry, 'YYYY-MM-DD HH24:MI:SS.US')`,
   mysql: sql`date_format(expiry, '%Y-%m-%d %H:%i:%s.%f')`,
   sqlite: sql`expiry`,
@@ -94,18 +101,21 @@ export function compileStatements(
 
   const mysql = dialect === 'mysql'
   const own = schema === undefined ? sql.id(table) : sql.id(schema, table)
-  const { id, bytes, version, limit, after } = NAMES
-  const now = CAST[dialect](NAMES.now)
-  const expires = CAST[dialect](NAMES.expires)
-  // Flask-Session's table on MySQL compares without case. The first half finds the row, the second looks closely.
+  const { bytes, version, limit } = NAMES
+  const id = TEXT[dialect](NAMES.id)
+  const after = TEXT[dialect](NAMES.after)
+  const now = TIME[dialect](NAMES.now)
+  const expires = TIME[dialect](NAMES.expires)
+  // Flask-Session's table on MySQL compares without case: the first half finds the row by the index, the second compares
+  // the bytes.
   const same = mysql
-    ? sql`session_id = ${id} and cast(session_id as binary) = ${id}`
+    ? sql`session_id = ${id} and cast(session_id as binary) = ${NAMES.id}`
     : sql`session_id = ${id}`
   const live = sql`${same} and expiry > ${now}`
   const insert = sql`(session_id, data, expiry) values (${id}, ${bytes}, ${expires})`
 
   return {
-    read: reads(sql`select data as bytes, ${TEXT[dialect]} as ends from ${own} where ${live}`),
+    read: reads(sql`select data as bytes, ${EXPIRY[dialect]} as ends from ${own} where ${live}`),
     create: writes(
       mysql
         ? sql`insert into ${own} ${insert}`
@@ -123,14 +133,13 @@ export function compileStatements(
     }),
     replace: writes(sql`update ${own} set data = ${bytes}, expiry = ${expires}
       where ${live} and data = ${version}`),
-    touch: writes(sql`update ${own} set expiry = ${expires} where ${live}`),
+    touch: writes(sql`update ${own} set expiry = ${expires} where ${live} and data = ${version}`),
     delete: writes(sql`delete from ${own} where ${same}`),
-    end: writes(sql`delete from ${own} where ${live}`),
-    endVersion: writes(sql`delete from ${own} where ${live} and data = ${version}`),
+    end: writes(sql`delete from ${own} where ${live} and data = ${version}`),
     sweep: writes(
       mysql
         ? sql`delete from ${own} where expiry <= ${now} order by expiry limit ${limit}`
-        : // The last condition is for a row that came back to life after it was chosen.
+        : // The last condition spares a row that was written again after it was chosen.
           sql`delete from ${own} where session_id in (select session_id from ${own}
             where expiry <= ${now} order by expiry limit ${limit}) and expiry <= ${now}`,
     ),
@@ -140,7 +149,7 @@ export function compileStatements(
   }
 }
 
-/** The layout of Flask-Session, with room for more, and an index for the sweep. */
+/** The layout of Flask-Session with wider columns, and an index for the sweep. */
 function tableOf(
   dialect: SqlDialect,
   own: RawBuilder<unknown>,
@@ -188,4 +197,31 @@ const NAMES: Readonly<Record<keyof SqlValues, RawBuilder<unknown>>> = {
 export function bind({ query }: SqlStatement, values: SqlValues): CompiledQuery {
   const parameters = query.parameters.map((name) => values[name as keyof SqlValues])
   return { ...query, parameters }
+}
+
+/** The last instant that every dialect can hold: 9999-12-31 23:59:59.999. */
+const LAST = 253_402_300_799_999
+
+/**
+ * An instant as `YYYY-MM-DD HH:MM:SS.ffffff` in UTC. All digits are written, as SQLite compares the text.
+ *
+ * @param at In ms since the epoch.
+ * @param grain In ms; the instant is rounded up to it.
+ */
+export function instantText(at: number, grain = 1): string {
+  const text = new Date(Math.min(Math.ceil(at / grain) * grain, LAST)).toISOString()
+  return `${text.slice(0, 10)} ${text.slice(11, 23)}000`
+}
+
+/** The ms since the epoch, rounded up; undefined when the text is not an instant. */
+export function parseInstant(text: unknown): number | undefined {
+  if (typeof text !== 'string') return undefined
+  const at = Date.parse(`${text.slice(0, 10)}T${text.slice(11, 23)}Z`)
+  if (Number.isNaN(at)) return undefined
+  return /[1-9]/.test(text.slice(23)) ? at + 1 : at
+}
+
+/** The same bytes as a `Buffer`, which drivers always bind as bytes. */
+export function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
