@@ -197,6 +197,24 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     })
   })
 
+  test('a touch whose reply is lost is unknown, unless the SDK repeats it', async () => {
+    for (const [maxAttempts, told] of [
+      [1, { outcome: 'unknown', retriable: true }],
+      [3, 'touched'],
+    ] as const) {
+      const { store } = visitor({ maxAttempts })
+      const id = `touched-${maxAttempts}`
+      const end = Math.ceil(Date.now() / 1_000) * 1_000 + 60_000
+      await store.create(id, bytes('x'), end)
+      const lost = proxy.loseNextReply((request) => request.includes('.UpdateItem'))
+      const touching = store.touch(id, end + 60_000, bytes('x'))
+      if (told === 'touched') expect(await touching).toBe(told)
+      else expect(await failure(touching)).toMatchObject(told)
+      await lost
+      expect((await store.read(id))?.expiresAt).toBe(end + 60_000)
+    }
+  })
+
   test('no increment of many is counted twice while replies are lost', async () => {
     const writers = [1, 3, 3].map((maxAttempts) => {
       const who = visitor({ maxAttempts })
@@ -233,7 +251,7 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     errors.push(await failure(visitor({ maxAttempts: 3 }).store.create(id, bytes('x'), LATER)))
     await lost
     await table.client.putItem({ TableName: table.name, Item: { id: { S: id } } })
-    errors.push(await failure(store.read(id)), await failure(store.touch(id, LATER)))
+    errors.push(await failure(store.read(id)), await failure(store.touch(id, LATER, bytes('x'))))
     await table.client.deleteTable({ TableName: table.name })
     errors.push(await failure(store.create(id, bytes('x'), LATER)))
     await proxy.refuse(true)
@@ -287,7 +305,7 @@ describe('what DynamoDB refuses', () => {
     await answering(status, typed(name), async (store) => {
       for (const [operation, verb] of [
         ['replace', () => store.replace('a', bytes('x'), LATER, bytes('y'))],
-        ['touch', () => store.touch('a', LATER)],
+        ['touch', () => store.touch('a', LATER, bytes('y'))],
       ] as const) {
         expect(await failure(verb())).toMatchObject({ operation, outcome, retriable })
         await expect(verb()).rejects.toThrow(message)

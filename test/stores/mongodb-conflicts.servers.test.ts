@@ -65,7 +65,9 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     left = 2
     expect((await store.replace('a', bytes('3'), LATER, version)).kind).toBe('conflict')
     left = 2
-    expect(await store.touch('a', LATER + 1)).toBe(true)
+    expect(await store.touch('a', LATER + 1, bytes('2'))).toBe('touched')
+    left = 2
+    expect(await store.touch('a', LATER + 2, version)).toBe('conflict')
     expect(text(await store.read('a'))).toBe('2')
     left = 2
     expect(await store.delete('a')).toBe('deleted')

@@ -89,8 +89,8 @@ describe('a server that does not answer is a StoreError', () => {
   })
 
   test.for([
-    ['redis', 'redis', 'redis', 'WRONGPASS'],
-    ['redis5', 'redis', 'redis', 'WRONGPASS'],
+    ['redis', 'redis', 'redis', 'refused the connection: WRONGPASS'],
+    ['redis5', 'redis', 'redis', 'refused the connection: WRONGPASS'],
     ['mysql2', 'mariadb', 'mysql', 'ER_ACCESS_DENIED'],
   ] as const)('nor is one that refuses the password: %s', async (given, { skip }) => {
     const [client, name, scheme, code] = given

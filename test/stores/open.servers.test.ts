@@ -73,7 +73,7 @@ describe('a store that is there', () => {
   test.for([
     ['node:sqlite', () => []],
     ['better-sqlite3', (where: string) => [where]],
-  ] as const)('sqlite: by %s', async ([name, more], { skip }) => {
+  ] as const)('sqlite: by %s', { timeout: 180_000 }, async ([name, more], { skip }) => {
     const parts = findSqlite()
     if (parts === undefined) {
       return skip('no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"')
@@ -161,12 +161,15 @@ describe('what is missing', () => {
 
 describe('a URL that cannot be is a ConfigError', () => {
   test.for([
-    ['', 'no URL of a store. Known are redis:, rediss:, memcached:'],
-    ['localhost', 'no URL of a store'],
-    [`//user:${PASSWORD}@host`, 'no URL of a store'],
-    [`http://user:${PASSWORD}@host`, "no store for 'http:'. Known are redis:"],
-    ['toString:', "no store for 'tostring:'"],
-    [`redis://user:${PASSWORD}@host:port`, 'cannot be read'],
+    ['', 'has no scheme. Known schemes: redis:, rediss:, memcached:'],
+    ['localhost', 'has no scheme'],
+    [`//user:${PASSWORD}@host`, 'has no scheme'],
+    [
+      `http://user:${PASSWORD}@host`,
+      "the scheme 'http:' of the URL is not known. Known schemes: redis:",
+    ],
+    ['toString:', "the scheme 'tostring:' of the URL is not known"],
+    [`redis://user:${PASSWORD}@host:port`, 'URL is not valid'],
     [`redis://user:${PASSWORD}%@host`, "'%' that is not written %25"],
     [`redis://user:${PASSWORD}/x@host`, "'/' is %2F"],
     [`redis://user:?${PASSWORD}@host`, "'?' is %3F"],
@@ -177,7 +180,7 @@ describe('a URL that cannot be is a ConfigError', () => {
     [`memcached://user:${PASSWORD}@host`, 'without a user'],
     ['memcached://host:x', 'not an address'],
     ['memcached://host?table=x', "no parameter 'table'"],
-    [`postgres://user:${PASSWORD}@host:port/db`, 'cannot be read'],
+    [`postgres://user:${PASSWORD}@host:port/db`, 'URL is not valid'],
     ['postgres://host/db?prefix=x', "no parameter 'prefix'. Known: 'table', 'schema', 'sslmode'"],
     [`postgres://user:${PASSWORD}@host/db?table=`, 'table'],
     [`mysql://user:${PASSWORD}@host`, 'name the database: mysql://host/database'],

@@ -61,7 +61,7 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       ['read', () => cold.read('id')],
       ['create', () => cold.create('id', bytes('x'), LATER)],
       ['replace', () => cold.replace('id', bytes('x'), LATER, bytes('y'))],
-      ['touch', () => cold.touch('id', LATER)],
+      ['touch', () => cold.touch('id', LATER, bytes('y'))],
       ['delete', () => cold.delete('id')],
       ['createTable', () => cold.createTable()],
     ] as const) {
@@ -151,7 +151,7 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     const store = sqlStore(readOnly, { table, sweepInterval: false })
     await store.createTable()
     expect(content(await store.read('id'))).toBe('x')
-    const error = await failureOf(() => store.touch('id', LATER + 1))
+    const error = await failureOf(() => store.touch('id', LATER + 1, bytes('x')))
     expect(error).toMatchObject({ outcome: 'not-done', retriable: true })
     expect(error.message).toContain('read-only')
     await readOnly.destroy()
@@ -201,9 +201,9 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     await sql.raw(trigger).execute(db)
   }
 
-  const gaveWay = name === 'postgres' ? ['40001', '40P01'] : ['1213', '1020']
+  const deadlocks = name === 'postgres' ? ['40001', '40P01'] : ['1213', '1020']
 
-  test.each(gaveWay)('a statement that gave way with %s is sent again', async (code) => {
+  test.each(deadlocks)('a statement that the server undid with %s is sent again', async (code) => {
     const table = newName()
     const store = await newStore(db, { table })
     await store.create('id', bytes('one'), LATER)
@@ -214,6 +214,19 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     await sql.raw(`update ${table} set data = 'three'`).execute(db)
     expect((await store.replace('id', bytes('four'), LATER, version)).kind).toBe('conflict')
   })
+
+  test.each(deadlocks)(
+    'a touch that the server always undoes with %s is a conflict',
+    async (code) => {
+      const table = newName()
+      const store = await newStore(db, { table })
+      await store.create('id', bytes('one'), LATER)
+      await failUpdates(table, code, 1_000)
+      expect(await store.touch('id', LATER + 1, bytes('one'))).toBe('conflict')
+      expect((await store.read('id'))?.expiresAt).toBe(LATER)
+      await failureOf(() => store.replace('id', bytes('two'), LATER, bytes('one')))
+    },
+  )
 
   const codes: readonly (readonly [string, string, boolean])[] =
     name === 'postgres'
@@ -265,7 +278,7 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       await sql`update ${sql.id(table)} set data = data, expiry = '2098-01-01' where session_id = 'id'`.execute(
         transaction,
       )
-      const failed = failureOf(() => store.touch('id', LATER + 1))
+      const failed = failureOf(() => store.touch('id', LATER + 1, bytes('x')))
       const list =
         name === 'postgres'
           ? sql<{
@@ -287,6 +300,6 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       expect(await failed).toMatchObject({ outcome: 'unknown', retriable: true })
     })
     await blocker.destroy()
-    expect(await soon(() => store.touch('id', LATER + 2))).toBe(true)
+    expect(await soon(() => store.touch('id', LATER + 2, bytes('x')))).toBe('touched')
   })
 })

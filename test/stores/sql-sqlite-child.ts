@@ -200,7 +200,7 @@ function testsWith(name: string, openFile: Open): void {
 
       for (const [operation, call] of [
         ['replace', () => store.replace('id', bytes('after'), later, version)],
-        ['touch', () => store.touch('id', later + 1)],
+        ['touch', () => store.touch('id', later + 1, version)],
         ['delete', () => store.delete('id')],
         ['create', () => store.create('another', bytes('x'), later)],
         ['sweep', () => store.sweep?.() ?? Promise.resolve()],
@@ -251,7 +251,7 @@ function testsWith(name: string, openFile: Open): void {
       const store = sqlStore(db, { sweepInterval: false })
       assert.equal(contentOf(await store.read('id')), 'x')
       await store.createTable()
-      const error = await failureOf(store.touch('id', later + 1))
+      const error = await failureOf(store.touch('id', later + 1, bytes('x')))
       assert.deepEqual([error.outcome, error.retriable], ['not-done', false])
       assert.match(error.message, /read-only/)
     })

@@ -66,7 +66,8 @@ function suites(
       const loseNextReply = () => void proxy?.loseNextReply(isWrite)
 
       storeSuite({
-        test,
+        // Ten thousand records take long on a busy machine.
+        test: (title, body) => test(title, body, 180_000),
         name: label,
         make: (clock) => fixtureOn(dbs, clock, layout, proxied ? loseNextReply : undefined),
         makeBroken: ({ now }) => {

@@ -1,26 +1,26 @@
 /**
- * What the DynamoDB store uses of the AWS SDK: methods of its aggregated client `DynamoDB`, version 3.
+ * The part of the AWS SDK, version 3, that the DynamoDB store uses: methods of its aggregated client `DynamoDB`.
  *
  * @module
  */
 
-/** A value that is sent. */
+/** A value in a request. */
 export type DynamodbInput =
   | { readonly S: string }
   | { readonly N: string }
   | { readonly B: Uint8Array }
 
-/** A value that comes back, as far as it matters here. */
+/** A value in a response; other types are left out. */
 export interface DynamodbValue {
   readonly S?: string | undefined
   readonly N?: string | undefined
   readonly B?: Uint8Array | undefined
 }
 
-/** An item as it comes back. */
+/** An item in a response. */
 export type DynamodbItem = Readonly<Record<string, DynamodbValue>>
 
-/** A condition with the values and names that it uses. */
+/** A condition with its names and values. */
 export interface DynamodbCondition {
   readonly ConditionExpression?: string
   readonly ExpressionAttributeNames?: Record<string, string>
@@ -28,12 +28,12 @@ export interface DynamodbCondition {
   readonly ReturnValuesOnConditionCheckFailure?: 'ALL_OLD'
 }
 
-/** What goes with each request. */
+/** Options of each request. */
 export interface DynamodbRequestOptions {
   readonly abortSignal?: AbortSignal
 }
 
-/** The client as the store uses it: `new DynamoDB()` of `@aws-sdk/client-dynamodb` 3. */
+/** The part of `new DynamoDB()` of `@aws-sdk/client-dynamodb` 3 that the store uses. */
 export interface DynamodbClient {
   getItem(
     input: {
@@ -115,11 +115,11 @@ export interface DynamodbClient {
     },
     options?: DynamodbRequestOptions,
   ): Promise<unknown>
-  /** Looked at for `maxAttempts`; absent: not looked at. */
+  /** Read for `maxAttempts`, to warn of retries. Absent: there is no warning. */
   readonly config?: { readonly maxAttempts?: () => Promise<number> }
 }
 
-/** What is known of a table. */
+/** The description of a table. */
 export interface DynamodbTable {
   readonly TableStatus?: string | undefined
   readonly KeySchema?:

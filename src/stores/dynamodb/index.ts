@@ -1,19 +1,28 @@
 /**
- * Sessions in a DynamoDB table, in the layout of Flask-Session 0.8, so that both sides share one table. Every write is
- * conditional and every read consistent; a lost race costs no request more. Tried with AWS SDK 3.1162 and dynoxide
- * 1.2.
+ * Sessions in a DynamoDB table, in the layout of Flask-Session 0.8: programs of both sides can share one table. Every write
+ * is conditional and every read consistent; a lost race costs no further request.
  *
  * @module
  */
 
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
-import { isDigest } from '../shared/storable-id.ts'
+import { storeError } from '../shared/failure.ts'
 import type { DynamodbClient, DynamodbItem } from './client.ts'
-import { FailedCondition, toStoreError } from './errors.ts'
-import { assertFits, deadline, instant, keyOf, recordOf } from './item.ts'
-import { EXPIRED, LIVE, scan, sender, when } from './requests.ts'
-import { createTable } from './table.ts'
+import { FailedCondition, NOT_A_RECORD } from './failure.ts'
+import {
+  assertFits,
+  createTable,
+  EXPIRED,
+  expiration,
+  instant,
+  keyOf,
+  LIVE,
+  recordOf,
+  scan,
+  sender,
+  when,
+} from './requests.ts'
 
 export type {
   DynamodbClient,
@@ -26,32 +35,33 @@ export type {
 } from './client.ts'
 
 export interface DynamodbStoreOptions {
-  /** @default 'Sessions', as Flask-Session has it */
+  /** The name of the table, or its ARN. @default 'Sessions', as in Flask-Session */
   readonly table?: string
-  /** The clock, ms since the epoch. It should agree with that of other writers. */
+  /** The clock, ms since the epoch. It should agree with the clocks of other writers. @default Date.now */
   readonly now?: () => number
 }
 
-/** A store with the means to make its table. */
+/** A store that can make its table. */
 export interface DynamodbStore extends AsyncStore {
   /**
-   * Makes the table when it is missing (paid by request), waits until it can be used, and switches time to live on. A
-   * table that is there is accepted, also with credentials that may do none of this.
+   * Makes the table with billing by request if it does not exist, waits until it can be used, and switches time to live
+   * on. A table that exists is accepted, also with credentials that may only use it. Rejects with a `StoreError`, or
+   * with a `ConfigError` when the table has another key.
    */
   createTable(options?: StoreOptions): Promise<void>
 }
 
-/** An item that has not changed and not expired. */
+/** The condition that an item is live and has the version that was read. */
 const SAME = `#v = :old AND ${LIVE}`
-/** How many items a sweep removes at once. */
+/** How many items a sweep removes at the same time. */
 const AT_ONCE = 16
 
 /**
- * Keeps sessions as items of a table, one request a verb. Deadlines are whole seconds, rounded up, and judged on read,
- * as DynamoDB removes expired items days later. A record may have 400,000 bytes.
+ * Keeps sessions as items of a table, with one request for each verb. The expiry is in whole seconds, rounded up, and
+ * checked on each read, as DynamoDB removes expired items days later. A record may have 400,000 bytes.
  *
- * Make the client with `maxAttempts: 1`. With more the SDK may send a write again that was done, and its second answer
- * tells nothing: a warning says so, and such a write rejects with the outcome `unknown` in place of counting twice.
+ * Create the client with `maxAttempts: 1`. With more, the SDK may send a write again that was done, and the answer to the
+ * second attempt does not show it. Such a write rejects with the outcome `unknown`, and a process warning names the option.
  *
  * @example
  *
@@ -63,7 +73,7 @@ const AT_ONCE = 16
  *     await store.createTable()
  *     export const sessions = createSessions({ store })
  *
- * @throws {ConfigError} When it is not the SDK's aggregated client, or the name of the table cannot be.
+ * @throws {ConfigError} When the client is not the SDK's aggregated one, or the name of the table is not valid.
  */
 export function dynamodbStore(
   client: DynamodbClient,
@@ -71,20 +81,19 @@ export function dynamodbStore(
 ): DynamodbStore {
   const { table = 'Sessions', now = Date.now } = options
   assertConfig(client, table)
-  warnOfResending(client)
+  warnOfRetries(client)
   const TableName = table
-  const send = sender(table)
+  const store = `dynamodbStore on table ${JSON.stringify(table)}`
+  const send = sender(store)
   const live = (record: { readonly expiresAt: number }) => record.expiresAt > now()
   const current = () => ({ ':now': instant(now()) })
 
-  /** What an item holds; undefined when there is none, or it has expired. */
+  /** Reads an item; undefined when there is none, or it has expired. */
   function read(operation: string, item: DynamodbItem | undefined) {
-    try {
-      const record = item && recordOf(item)
-      return record && live(record) ? record : undefined
-    } catch (error) {
-      throw toStoreError(error, operation, table)
-    }
+    if (item === undefined) return undefined
+    const record = recordOf(item)
+    if (record === undefined) throw storeError(store, operation, NOT_A_RECORD)
+    return live(record) ? record : undefined
   }
 
   return {
@@ -92,6 +101,7 @@ export function dynamodbStore(
     atomic: true,
     resolution: 1_000,
 
+    // Every read is fresh: it is consistent.
     async read(id, options = {}) {
       const found = await send('read', options, (request) =>
         client.getItem({ TableName, Key: keyOf(id), ConsistentRead: true }, request),
@@ -102,7 +112,7 @@ export function dynamodbStore(
     async create(id, bytes, expiresAt, options = {}) {
       assertFits(bytes)
       const condition = when(`attribute_not_exists(#i) OR ${EXPIRED}`, current())
-      const Item = { ...keyOf(id), val: { B: bytes }, expiration: deadline(expiresAt) }
+      const Item = { ...keyOf(id), val: { B: bytes }, expiration: expiration(expiresAt) }
       const done = await send(
         'create',
         options,
@@ -120,7 +130,7 @@ export function dynamodbStore(
     async replace(id, bytes, expiresAt, version, options = {}) {
       assertFits(bytes)
       const old = { ...current(), ':old': { B: version as Uint8Array } }
-      const change = { ':new': { B: bytes }, ':end': deadline(expiresAt) }
+      const change = { ':new': { B: bytes }, ':end': expiration(expiresAt) }
       const item = { TableName, Key: keyOf(id) }
       const done = await send(
         'replace',
@@ -143,7 +153,8 @@ export function dynamodbStore(
       return record === undefined ? { kind: 'gone' } : { kind: 'conflict', current: record }
     },
 
-    async touch(id, expiresAt, options = {}) {
+    async touch(id, expiresAt, version, options = {}) {
+      const old = { ...current(), ':old': { B: version as Uint8Array } }
       const item = { TableName, Key: keyOf(id) }
       const done = await send('touch', options, (request) =>
         live({ expiresAt })
@@ -151,15 +162,14 @@ export function dynamodbStore(
               {
                 ...item,
                 UpdateExpression: 'SET #e = :end',
-                ...when(LIVE, { ...current(), ':end': deadline(expiresAt) }),
+                ...when(SAME, { ...old, ':end': expiration(expiresAt) }),
               },
               request,
             )
-          : client.deleteItem({ ...item, ...when(LIVE, current()) }, request),
+          : client.deleteItem({ ...item, ...when(SAME, old) }, request),
       )
-      if (!(done instanceof FailedCondition)) return true
-      read('touch', done.item)
-      return false
+      if (!(done instanceof FailedCondition)) return 'touched'
+      return read('touch', done.item) ? 'conflict' : 'gone'
     },
 
     async delete(id, version, options = {}) {
@@ -184,7 +194,7 @@ export function dynamodbStore(
         while (keys.length > 0 && removed < limit) {
           const done = await Promise.all(
             keys.splice(0, Math.min(AT_ONCE, limit - removed)).map((key) => {
-              const item = { TableName, Key: { id: { S: key } }, ...when(EXPIRED, current()) }
+              const item = { TableName, Key: keyOf(key), ...when(EXPIRED, current()) }
               return send('sweep', options, (request) => client.deleteItem(item, request))
             }),
           )
@@ -197,7 +207,7 @@ export function dynamodbStore(
 
     async *list(options = {}) {
       const pages = scan(client, table, LIVE, now, (request) => send('list', options, request))
-      for await (const keys of pages) yield* keys.filter((key) => !isDigest(key))
+      for await (const keys of pages) yield* keys
     },
 
     async createTable(options = {}) {
@@ -209,29 +219,29 @@ export function dynamodbStore(
 function assertConfig(client: Partial<DynamodbClient>, table: string): void {
   if (typeof client?.getItem !== 'function') {
     throw new ConfigError(
-      'dynamodbStore: the client has no method getItem. Give the aggregated client, `new DynamoDB({ … })` of @aws-sdk/client-dynamodb, in place of DynamoDBClient or DynamoDBDocument.',
+      'dynamodbStore: the client has no method getItem. Pass the aggregated client, `new DynamoDB({ … })` of @aws-sdk/client-dynamodb, in place of DynamoDBClient or DynamoDBDocument.',
     )
   }
   if (!/^[\w.-]{3,255}$/.test(table) && !table.startsWith('arn:')) {
     throw new ConfigError(
-      `dynamodbStore: ${JSON.stringify(table)} cannot be the name of a table. Give 3 to 255 letters, digits, '_', '-' and '.', or an ARN.`,
+      `dynamodbStore: ${JSON.stringify(table)} is not a valid name of a table. Use 3 to 255 letters, digits, '_', '-' and '.', or an ARN.`,
     )
   }
 }
 
-/** Says it when the client sends again what may have been done. */
-function warnOfResending({ config }: DynamodbClient): void {
+/** Warns when the client may send a request again that was done. */
+function warnOfRetries({ config }: DynamodbClient): void {
   const attempts = config?.maxAttempts
   if (typeof attempts !== 'function') return
   attempts().then(
     (most) => {
       if (most <= 1) return
       process.emitWarning(
-        `dynamodbStore: this client sends a request up to ${most} times, and a write that it sends again tells nothing of the first. Make it with \`new DynamoDB({ maxAttempts: 1, … })\`.`,
-        { code: 'VIAL_DYNAMODB_RESENDS' },
+        `dynamodbStore: this client sends a request up to ${most} times, and the answer to a repeated write does not show whether the first one was done. Create it with \`new DynamoDB({ maxAttempts: 1, … })\`.`,
+        { code: 'VIAL_DYNAMODB_RETRIES' },
       )
     },
-    // The first request says what is wrong with the client's configuration.
+    // A wrong configuration of the client shows at the first request.
     () => undefined,
   )
 }

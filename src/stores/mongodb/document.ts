@@ -1,60 +1,51 @@
 /**
  * A record as a document, in the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and
- * `expiration` (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; here it is the key again.
+ * `expiration` (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; this store writes the key there too.
  *
  * @module
  */
 
 import type { StoredRecord } from '../../core/store.ts'
 import { TooLargeError } from '../../errors.ts'
-import { storableId } from '../shared/storable-id.ts'
-import type { MongodbBinary, MongodbReadOptions } from './collection.ts'
-
-/** A document that this store did not write, nor Flask-Session. */
-export class NotARecordError extends Error {}
+import type { MongodbBinary, MongodbReadOptions } from './client.ts'
+import { KnownFailure, NOT_A_RECORD } from './failure.ts'
 
 /** The largest record, in bytes. A command may have 16 MiB, and a replace carries the old record and the new. */
 const MOST_BYTES = 8_000_000
 
-/** An index of MongoDB before 4.2 holds little more. */
-const MOST_ID_BYTES = 1_000
-
-/** How documents are read: `_id` alone, or what makes a record. */
+/** Reads a record. */
 export const RECORD: MongodbReadOptions = reading({ _id: 0, val: 1, expiration: 1 })
+/** Reads `_id` alone. */
 export const PRESENCE: MongodbReadOptions = reading({ _id: 1 })
+/** Reads ids in order. */
 export const IDS: MongodbReadOptions = { ...reading({ _id: 0, id: 1 }), sort: { id: 1 } }
 
-/** So many in one answer, so that no cursor is left open. */
+/** Asks for so many documents in one reply, so that no cursor stays open. */
 export function atOnce(count: number): { readonly limit: number; readonly batchSize: number } {
   return { limit: count, batchSize: count }
 }
 
-/** The value of `id`. */
-export function keyOf(id: string): string {
-  return storableId(id, MOST_ID_BYTES)
-}
-
-/** An instant as MongoDB keeps it: whole ms, rounded up. */
+/** An instant in ms as MongoDB keeps it: whole ms, rounded up. */
 export function date(at: number): Date {
   return new Date(Math.ceil(at))
 }
 
 /**
- * Reads a document; undefined when its deadline is not after `now`. The version is the binary value as it was read,
- * since one of another subtype equals no other.
+ * Reads a document; undefined when there is none or it has expired at `now`. The version is the binary value as it was
+ * read, since a value of another subtype does not equal it.
  *
- * @throws {NotARecordError} When `val` is not binary.
+ * @throws {KnownFailure} When `val` is not binary.
  */
 export function liveRecord(document: object | null, now: number): StoredRecord | undefined {
   if (document === null) return undefined
   const { val, expiration } = document as { val?: Partial<MongodbBinary>; expiration?: unknown }
   if (!(expiration instanceof Date && expiration.getTime() > now)) return undefined
-  if (val?._bsontype !== 'Binary') throw new NotARecordError()
+  if (val?._bsontype !== 'Binary') throw new KnownFailure(NOT_A_RECORD)
   const { buffer, position } = val as MongodbBinary
   return { bytes: buffer.subarray(0, position), version: val, expiresAt: expiration.getTime() }
 }
 
-/** Throws {@link TooLargeError} for a record that a document, or a command with the old one, has no room for. */
+/** Throws a {@link TooLargeError} when a document, or a command together with the old record, has no room for the bytes. */
 export function assertFits(bytes: Uint8Array, version?: unknown): void {
   const old = version as Partial<MongodbBinary & Uint8Array> | undefined
   const limit = Math.min(MOST_BYTES, 2 * MOST_BYTES - (old?.position ?? old?.length ?? 0))
@@ -63,7 +54,7 @@ export function assertFits(bytes: Uint8Array, version?: unknown): void {
 
 export function tooLarge(size: number, limit: number = MOST_BYTES): TooLargeError {
   return new TooLargeError(
-    `mongodbStore: the session takes ${size} bytes; there is room for ${limit}, and less where the document holds other fields. Keep less in the session, or use another store.`,
+    `mongodbStore: the record takes ${size} bytes, and a document holds at most ${limit}, less when it has other fields. Keep less in the session, or use another store.`,
     { size, limit },
   )
 }
@@ -72,6 +63,8 @@ function reading(projection: Record<string, 0 | 1>): MongodbReadOptions {
   return {
     projection,
     readPreference: 'primary',
+    // With the level majority the primary may leave out the newest writes.
+    readConcern: { level: 'local' },
     promoteBuffers: false,
     promoteValues: true,
     raw: false,

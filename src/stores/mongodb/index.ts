@@ -1,57 +1,70 @@
 /**
- * Sessions in a MongoDB collection, in the layout of Flask-Session 0.8, so that both sides share one collection. A
- * write replaces exactly the content that was read. Tried with the driver 6.22 and 7.8 on DocumentDB 1.0, the
- * extension of PostgreSQL, behind a gateway; not on MongoDB's own server.
+ * Sessions in a MongoDB collection, in the layout of Flask-Session 0.8: programs of both sides can share one collection.
+ * A write replaces exactly the content that was read.
  *
  * @module
  */
 
-import type { AsyncStore, StoreOptions } from '../../core/store.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AsyncStore, CreateResult, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
-import { isDigest } from '../shared/storable-id.ts'
-import type { MongodbCollection } from './collection.ts'
+import { ABORTED, storeError } from '../shared/failure.ts'
+import type { MongodbCollection } from './client.ts'
 import {
   assertFits,
   atOnce,
   date,
   IDS,
-  keyOf,
   liveRecord,
   PRESENCE,
   RECORD,
   tooLarge,
 } from './document.ts'
-import { abortedBefore, isDuplicate, isTooLarge, TooBusyError, toStoreError } from './errors.ts'
-import { createIndexes } from './indexes.ts'
-import { sendUntilKept, type Write } from './write.ts'
+import {
+  CONTENDED,
+  classifyError,
+  isDuplicate,
+  isOtherIndex,
+  isTooLarge,
+  isWriteConflict,
+  KnownFailure,
+} from './failure.ts'
 
-export type { MongodbBinary, MongodbCollection, MongodbReadOptions } from './collection.ts'
+export type { MongodbBinary, MongodbCollection, MongodbReadOptions } from './client.ts'
 
 export interface MongodbStoreOptions {
-  /** The clock, ms since the epoch. It should agree with the server's, which removes what has expired. */
+  /** The clock, ms since the epoch. It should agree with the server's, which removes expired records. @default Date.now */
   readonly now?: () => number
 }
 
-/** A store with the means to make its indexes. */
+/** A store that can make its indexes. */
 export interface MongodbStore extends AsyncStore {
   /**
-   * Makes a unique index on `id` and one on `expiration` by which the server removes what has expired. Where several
-   * documents have one `id`, as Flask-Session may leave them, the first is not unique, and a warning says so.
+   * Makes a unique index on `id`, and one on `expiration` by which the server removes expired records; indexes that
+   * exist stay as they are. Where several documents have one `id`, as Flask-Session may leave them, the first index is
+   * not unique, and a process warning says so.
    */
   createIndexes(options?: StoreOptions): Promise<void>
 }
 
-/** Others come between this many times, and it is given up. */
+/** How often a removal or an insertion starts over when other writers come between. */
 const TURNS = 50
 /** How many documents a sweep removes at once. */
 const AT_ONCE = 500
-/** How many ids are asked for at once. */
+/** How many ids a page of `list` has. */
 const PAGE = 1_000
+/** How often a write is sent that the server undoes. DocumentDB needs a second to notice a deadlock. */
+const SENDS = 5
+/** The operations that change one document, which the driver sends again after some failures. */
+const RETRIED = ['create', 'replace', 'touch']
+
+/** Sends one write. */
+type Write = <T>(send: () => Promise<T>) => Promise<T>
 
 /**
- * Keeps sessions as documents of a collection. Deadlines are exact to the ms and judged on read, as the server removes
- * expired documents up to a minute late. A record may have 8,000,000 bytes. Reads go to the primary, whatever the
- * client's `readPreference`; writes are acknowledged as its write concern says.
+ * Keeps sessions as documents of a collection. The expiry is exact to the ms and checked on each read, as the server
+ * removes expired documents up to a minute late. A record may have 8,000,000 bytes. Every read goes to the primary with
+ * the read concern `local`, whatever the client's options; writes are acknowledged by the client's write concern.
  *
  * @example
  *
@@ -64,7 +77,7 @@ const PAGE = 1_000
  *     await store.createIndexes()
  *     export const sessions = createSessions({ store })
  *
- * @throws {ConfigError} When it is no collection of the driver, or its writes are not acknowledged.
+ * @throws {ConfigError} When the argument is not a collection of the driver, or its writes are not acknowledged.
  */
 export function mongodbStore(
   collection: MongodbCollection,
@@ -72,149 +85,143 @@ export function mongodbStore(
 ): MongodbStore {
   const { now = Date.now } = options
   assertConfig(collection)
-  const { namespace } = collection
+  const store = `mongodbStore on ${collection.namespace}`
   const retryWrites = collection.client?.options?.retryWrites !== false
   const isLive = (expiresAt: number) => expiresAt > now()
   const after = () => ({ $gt: date(now()) })
   const past = () => ({ $lte: date(now()) })
 
-  /** Runs a verb. Rejects with nothing but errors of this package. */
+  /** Runs a verb. Rejects only with errors of this package. */
   async function run<T>(
     operation: string,
     id: string | undefined,
     { signal }: StoreOptions,
-    body: (key: string, write: Write) => Promise<T>,
+    body: (write: Write) => Promise<T>,
     size = 0,
   ): Promise<T> {
-    if (signal?.aborted) throw abortedBefore(operation, namespace)
-    const key = id === undefined ? undefined : keyOf(id)
+    if (signal?.aborted) throw storeError(store, operation, ABORTED)
     try {
-      return await body(key ?? '', (send) => sendUntilKept(send, signal))
+      return await body((send) => sendWithRetries(send, signal))
     } catch (error) {
-      if (isSessionError(error)) throw error
-      if (isTooLarge(error)) throw tooLarge(size)
-      // The driver sends what changes one document again, and nothing else.
-      const resends = retryWrites && ['create', 'replace', 'touch'].includes(operation)
-      throw toStoreError(error, { operation, namespace, key, resends })
+      throw toError(operation, error, id, size)
     }
   }
 
-  /** What is live there. */
-  async function look(key: string) {
-    return liveRecord(await collection.findOne({ id: key }, RECORD), now())
+  function toError(operation: string, error: unknown, id?: string, size = 0): unknown {
+    if (isSessionError(error)) return error
+    if (isTooLarge(error)) return tooLarge(size)
+    const retries = retryWrites && RETRIED.includes(operation)
+    return storeError(store, operation, classifyError(error, id, retries))
+  }
+
+  /** Reads the live record of an id. */
+  async function look(id: string) {
+    return liveRecord(await collection.findOne({ id }, RECORD), now())
   }
 
   /**
-   * Removes what a filter finds, and looks whether it is gone: DocumentDB passes over a document that is being written
-   * at that moment. Resolves to false when there was none.
+   * Removes what a filter finds, and checks that it is gone: DocumentDB skips a document that is being written at that
+   * moment. Resolves to false when there was none.
    */
   async function remove(filter: Record<string, unknown>, write: Write): Promise<boolean> {
     for (let turn = 0; turn < TURNS; turn++) {
-      // Not deleteOne: Flask-Session may have made several of one id.
+      // Not deleteOne: Flask-Session may have made several documents of one id.
       if ((await write(() => collection.deleteMany(filter))).deletedCount > 0) return true
       if ((await collection.findOne(filter, PRESENCE)) === null) return false
     }
-    throw new TooBusyError()
+    throw new KnownFailure(CONTENDED)
   }
 
-  /** Makes a document where there is none, or none that is live. Resolves to false when there is. */
+  /** Makes a document unless a live one exists; then it resolves to false. */
   async function insert(
-    key: string,
+    id: string,
     record: { val: Uint8Array; expiration: Date },
     write: Write,
   ): Promise<boolean> {
     for (let turn = 0; turn < TURNS; turn++) {
-      // By `_id` it makes no second document without an index on `id` either. Where there is one, writers that meet
-      // wait for each other at `_id` already: at an index on another field DocumentDB lets them run into a deadlock.
+      // The unique `_id` prevents a second document also without an index on `id`. Concurrent writers wait for each
+      // other there: at a unique index on another field DocumentDB lets them run into a deadlock.
       const made = await write(() =>
-        collection.updateOne(
-          { id: key },
-          { $setOnInsert: { _id: key, ...record } },
-          { upsert: true },
-        ),
+        collection.updateOne({ id }, { $setOnInsert: { _id: id, ...record } }, { upsert: true }),
       ).catch((error: unknown) => {
         if (isDuplicate(error)) return { upsertedCount: 0 }
         throw error
       })
       if (made.upsertedCount > 0) return true
-      const expired = { id: key, expiration: past() }
+      const expired = { id, expiration: past() }
       const revived = await write(() => collection.updateOne(expired, { $set: record }))
       if (revived.matchedCount > 0) return true
-      if ((await collection.findOne({ id: key }, PRESENCE)) !== null) return false
+      if ((await collection.findOne({ id }, PRESENCE)) !== null) return false
     }
-    throw new TooBusyError()
+    throw new KnownFailure(CONTENDED)
   }
 
   return {
     name: 'mongodb',
     atomic: true,
+    // With less than a majority a failover can undo what was acknowledged. The server's default is not known here.
+    forgets: collection.writeConcern?.w !== 'majority',
 
+    // Every read is fresh: see RECORD.
     read(id, options = {}) {
-      return run('read', id, options, async (key) => {
-        const filter = { id: key, expiration: after() }
+      return run('read', id, options, async () => {
+        const filter = { id, expiration: after() }
         return liveRecord(await collection.findOne(filter, RECORD), now())
       })
     },
 
     create(id, bytes, expiresAt, options = {}) {
-      return run(
-        'create',
-        id,
-        options,
-        async (key, write) => {
-          assertFits(bytes)
-          let free: boolean
-          if (isLive(expiresAt)) {
-            free = await insert(key, { val: bytes, expiration: date(expiresAt) }, write)
-          } else {
-            await remove({ id: key, expiration: past() }, write)
-            free = (await look(key)) === undefined
-          }
-          return free ? { kind: 'created', version: bytes } : { kind: 'exists' }
-        },
-        bytes.length,
-      )
+      async function create(write: Write): Promise<CreateResult> {
+        assertFits(bytes)
+        let free: boolean
+        if (isLive(expiresAt)) {
+          free = await insert(id, { val: bytes, expiration: date(expiresAt) }, write)
+        } else {
+          await remove({ id, expiration: past() }, write)
+          free = (await look(id)) === undefined
+        }
+        return free ? { kind: 'created', version: bytes } : { kind: 'exists' }
+      }
+      return run('create', id, options, create, bytes.length)
     },
 
     replace(id, bytes, expiresAt, version, options = {}) {
-      return run(
-        'replace',
-        id,
-        options,
-        async (key, write) => {
-          assertFits(bytes, version)
-          const same = { id: key, val: version, expiration: after() }
-          const record = { val: bytes, expiration: date(expiresAt) }
-          const done = isLive(expiresAt)
-            ? (await write(() => collection.updateOne(same, { $set: record }))).matchedCount > 0
-            : await remove(same, write)
-          if (done) return { kind: 'replaced', version: bytes }
-          const current = await look(key)
-          return current === undefined ? { kind: 'gone' } : { kind: 'conflict', current }
-        },
-        bytes.length,
-      )
+      async function replace(write: Write): Promise<ReplaceResult> {
+        assertFits(bytes, version)
+        const same = { id, val: version, expiration: after() }
+        const record = { val: bytes, expiration: date(expiresAt) }
+        const done = isLive(expiresAt)
+          ? (await write(() => collection.updateOne(same, { $set: record }))).matchedCount > 0
+          : await remove(same, write)
+        if (done) return { kind: 'replaced', version: bytes }
+        const current = await look(id)
+        return current === undefined ? { kind: 'gone' } : { kind: 'conflict', current }
+      }
+      return run('replace', id, options, replace, bytes.length)
     },
 
-    touch(id, expiresAt, options = {}) {
-      return run('touch', id, options, async (key, write) => {
-        const live = { id: key, expiration: after() }
-        if (!isLive(expiresAt)) return remove(live, write)
+    touch(id, expiresAt, version, options = {}) {
+      return run('touch', id, options, async (write) => {
+        const same = { id, val: version, expiration: after() }
         const change = { $set: { expiration: date(expiresAt) } }
-        return (await write(() => collection.updateOne(live, change))).matchedCount > 0
+        const done = isLive(expiresAt)
+          ? (await write(() => collection.updateOne(same, change))).matchedCount > 0
+          : await remove(same, write)
+        if (done) return 'touched'
+        return (await look(id)) === undefined ? 'gone' : 'conflict'
       })
     },
 
     delete(id, version, options = {}) {
-      return run('delete', id, options, async (key, write) => {
-        if (version === undefined) return (await remove({ id: key }, write)) ? 'deleted' : 'gone'
-        if (await remove({ id: key, val: version, expiration: after() }, write)) return 'deleted'
-        return (await look(key)) === undefined ? 'gone' : 'conflict'
+      return run('delete', id, options, async (write) => {
+        if (version === undefined) return (await remove({ id }, write)) ? 'deleted' : 'gone'
+        if (await remove({ id, val: version, expiration: after() }, write)) return 'deleted'
+        return (await look(id)) === undefined ? 'gone' : 'conflict'
       })
     },
 
     sweep({ limit = Infinity, signal } = {}) {
-      return run('sweep', undefined, signal === undefined ? {} : { signal }, async (_, write) => {
+      return run('sweep', undefined, signal === undefined ? {} : { signal }, async (write) => {
         let removed = 0
         while (removed < limit && !signal?.aborted) {
           const expiration = past()
@@ -224,7 +231,7 @@ export function mongodbStore(
             found.push((document as { _id: unknown })._id)
           }
           if (found.length === 0) break
-          // Still expired, that is: one may have been made again meanwhile.
+          // The condition again, as a record may have been created again meanwhile.
           const filter = { _id: { $in: found }, expiration }
           removed += (await write(() => collection.deleteMany(filter))).deletedCount
         }
@@ -233,12 +240,11 @@ export function mongodbStore(
     },
 
     async *list({ signal } = {}) {
-      const failure = { operation: 'list', namespace, key: undefined, resends: false }
-      // Page by page, as a server forgets a cursor that waits; by id, so that a document whose deadline moves does not
-      // come twice. Several of one id are told once.
+      // By pages, as the server forgets a cursor that waits; in the order of ids, so that a document whose expiry moves
+      // is not listed twice.
       let last = ''
       try {
-        if (signal?.aborted) throw abortedBefore('list', namespace)
+        if (signal?.aborted) throw storeError(store, 'list', ABORTED)
         for (let full = true; full; ) {
           const filter = { expiration: after(), id: { $gt: last } }
           const page: string[] = []
@@ -246,14 +252,15 @@ export function mongodbStore(
             page.push((document as { id: string }).id)
           }
           full = page.length === PAGE
+          // Several documents may have one id.
           for (const id of new Set(page)) {
             last = id
             if (signal?.aborted) return
-            if (!isDigest(id)) yield id
+            yield id
           }
         }
       } catch (error) {
-        throw isSessionError(error) ? error : toStoreError(error, failure)
+        throw toError('list', error)
       }
     },
 
@@ -266,12 +273,51 @@ export function mongodbStore(
 function assertConfig(collection: Partial<MongodbCollection>): void {
   if (typeof collection?.updateOne !== 'function' || typeof collection.namespace !== 'string') {
     throw new ConfigError(
-      "mongodbStore: that is no collection. Give `client.db('flask_session').collection('sessions')` of the package mongodb.",
+      "mongodbStore: the first argument is not a collection. Pass `client.db('flask_session').collection('sessions')` of the package mongodb.",
     )
   }
   if (collection.writeConcern?.w === 0) {
     throw new ConfigError(
-      "mongodbStore: the write concern `w: 0` gives no answers, so no write could be known. Use `w: 'majority'`, or `w: 1`.",
+      "mongodbStore: with the write concern `w: 0` the server does not answer writes, so the store cannot know whether they happened. Use `w: 'majority'`.",
     )
   }
+}
+
+/** Sends a write, and again after a random pause while the server undoes it for the sake of another writer. */
+async function sendWithRetries<T>(send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let turn = 1; ; turn++) {
+    try {
+      return await send()
+    } catch (error) {
+      if (!isWriteConflict(error) || turn === SENDS) throw error
+      await delay(Math.random() * 20 * 2 ** turn)
+      if (signal?.aborted) throw error
+    }
+  }
+}
+
+/** Makes the indexes that do not exist, and warns where another index is in their place. */
+async function createIndexes(collection: MongodbCollection): Promise<void> {
+  const name = JSON.stringify(collection.namespace)
+  try {
+    await collection.createIndex({ id: 1 }, { unique: true })
+  } catch (error) {
+    if (isDuplicate(error)) await collection.createIndex({ id: 1 }, {})
+    else if (!isOtherIndex(error)) throw error
+    warn(
+      `mongodbStore: the index on \`id\` of ${name} is not unique, as documents there have the same id or another index is in its place. Two writers can create a session of one id at the same moment. Remove these documents, drop that index and call createIndexes() again.`,
+    )
+  }
+  try {
+    await collection.createIndex({ expiration: 1 }, { expireAfterSeconds: 0 })
+  } catch (error) {
+    if (!isOtherIndex(error)) throw error
+    warn(
+      `mongodbStore: another index on \`expiration\` of ${name} is in the place of the one by which the server removes expired sessions. Drop it and call createIndexes() again.`,
+    )
+  }
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { code: 'VIAL_MONGODB_INDEXES' })
 }

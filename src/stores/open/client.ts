@@ -1,6 +1,6 @@
 /**
- * What the openers of stores have in common: what they are told and give, and how they load a client from the packages
- * of the program.
+ * What the openers of the stores share: their contract, loading a client from the packages of the program, and limits of
+ * time while it connects and ends.
  *
  * @module
  */
@@ -14,68 +14,66 @@ import type { StoreUrl } from './url.ts'
 /** Loads a package by its name, as `import()` does. */
 export type LoadPackage = (name: string) => Promise<unknown>
 
-/** What an opener is told beside the URL. */
+/** What an opener gets besides the URL. */
 export interface OpenContext {
   readonly load: LoadPackage
-  /** Hears what fails where no caller waits. */
+  /** Called with background failures. Does not throw. */
   readonly onError: (error: unknown) => void
+  /** The clock, ms since the epoch. */
   readonly now: () => number
 }
 
 /** A store with the client that was made for it. */
 export interface OpenedStore {
   readonly store: Store
-  /** Makes what the store needs on its server. */
+  /** Makes what the store needs on its server. Absent: it needs nothing. */
   readonly prepare?: () => Promise<unknown>
-  /** Ends the client once it has the answers that are due. */
+  /** Ends the client after the outstanding replies. */
   readonly end: () => unknown
-  /** Ends its connections at once, where it would wait for a server that is silent. */
-  readonly cut?: () => void
+  /** Closes its connections at once, for a server that does not answer. Absent: the client cannot. */
+  readonly destroy?: () => void
 }
 
+/** Makes the store of a URL. */
 export type Opener = (url: StoreUrl, context: OpenContext) => Promise<OpenedStore>
 
-/** How long a client tries to reach its server, in ms. An operation has its own, shorter deadline. */
+/** How long a client tries to reach its server, in ms. An operation has its own, shorter time limit. */
 export const CONNECT_TIMEOUT = 5_000
 
-const LATE: unique symbol = Symbol('late')
-
-/**
- * Waits for so many ms and no longer.
- *
- * @throws {LateError} When they are over. What becomes of the rest is of no interest then.
- */
-export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<typeof LATE>((resolve) => {
-    timer = setTimeout(resolve, ms, LATE)
-  })
-  try {
-    const first = await Promise.race([work, late])
-    if (first === LATE) throw new LateError(ms)
-    return first
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Says that somebody waited long enough. */
-export class LateError extends Error {
+/** A wait that took too long. */
+export class TimeoutError extends Error {
   constructor(ms: number) {
     super(`no answer within ${ms / 1_000} s`)
   }
 }
 
-/** The connections of a pool. */
-export interface Sockets {
-  readonly make: () => Socket
-  /** Resolves once they have all ended. A pool may say before that it has, and its servers keep the program. */
-  readonly ended: () => Promise<void>
-  /** Ends them at once. */
-  readonly cut: () => void
+/**
+ * Waits at most so many ms.
+ *
+ * @throws {TimeoutError} When they are over. The outcome of `work` is ignored then.
+ */
+export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimeoutError(ms)), ms)
+  })
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
-export function newSockets(): Sockets {
+/** The open connections of a pool. */
+export interface SocketTracker {
+  readonly make: () => Socket
+  /** Resolves once all have closed. A pool may report its end earlier, and open sockets keep the program running. */
+  readonly ended: () => Promise<void>
+  /** Closes all at once. */
+  readonly destroy: () => void
+}
+
+export function socketTracker(): SocketTracker {
   const open = new Set<Socket>()
   return {
     make() {
@@ -86,16 +84,16 @@ export function newSockets(): Sockets {
     async ended() {
       await Promise.all([...open].map((socket) => once(socket, 'close')))
     },
-    cut() {
+    destroy() {
       for (const socket of open) socket.destroy()
     },
   }
 }
 
 /**
- * Loads the packages that one store needs together.
+ * Loads the packages that a store needs together.
  *
- * @throws {ConfigError} When one is missing, with the command that installs them.
+ * @throws {ConfigError} When one is not installed; the message has the command that installs them.
  */
 export async function loadPackages<Modules extends readonly unknown[]>(
   load: LoadPackage,
@@ -104,7 +102,7 @@ export async function loadPackages<Modules extends readonly unknown[]>(
 ): Promise<Modules> {
   const modules: unknown[] = []
   for (const name of names) {
-    const module = await loadIfThere(load, name)
+    const module = await loadIfInstalled(load, name)
     if (module === undefined) {
       throw new ConfigError(
         `openStore: a ${scheme}: URL needs the package ${name}, which is not installed. Run: npm install ${names.join(' ')}`,
@@ -115,8 +113,8 @@ export async function loadPackages<Modules extends readonly unknown[]>(
   return modules as unknown as Modules
 }
 
-/** Loads a package; undefined when it is not there, which is not the same as there and broken. */
-export async function loadIfThere(load: LoadPackage, name: string): Promise<unknown> {
+/** Loads a package; undefined when it is not installed. Rejects when it is installed and broken. */
+export async function loadIfInstalled(load: LoadPackage, name: string): Promise<unknown> {
   try {
     return await load(name)
   } catch (error) {
@@ -128,17 +126,20 @@ export async function loadIfThere(load: LoadPackage, name: string): Promise<unkn
   }
 }
 
-/** What a server says that refuses for good. */
+/** Answers of a Redis server that refuses for good. */
 const REFUSALS = ['ERR', 'NOAUTH', 'NOPERM', 'WRONGPASS']
 
-/** Tells that a server was not reached. Of the error only such as a code is shown, as the rest may hold the URL. */
-export function notReached(scheme: string, error: unknown): StoreError {
+/** The error of a client that did not connect. It shows a code and not the client's message, which may hold the URL. */
+export function connectError(scheme: string, error: unknown): StoreError {
   const { code, message = '' } = Object(error) as Partial<NodeJS.ErrnoException>
-  const said = code ?? /^[A-Z]{3,}\b/.exec(message)?.[0]
-  const what = error instanceof LateError ? message : (said ?? Object(error).constructor.name)
-  return new StoreError(`openStore: the ${scheme}: server was not reached: ${what}.`, {
-    operation: 'open',
-    outcome: 'not-done',
-    retriable: !REFUSALS.includes(said ?? ''),
-  })
+  const answer = code ?? /^[A-Z]{3,}\b/.exec(message)?.[0]
+  const refused = answer !== undefined && REFUSALS.includes(answer)
+  const reason =
+    error instanceof TimeoutError ? message : (answer ?? Object(error).constructor.name)
+  return new StoreError(
+    refused
+      ? `openStore: the ${scheme}: server refused the connection: ${reason}. Check the user name, the password and the database of the URL.`
+      : `openStore: the ${scheme}: server was not reached: ${reason}.`,
+    { operation: 'open', outcome: 'not-done', retriable: !refused },
+  )
 }

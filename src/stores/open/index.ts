@@ -1,6 +1,6 @@
 /**
  * A store from a URL, for programs that are configured by their environment. The client is loaded from the packages of
- * the program, and made so that it never sends a command again by itself.
+ * the program, and made so that it never repeats a command by itself.
  *
  * @module
  */
@@ -9,64 +9,68 @@ import { randomUUID } from 'node:crypto'
 import { guarded } from '../../core/events.ts'
 import type { Store } from '../../core/store.ts'
 import {
-  inTime,
-  LateError,
+  connectError,
   type LoadPackage,
-  notReached,
   type OpenContext,
   type OpenedStore,
   type Opener,
+  TimeoutError,
+  withTimeout,
 } from './client.ts'
-import { openDynamodb, openMemcached, openMongodb, openRedis } from './clients.ts'
-import { openMysql, openPostgres, openSqlite } from './sql.ts'
 import { checkParameters, localPath, readStoreUrl, type StoreUrl } from './url.ts'
 
 export type { LoadPackage } from './client.ts'
 
 export interface OpenStoreOptions {
-  /** Makes the table, the collection's indexes, and whatever else the store needs, unless it is there. @default false */
+  /** Makes the table, the collection's indexes and whatever else the store needs if they do not exist. @default false */
   readonly create?: boolean
-  /** Hears what fails where no caller waits, such as a connection in the background. Absent: ignored. */
+  /** Called with background failures, such as of a connection that is opened again. Absent: they are ignored. */
   readonly onError?: (error: unknown) => void
   /** Loads a package by its name. @default (name) => import(name) */
   readonly load?: LoadPackage
-  /** The clock, ms since the epoch. */
+  /** The clock, ms since the epoch. @default Date.now */
   readonly now?: () => number
 }
 
-/** A store that ends its client, too. */
+/** A store that also ends its client. */
 export interface ClosableStore extends Store {
-  /** Waits a second for the answers that are due, and no longer. The program can end then. May be called again. */
+  /** Waits at most a second for outstanding replies. Then nothing keeps the program running. May be called again. */
   close(): Promise<void>
 }
 
 /** How long a server may take for the first answer, and to make what the store needs, in ms. */
 const ANSWER_TIMEOUT = 10_000
 const CREATE_TIMEOUT = 60_000
-/** How long it may take for the answers that are due when the store is closed, in ms. */
-const GRACE = 1_000
+/** How long the outstanding replies may take when the store is closed, in ms. */
+const CLOSE_TIMEOUT = 1_000
 
-const OPENERS: Readonly<Record<string, Opener>> = {
-  redis: openRedis,
-  rediss: openRedis,
-  memcached: openMemcached,
-  postgres: openPostgres,
-  postgresql: openPostgres,
-  mysql: openMysql,
-  mariadb: openMysql,
-  sqlite: openSqlite,
-  mongodb: openMongodb,
-  'mongodb+srv': openMongodb,
-  dynamodb: openDynamodb,
-  file: openFile,
-  memory: openMemory,
+const redis = async () => (await import('../redis/open.ts')).openRedis
+const postgres = async () => (await import('../sql/open.ts')).openPostgres
+const mysql = async () => (await import('../sql/open.ts')).openMysql
+const mongodb = async () => (await import('../mongodb/open.ts')).openMongodb
+
+/** Loads the opener of a scheme. */
+const OPENERS: Readonly<Record<string, () => Promise<Opener>>> = {
+  redis,
+  rediss: redis,
+  memcached: async () => (await import('../memcached/open.ts')).openMemcached,
+  postgres,
+  postgresql: postgres,
+  mysql,
+  mariadb: mysql,
+  sqlite: async () => (await import('../sql/open.ts')).openSqlite,
+  mongodb,
+  'mongodb+srv': mongodb,
+  dynamodb: async () => (await import('../dynamodb/open.ts')).openDynamodb,
+  file: async () => openFile,
+  memory: async () => openMemory,
 }
 
 /**
  * Makes the store that a URL names, such as `redis://localhost:6379` or `file:sessions`, and resolves once it has
- * answered. `close` of the store ends the client, too.
+ * answered a read. `close` of the store also ends the client.
  *
- * @throws {ConfigError} When the URL cannot be, or a package is not installed. No message shows the URL.
+ * @throws {ConfigError} When the URL is not valid or a package is not installed. No message shows the URL.
  * @throws {StoreError} When the server does not answer, or what the store needs there is missing.
  */
 export async function openStore(
@@ -76,23 +80,23 @@ export async function openStore(
   const { create = false, load = (name) => import(name), now = Date.now } = options
   const onError = guarded(options.onError, 'onError')
   const parts = readStoreUrl(url, Object.keys(OPENERS))
-  const opener = OPENERS[parts.scheme] as Opener
-  const opened = await opener(parts, { load, onError, now })
+  const opener = OPENERS[parts.scheme] as () => Promise<Opener>
+  const opened = await (await opener())(parts, { load, onError, now })
   const { store, prepare } = opened
   const close = closerOf(opened)
   try {
-    if (create && prepare !== undefined) await inTime(prepare(), CREATE_TIMEOUT)
-    await inTime(Promise.resolve(store.read(randomUUID())), ANSWER_TIMEOUT)
+    if (create && prepare !== undefined) await withTimeout(prepare(), CREATE_TIMEOUT)
+    await withTimeout(Promise.resolve(store.read(randomUUID())), ANSWER_TIMEOUT)
   } catch (error) {
     await close().catch(onError)
-    throw error instanceof LateError ? notReached(parts.scheme, error) : error
+    throw error instanceof TimeoutError ? connectError(parts.scheme, error) : error
   }
   // Not a copy: the store may have getters.
   return Object.assign(store, { close })
 }
 
 /** Ends the store and then its client, once. */
-function closerOf({ store, end, cut }: OpenedStore): () => Promise<void> {
+function closerOf({ store, end, destroy }: OpenedStore): () => Promise<void> {
   const closeStore = store.close?.bind(store)
   async function endBoth(): Promise<void> {
     try {
@@ -103,10 +107,10 @@ function closerOf({ store, end, cut }: OpenedStore): () => Promise<void> {
   }
   async function close(): Promise<void> {
     try {
-      await inTime(endBoth(), GRACE)
+      await withTimeout(endBoth(), CLOSE_TIMEOUT)
     } catch (error) {
-      if (!(error instanceof LateError)) throw error
-      cut?.()
+      if (!(error instanceof TimeoutError)) throw error
+      destroy?.()
     }
   }
   let closing: Promise<void> | undefined

@@ -7,12 +7,12 @@
 
 import { ConfigError } from '../../errors.ts'
 
-/** A URL in its parts, percent-encoding untouched, but for the values of its parameters. */
+/** The parts of a URL. Only the values of the parameters are decoded. */
 export interface StoreUrl {
   readonly scheme: string
-  /** What stands between `//` and the next `/`. Undefined: there is no `//`. */
+  /** The text between `//` and the next `/`. Undefined: there is no `//`. */
   readonly authority: string | undefined
-  /** What stands between that and `?`. */
+  /** The text between the authority and `?`. */
   readonly path: string
   readonly parameters: ReadonlyMap<string, string>
 }
@@ -20,23 +20,24 @@ export interface StoreUrl {
 const PARTS = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/is
 
 /**
- * Cuts a URL into parts, also one that names several hosts.
+ * Splits a URL into its parts, also one that names several hosts.
  *
- * @throws {ConfigError} When it has no scheme, or a character where it means another thing than was meant.
+ * @throws {ConfigError} When it has no known scheme, or a character that has to be percent-encoded.
  */
 export function readStoreUrl(url: string, known: readonly string[]): StoreUrl {
-  const schemes = `Known are ${known.map((scheme) => `${scheme}:`).join(', ')}.`
+  const schemes = `Known schemes: ${known.map((scheme) => `${scheme}:`).join(', ')}.`
   const [, scheme = '', authority, path = '', query = ''] = PARTS.exec(url) ?? []
-  if (scheme === '') throw new ConfigError(`openStore: this is no URL of a store. ${schemes}`)
+  if (scheme === '')
+    throw new ConfigError(`openStore: the URL of the store has no scheme. ${schemes}`)
   const name = scheme.toLowerCase()
   if (!known.includes(name)) {
-    throw new ConfigError(`openStore: there is no store for '${name}:'. ${schemes}`)
+    throw new ConfigError(`openStore: the scheme '${name}:' of the URL is not known. ${schemes}`)
   }
   const cutShort =
     authority !== undefined && !authority.includes('@') && `${path}${query}`.includes('@')
   if (url.includes('#') || cutShort) {
     throw new ConfigError(
-      `openStore: this ${name}: URL has a character in a wrong place. Percent-encode the user name and the password: '#' is %23, '/' is %2F, '?' is %3F, '@' is %40.`,
+      `openStore: this ${name}: URL has a character that must be percent-encoded in a user name or a password: '#' is %23, '/' is %2F, '?' is %3F, '@' is %40.`,
     )
   }
   return { scheme: name, authority, path, parameters: readParameters(name, query) }
@@ -54,9 +55,9 @@ function readParameters(scheme: string, query: string): Map<string, string> {
 }
 
 /**
- * Fails unless each parameter is a known one.
+ * Checks that each parameter is known.
  *
- * @throws {ConfigError} When it is not.
+ * @throws {ConfigError} When one is not.
  */
 export function checkParameters({ scheme, parameters }: StoreUrl, known: readonly string[]): void {
   const unknown = [...parameters.keys()].find((name) => !known.includes(name))
@@ -67,41 +68,36 @@ export function checkParameters({ scheme, parameters }: StoreUrl, known: readonl
   )
 }
 
-/**
- * The URL for a client: without the parameters that are ours, under the scheme that the client knows.
- *
- * @throws {ConfigError} When no client could read it.
- */
+/** The URL for a client, without the parameters that it does not know. */
 export function clientUrl(
   { scheme, authority = '', path, parameters }: StoreUrl,
-  ours: readonly string[],
-  as: string = scheme,
+  without: readonly string[],
 ): string {
-  const rest = new URLSearchParams([...parameters].filter(([name]) => !ours.includes(name)))
-  return `${as}://${authority}${path}${rest.size === 0 ? '' : `?${rest}`}`
+  const rest = new URLSearchParams([...parameters].filter(([name]) => !without.includes(name)))
+  return `${scheme}://${authority}${path}${rest.size === 0 ? '' : `?${rest}`}`
 }
 
 /**
- * A URL of one host.
+ * Reads a URL of one host here, as the errors of clients would show the whole URL.
  *
- * @throws {ConfigError} When it names no host, or its port is no number. Errors of clients show the whole URL.
+ * @throws {ConfigError} When it names no host, or its port is not a number.
  */
 export function checkHost({ scheme, authority = '', path }: StoreUrl): URL {
   decoded(authority + path, scheme)
   const url = attempt(() => new URL(`http://${authority}${path}`))
   if (url !== undefined) return url
   throw new ConfigError(
-    `openStore: this ${scheme}: URL cannot be read. Write ${scheme}://user:password@host:port, user name and password percent-encoded.`,
+    `openStore: this ${scheme}: URL is not valid. Write ${scheme}://user:password@host:port, with user name and password percent-encoded.`,
   )
 }
 
 /**
- * A path on this machine: relative as in `file:sessions`, or absolute as in `file:/var/sessions`.
+ * The path of a local file: relative as in `file:sessions`, or absolute as in `file:/var/sessions`.
  *
- * @throws {ConfigError} When it is neither.
+ * @throws {ConfigError} When the URL has a host or no path.
  */
 export function localPath({ scheme, authority, path }: StoreUrl): string {
-  // Three slashes: an absolute path in a file URL, but with SQLAlchemy and others a relative one for SQLite.
+  // Three slashes begin an absolute path in a file URL, but a relative one in SQLAlchemy's URLs of SQLite.
   const isLocal = authority === undefined || (scheme === 'file' && authority === '')
   if (!isLocal || path === '') {
     throw new ConfigError(
@@ -112,9 +108,9 @@ export function localPath({ scheme, authority, path }: StoreUrl): string {
 }
 
 /**
- * A part of a URL without its percent-encoding.
+ * Decodes a part of a URL.
  *
- * @throws {ConfigError} When it is not percent-encoded.
+ * @throws {ConfigError} When its percent-encoding is not valid.
  */
 export function decoded(part: string, scheme: string): string {
   const text = attempt(() => decodeURIComponent(part))
@@ -122,7 +118,7 @@ export function decoded(part: string, scheme: string): string {
   throw new ConfigError(`openStore: this ${scheme}: URL has a '%' that is not written %25.`)
 }
 
-/** The errors of these calls show what they were called with, so none of them goes on. */
+/** Hides the error of a call, as it would show a part of the URL. */
 function attempt<T>(call: () => T): T | undefined {
   try {
     return call()

@@ -1,15 +1,19 @@
 /**
- * What the MongoDB store uses of a collection of the official driver, versions 6 and 7.
+ * The part of a collection of the official driver, versions 6 and 7, that the MongoDB store uses.
  *
  * @module
  */
 
 type Document = Record<string, unknown>
 
-/** How a read is done, whatever the client says: from the primary, values as JavaScript's, binary data with their subtype. */
+/**
+ * How a read is done, whatever the client's options: the primary's newest state, values as JavaScript's, binary data
+ * with their subtype.
+ */
 export interface MongodbReadOptions {
   readonly projection: Record<string, 0 | 1>
   readonly readPreference: 'primary'
+  readonly readConcern: { readonly level: 'local' }
   readonly promoteBuffers: false
   readonly promoteValues: true
   readonly raw: false
@@ -18,7 +22,7 @@ export interface MongodbReadOptions {
   readonly batchSize?: number
 }
 
-/** Binary data as the driver gives them unless they are made a `Buffer`. */
+/** Binary data as the driver returns them when it makes no `Buffer` of them. */
 export interface MongodbBinary {
   readonly _bsontype: 'Binary'
   /** May be longer than the data. */
@@ -27,7 +31,7 @@ export interface MongodbBinary {
   readonly position: number
 }
 
-/** `client.db(…).collection(…)` of the driver, as far as the store uses it. */
+/** The part of `client.db(…).collection(…)` that the store uses. */
 export interface MongodbCollection {
   readonly namespace: string
   findOne(filter: Document, options: MongodbReadOptions): Promise<object | null>
@@ -42,8 +46,8 @@ export interface MongodbCollection {
     keys: Record<string, 1>,
     options: { readonly unique?: boolean; readonly expireAfterSeconds?: number },
   ): Promise<string>
-  /** Looked at for `w: 0`, which gives no answers. */
+  /** Read for `w`, which says how many members have a write when it is acknowledged. */
   readonly writeConcern?: { readonly w?: number | string } | undefined
-  /** Looked at for `retryWrites`; absent: taken to be on. */
+  /** Read for `retryWrites`. Absent: taken to be true, as by default. */
   readonly client?: { readonly options?: { readonly retryWrites?: boolean } }
 }

@@ -1,25 +1,32 @@
 /**
- * Opens the stores of PostgreSQL, MySQL, MariaDB and SQLite, each with its driver and Kysely.
+ * Opens the SQL store of a URL of PostgreSQL, MySQL, MariaDB or SQLite, with its driver and Kysely.
  *
  * @module
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigError } from '../../errors.ts'
-import type { SqlDatabase, SqlStoreOptions } from '../sql/index.ts'
-import type { NodeSqliteDatabase } from '../sql/node-sqlite.ts'
 import {
   CONNECT_TIMEOUT,
-  loadIfThere,
+  connectError,
+  loadIfInstalled,
   loadPackages,
-  newSockets,
-  notReached,
   type OpenContext,
   type OpenedStore,
   type Opener,
-  type Sockets,
-} from './client.ts'
-import { checkHost, checkParameters, clientUrl, decoded, localPath, type StoreUrl } from './url.ts'
+  type SocketTracker,
+  socketTracker,
+} from '../open/client.ts'
+import {
+  checkHost,
+  checkParameters,
+  clientUrl,
+  decoded,
+  localPath,
+  type StoreUrl,
+} from '../open/url.ts'
+import { type SqlDatabase, sqlStore } from './index.ts'
+import type { NodeSqliteDatabase } from './node-sqlite.ts'
 
 type Dialect = new (config: object) => object
 
@@ -54,14 +61,14 @@ export const openPostgres: Opener = async (url, context) => {
     'pg',
   )
   const [kysely, { default: pg }] = await packages
-  const sockets = newSockets()
+  const sockets = socketTracker()
   const pool = new pg.Pool({
     connectionString: clientUrl(url, OWN),
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,
     stream: () => sockets.make(),
   })
-  // The pool tells of idle connections alone; an error of one that is in use would end the process.
+  // The pool reports errors of idle connections only. Without the second listener another one would end the process.
   pool.on('error', context.onError)
   pool.on('connect', (client) => client.on('error', context.onError))
   return sqlStoreOn(new kysely.PostgresDialect({ pool }), kysely, url, context, sockets)
@@ -77,7 +84,9 @@ export const openMysql: Opener = async (url, context) => {
   }
   const ssl = url.parameters.get('ssl') ?? 'false'
   if (ssl !== 'true' && ssl !== 'false') {
-    throw new ConfigError(`openStore: ssl of a ${url.scheme}: URL is 'true' or 'false'.`)
+    throw new ConfigError(
+      `openStore: the parameter ssl of a ${url.scheme}: URL is 'true' or 'false'.`,
+    )
   }
   const packages = loadPackages<[KyselyPackage, Mysql2Package]>(
     context.load,
@@ -86,7 +95,7 @@ export const openMysql: Opener = async (url, context) => {
     'mysql2',
   )
   const [kysely, { default: mysql2 }] = await packages
-  const sockets = newSockets()
+  const sockets = socketTracker()
   const pool = mysql2.createPool({
     host: hostname.replace(/^\[|\]$/g, ''),
     ...(port !== '' && { port: Number(port) }),
@@ -110,9 +119,9 @@ export const openSqlite: Opener = async (url, context) => {
   return sqlStoreOn(new kysely.SqliteDialect({ database }), kysely, url, context)
 }
 
-/** Parameters of the URL that are ours. */
+/** Parameters of the URL that are not the driver's. */
 const OWN = ['table', 'schema']
-/** How long a writer waits for another, in ms. It blocks the process, so it is shorter than an operation's deadline. */
+/** How long a writer waits for another, in ms. It blocks the process, so it is shorter than an operation's time limit. */
 const BUSY_TIMEOUT = 500
 
 interface NodeSqlitePackage {
@@ -131,10 +140,10 @@ interface BetterSqlitePackage {
 }
 
 async function openDatabase(path: string, { load }: OpenContext): Promise<object> {
-  const own = (await loadIfThere(load, 'node:sqlite')) as NodeSqlitePackage | undefined
-  // Before Node 22.16 it does not tell what a statement gives back.
+  const own = (await loadIfInstalled(load, 'node:sqlite')) as NodeSqlitePackage | undefined
+  // Before Node 22.16 a statement does not show whether it returns rows.
   if (own !== undefined && 'columns' in own.StatementSync.prototype) {
-    const { nodeSqlite } = await import('../sql/node-sqlite.ts')
+    const { nodeSqlite } = await import('./node-sqlite.ts')
     return nodeSqlite(prepared(path, own.DatabaseSync))
   }
   const packages = loadPackages<[BetterSqlitePackage]>(load, 'sqlite', 'better-sqlite3')
@@ -148,39 +157,39 @@ function prepared<Database extends { exec(sql: string): unknown; close(): unknow
 ): Database {
   try {
     const database = new Database(path, { timeout: BUSY_TIMEOUT })
-    // Readers and the writer do not wait for each other; what was acknowledged outlives a loss of power.
+    // Readers and the writer do not wait for each other; what was acknowledged survives a loss of power.
     database.exec('pragma journal_mode = wal; pragma synchronous = full')
     return database
   } catch (error) {
-    throw notReached('sqlite', error)
+    throw connectError('sqlite', error)
   }
 }
 
-/** The store on a dialect; ending Kysely ends its pool or its database. */
+/** Makes the store on a dialect. Ending Kysely ends its pool or its database. */
 async function sqlStoreOn(
   dialect: object,
   { Kysely }: KyselyPackage,
   { parameters }: StoreUrl,
   { now, onError }: OpenContext,
-  sockets?: Sockets,
+  sockets?: SocketTracker,
 ): Promise<OpenedStore> {
-  const { sqlStore } = await import('../sql/index.ts')
   const db = new Kysely({ dialect })
   const [table, schema] = OWN.map((name) => parameters.get(name))
-  const names: Pick<SqlStoreOptions, 'table' | 'schema'> = {
+  const store = sqlStore(db, {
+    now,
+    onError,
     ...(table !== undefined && { table }),
     ...(schema !== undefined && { schema }),
-  }
-  const store = sqlStore(db, { ...names, now, onError })
+  })
   return {
     store,
     prepare: () => store.createTable(),
     async end() {
-      // A pool that has ended forgets who waits for a connection.
+      // A pool that has ended drops the calls that wait for a connection.
       await nextTurn()
       await db.destroy()
       await sockets?.ended()
     },
-    cut: () => sockets?.cut(),
+    destroy: () => sockets?.destroy(),
   }
 }

@@ -1,0 +1,130 @@
+/**
+ * What an error of the AWS SDK means: whether the write may have happened, whether it may succeed later, and what to do.
+ *
+ * @module
+ */
+
+import type { Failure } from '../shared/failure.ts'
+import type { DynamodbItem } from './client.ts'
+
+/** What is read of an error; every field may be absent. */
+interface SdkError {
+  readonly name?: string
+  readonly message?: string
+  readonly code?: string
+  readonly syscall?: string
+  readonly $fault?: 'client' | 'server'
+  readonly $metadata?: { readonly attempts?: number }
+  readonly Item?: DynamodbItem | undefined
+}
+
+/** The answer to a write whose condition was false. */
+export class FailedCondition {
+  /** The item that exists instead. Undefined: there is none. */
+  readonly item: DynamodbItem | undefined
+
+  constructor(item: DynamodbItem | undefined) {
+    this.item = item
+  }
+}
+
+/** The item was written neither by this store nor by Flask-Session. */
+export const NOT_A_RECORD: Failure = {
+  what: 'the item is not a session record: `val` has to be binary and `expiration` a number. Use a table that holds nothing but sessions',
+  sent: true,
+  done: false,
+  retriable: false,
+}
+
+const THROTTLED = new Set<unknown>([
+  'ProvisionedThroughputExceededException',
+  'ReplicatedWriteConflictException',
+  'RequestLimitExceeded',
+  'RequestThrottledException',
+  'ThrottlingException',
+  'TransactionConflictException',
+])
+
+/** Errors before there is a connection, so nothing was sent. */
+const UNCONNECTED = new Set<unknown>(['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND'])
+
+/** The permissions that an operation needs. Absent: those of a conditional update. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  read: 'dynamodb:GetItem',
+  list: 'dynamodb:Scan',
+  sweep: 'dynamodb:Scan and dynamodb:DeleteItem',
+  create: 'dynamodb:PutItem and dynamodb:DeleteItem',
+  delete: 'dynamodb:DeleteItem',
+  createTable: 'dynamodb:CreateTable, dynamodb:DescribeTable and dynamodb:UpdateTimeToLive',
+}
+
+/** Reads a false condition from an error; undefined when it is another error. */
+export function failedCondition(error: unknown): FailedCondition | undefined {
+  const { name, Item: item } = error as SdkError
+  // The condition of a second attempt may be false because of the first.
+  if (name !== 'ConditionalCheckFailedException' || wasRetried(error)) return undefined
+  return new FailedCondition(item)
+}
+
+/** Whether DynamoDB throttled a request that was sent once: nothing was done, and it can be sent again. */
+export function isThrottled(error: unknown): boolean {
+  return THROTTLED.has((error as SdkError).name) && !wasRetried(error)
+}
+
+/** Whether DynamoDB refused a write because the item would be too large. */
+export function isTooLarge(error: unknown): boolean {
+  const { name, message = '' } = error as SdkError
+  // Only the text tells it from other validation errors.
+  return name === 'ValidationException' && /item size/i.test(message)
+}
+
+/** Describes an error of the SDK. */
+export function classifyError(error: unknown, operation: string): Failure {
+  const { name = 'Error', code, syscall, $fault } = error as SdkError
+  const refused = (what: string, retriable = false): Failure => {
+    return {
+      what,
+      sent: true,
+      done: wasRetried(error) ? undefined : false,
+      retriable,
+      cause: error,
+    }
+  }
+  const unknown = (what: string, retriable: boolean): Failure => {
+    return { what, sent: true, done: undefined, retriable, cause: error }
+  }
+  if (THROTTLED.has(name)) return refused(name, true)
+  switch (name) {
+    case 'ConditionalCheckFailedException': {
+      const what =
+        'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`'
+      // The cause would show the item.
+      return { what, sent: true, done: undefined, retriable: true }
+    }
+    case 'ResourceNotFoundException':
+      return refused(
+        'the table does not exist. Call `createTable()` of the store once, or set the option `table`',
+      )
+    case 'AccessDeniedException': {
+      const actions = ACTIONS[operation] ?? 'dynamodb:UpdateItem and dynamodb:DeleteItem'
+      return refused(`the credentials do not allow it. Grant ${actions} on the table`)
+    }
+    case 'ValidationException':
+      return refused(
+        'DynamoDB refused the request. The key of the table has to be `id`, a string, alone',
+      )
+    case 'AbortError':
+      return unknown('the request was aborted after it was sent', true)
+    case 'CredentialsProviderError':
+      return refused('the AWS SDK found no credentials. Pass `credentials` to the client')
+  }
+  if (syscall === 'connect' || UNCONNECTED.has(code)) {
+    return refused(`the connection could not be opened (${code ?? name})`, true)
+  }
+  if ($fault === 'client') return refused(name)
+  return unknown(code ?? name, $fault === 'server' || code !== undefined || name === 'TimeoutError')
+}
+
+function wasRetried(error: unknown): boolean {
+  return ((error as SdkError).$metadata?.attempts ?? 1) > 1
+}

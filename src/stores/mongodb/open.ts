@@ -1,0 +1,50 @@
+/**
+ * Opens the MongoDB store of a URL: `mongodb://user:password@host:port/database?collection=sessions`, with all options of
+ * the driver.
+ *
+ * @module
+ */
+
+import { ConfigError } from '../../errors.ts'
+import { CONNECT_TIMEOUT, loadPackages, type Opener } from '../open/client.ts'
+import { clientUrl, decoded } from '../open/url.ts'
+import { type MongodbCollection, mongodbStore } from './index.ts'
+
+interface MongodbPackage {
+  readonly MongoClient: new (
+    url: string,
+    options: object,
+  ) => {
+    db(name: string): { collection(name: string): MongodbCollection }
+    close(): Promise<void>
+  }
+}
+
+export const openMongodb: Opener = async (url, { load, now }) => {
+  const database = decoded(url.path.replace(/^\//, ''), url.scheme)
+  if (database === '') {
+    throw new ConfigError(`openStore: name the database: ${url.scheme}://host/database.`)
+  }
+  const [{ MongoClient }] = await loadPackages<[MongodbPackage]>(load, url.scheme, 'mongodb')
+  const settings = {
+    serverSelectionTimeoutMS: CONNECT_TIMEOUT,
+    connectTimeoutMS: CONNECT_TIMEOUT,
+    // A failover would undo what one member alone has acknowledged.
+    ...(!url.parameters.has('w') && { writeConcern: { w: 'majority' } }),
+  }
+  let client: InstanceType<MongodbPackage['MongoClient']> | undefined
+  let reason = ''
+  try {
+    client = new MongoClient(clientUrl(url, ['collection']), settings)
+  } catch (error) {
+    // Such an error names options of the driver without their values. Others may show the URL.
+    const { name, message } = error as Error
+    if (name === 'MongoParseError') reason = `: ${message}`
+  }
+  if (client === undefined) {
+    throw new ConfigError(`openStore: the driver refuses this ${url.scheme}: URL${reason}.`)
+  }
+  const collection = client.db(database).collection(url.parameters.get('collection') ?? 'sessions')
+  const store = mongodbStore(collection, { now })
+  return { store, prepare: () => store.createIndexes(), end: () => client.close() }
+}
