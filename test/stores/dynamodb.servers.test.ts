@@ -32,8 +32,7 @@ const where = 'missing' in found ? `dynoxide (skipped: ${found.missing})` : 'dyn
 
 describe(`the contract on ${where}`, () => {
   storeSuite({
-    // Ten thousand records are twenty thousand requests.
-    test: (name, body) => onServer(name, body, 180_000),
+    test: onServer,
     name: 'dynamodb, AWS SDK 3, dynoxide',
     async make({ now }) {
       const table = await newTable(url, now)

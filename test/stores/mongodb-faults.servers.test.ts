@@ -73,7 +73,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(
     beforeAll(async () => {
       server = await startMongodb()
       proxy = await faultProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) })
-    }, 180_000)
+    })
 
     afterAll(async () => {
       await proxy?.close()
@@ -95,7 +95,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(
       server.thaw()
       await direct.close()
       await database.close()
-    }, 60_000)
+    })
 
     test('refused: told within the deadline; served again when the server is back', async () => {
       const commit = await adding()
@@ -161,7 +161,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(
       const before = Number((await count()) ?? 0)
       await add()
       expect(await count()).toBe(before + 1)
-    }, 120_000)
+    })
 
     test('emptied: the session is unknown, and a new one is kept without indexes', async () => {
       await browser.collection.drop()

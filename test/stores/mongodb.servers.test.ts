@@ -43,7 +43,7 @@ describe.each(DRIVERS)(`the contract on ${where}, $driver`, (driver) => {
 
   const onServer = test.skipIf('missing' in found)
   storeSuite({
-    test: (name, body) => onServer(name, body, 120_000),
+    test: onServer,
     name: `mongodb, ${driver.driver}, ${server}`,
     async make({ now }) {
       await collection.deleteMany({})
@@ -312,7 +312,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
       if ((await store.read(id)) !== undefined) alive++
     }
     expect(alive).toBe(0)
-  }, 120_000)
+  })
 
   test('a record of the limit is kept and replaced; one byte more is not sent', async () => {
     const client = database.client({ monitorCommands: true })
@@ -332,7 +332,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     expect(sent).toEqual([])
     const last = randomBytes(8_000_000)
     expect((await own.replace('a', last, LATER, version)).kind).toBe('replaced')
-  }, 60_000)
+  })
 
   test('a document whose val is no binary value is a typed error', async () => {
     await collection.insertOne({ id: 'a', val: 'text', expiration: new Date(LATER) })

@@ -73,7 +73,7 @@ describe('a store that is there', () => {
   test.for([
     ['node:sqlite', () => []],
     ['better-sqlite3', (where: string) => [where]],
-  ] as const)('sqlite: by %s', { timeout: 180_000 }, async ([name, more], { skip }) => {
+  ] as const)('sqlite: by %s', async ([name, more], { skip }) => {
     const parts = findSqlite()
     if (parts === undefined) {
       return skip('no Node with SQLite: run "npx tsx scripts/provision.ts sqlite"')

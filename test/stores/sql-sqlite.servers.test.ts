@@ -22,7 +22,7 @@ test('SQLite keeps the contract under node:test, with node:sqlite and better-sql
   expect(count('pass')).toBeGreaterThan(80)
   // A full disk, where it cannot be had.
   expect(count('skipped')).toBeLessThanOrEqual(process.getuid?.() === 0 ? 0 : 2)
-}, 600_000)
+})
 
 /** The name of each test that failed, with what TAP tells below it. */
 function failuresIn(output: string): string[] {

@@ -26,7 +26,6 @@ describe.each(['America/New_York', 'Asia/Kathmandu'])('in a process of %s', (pro
     ],
   ] as const)(
     'deadlines are exact and in UTC, whatever the time zone of the session: %s',
-    { timeout: 120_000 },
     async ([name, open, zones, text, kept], { skip }) => {
       const server = service(name)
       if ('missing' in server) return skip(server.missing)

@@ -66,8 +66,7 @@ function suites(
       const loseNextReply = () => void proxy?.loseNextReply(isWrite)
 
       storeSuite({
-        // Ten thousand records take long on a busy machine.
-        test: (title, body) => test(title, body, 180_000),
+        test,
         name: label,
         make: (clock) => fixtureOn(dbs, clock, layout, proxied ? loseNextReply : undefined),
         makeBroken: ({ now }) => {
