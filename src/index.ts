@@ -10,7 +10,13 @@ export type { Duration } from './core/duration.ts'
 export type { OnEvent, SessionEvent } from './core/events.ts'
 export { type HeaderPatch, mergeHeader, type PatchName } from './core/headers.ts'
 export type { Schema, SchemaResult } from './core/schema.ts'
-export { type Commit, type CommitOutcome, type LifeCycle, Scope } from './core/scope.ts'
+export {
+  type Commit,
+  type CommitOutcome,
+  type LifeCycle,
+  type RequestLocation,
+  Scope,
+} from './core/scope.ts'
 export type { Opened, Rejection, Seal } from './core/seal.ts'
 export type { Secret } from './core/secrets.ts'
 export type { Entries, EntryKey, Serializer } from './core/serializer.ts'

@@ -5,15 +5,23 @@
  */
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import type { LifeCycle } from '../core/scope.ts'
+import type { LifeCycle, RequestLocation } from '../core/scope.ts'
+import { locationOf } from './shared/location.ts'
 import { NodeScope } from './shared/node-scope.ts'
 
 class ExpressScope extends NodeScope {
+  readonly #request: Request
   readonly #next: NextFunction
 
   constructor(sessions: LifeCycle, request: Request, response: Response, next: NextFunction) {
     super(sessions, request, response)
+    this.#request = request
     this.#next = next
+  }
+
+  protected override location(): RequestLocation | undefined {
+    // `url` loses what a router is mounted on, and `hostname` follows the setting `trust proxy`.
+    return locationOf(this.#request.hostname, this.#request.originalUrl)
   }
 
   override fail(error: unknown): void {
@@ -22,14 +30,14 @@ class ExpressScope extends NodeScope {
 }
 
 /**
- * Gives handlers their session: `await sessions.of(req)`. The response leaves once the session is stored; when that
- * fails, the error handlers answer instead. Register it before the routes.
+ * Gives handlers their session: `await sessions.of(req)`. The response leaves once the session is stored. When that
+ * fails, the error handlers answer instead. Register the middleware before the routes.
  */
 export function sessionMiddleware(sessions: LifeCycle): RequestHandler {
   return (request, response, next) => {
     const scope = new ExpressScope(sessions, request, response, next)
     const begun: unknown = sessions.begin(request, scope, next)
-    // Express 4 does not look at what a middleware returns.
+    // Express 4 ignores the result of a middleware.
     if (begun instanceof Promise) begun.catch(next)
   }
 }

@@ -4,14 +4,23 @@
  * @module
  */
 
-import type { FastifyPluginCallback } from 'fastify'
-import type { LifeCycle } from '../core/scope.ts'
-import { FastifyScope } from './fastify-scope.ts'
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import { UNTOUCHED } from '../core/commit-headers.ts'
+import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { StateError } from '../errors.ts'
+import {
+  type HeaderTarget,
+  type HeaderValue,
+  isRepresentationHeader,
+  mergeHeaders,
+} from './shared/headers.ts'
+import { locationOf } from './shared/location.ts'
+import { discardBody, isResponse, patchResponse } from './shared/patch-response.ts'
 
 /**
- * Gives handlers their session: `await sessions.of(request)`. It is stored before the headers leave; when that fails,
- * the error handler answers instead. Register it before the routes; it holds for the instance it is registered on and
- * all below.
+ * Gives handlers their session: `await sessions.of(request)`. The session is stored before the headers leave. When that
+ * fails, the error handler answers instead. Register the plugin before the routes; it applies to the instance it is
+ * registered on and to all instances below.
  *
  * After `reply.hijack()` the response cannot wait: write the session before, or call `load` and `commit` yourself. A
  * cookie that could not be sent is logged as a `StateError`.
@@ -29,9 +38,9 @@ export function sessionPlugin(sessions: LifeCycle): FastifyPluginCallback {
       if (begun instanceof Promise) begun.catch(next)
     })
     app.addHook('onSend', (request, _reply, payload, next) => {
-      const left = (request as unknown as Scoped)[SCOPE]?.leave(payload)
-      if (left instanceof Promise) return left
-      next(null, left)
+      const sent = (request as unknown as Scoped)[SCOPE]?.send(payload)
+      if (sent instanceof Promise) return sent
+      next(null, sent)
       return undefined
     })
     ready()
@@ -41,4 +50,95 @@ export function sessionPlugin(sessions: LifeCycle): FastifyPluginCallback {
     [Symbol.for('skip-override')]: true,
     [Symbol.for('fastify.display-name')]: 'vial',
   })
+}
+
+/** Commits in `onSend`, where Fastify can still answer with an error. */
+class FastifyScope extends Scope implements HeaderTarget {
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  #sent = false
+
+  constructor(sessions: LifeCycle, request: FastifyRequest, reply: FastifyReply) {
+    super(sessions)
+    this.#request = request
+    this.#reply = reply
+  }
+
+  /** Gives the payload once the session is stored; immediately when there is nothing to store. */
+  send(payload: unknown): unknown {
+    this.#sent = true
+    try {
+      const commit = this.commit()
+      if (!(commit instanceof Promise)) return this.#merge(commit, payload)
+      return commit
+        .then((done) => this.#merge(done, payload))
+        .catch((error: unknown) => this.#refuse(error, payload))
+    } catch (error) {
+      return this.#refuse(error, payload)
+    }
+  }
+
+  getHeader(name: string): HeaderValue {
+    return this.#reply.getHeader(name)
+  }
+
+  setHeader(name: string, value: string | readonly string[]): void {
+    this.#reply.removeHeader(name).header(name, value)
+  }
+
+  protected override cookieHeader(): string | undefined {
+    return this.#request.headers.cookie
+  }
+
+  protected override location(): RequestLocation | undefined {
+    return locationOf(this.#request.host, this.#request.originalUrl)
+  }
+
+  protected override opening(): void {
+    // `close` comes once, and `on` avoids the wrapper that `once` makes.
+    this.#reply.raw.on('close', () => void this.#closed())
+  }
+
+  protected override get headersSent(): boolean {
+    return this.#reply.raw.headersSent
+  }
+
+  #merge({ headers }: Commit, payload: unknown): unknown {
+    if (this.headersSent) {
+      if (headers.some(([name]) => name === 'set-cookie')) throw tooLate()
+      return payload
+    }
+    // Fastify sets the headers of a Response after this hook, over those of the reply.
+    if (isResponse(payload)) return patchResponse(payload, headers)
+    mergeHeaders(this, headers)
+    return payload
+  }
+
+  #refuse(error: unknown, payload: unknown): never {
+    discardBody(payload)
+    if (!this.headersSent) {
+      for (const name of Object.keys(this.#reply.getHeaders())) {
+        if (isRepresentationHeader(name)) this.#reply.removeHeader(name)
+      }
+      this.#reply.code(500)
+      mergeHeaders(this, UNTOUCHED.headers)
+    }
+    throw error
+  }
+
+  /** Commits after a response that bypassed `onSend`, as after `reply.hijack()`. Such a response cannot be held. */
+  async #closed(): Promise<void> {
+    if (this.#sent || !this.#reply.sent) return
+    try {
+      await this.send(undefined)
+    } catch (error) {
+      this.#reply.log.error(error)
+    }
+  }
+}
+
+function tooLate(): StateError {
+  return new StateError(
+    'The session needs a cookie, but the response headers were already sent. Write the session before answering.',
+  )
 }

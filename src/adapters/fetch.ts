@@ -1,11 +1,11 @@
 /**
- * Sessions for handlers of the Fetch standard: Bun, Deno, workers, and whatever takes a `Request` and gives a
- * `Response`.
+ * Sessions for handlers of the Fetch standard: Bun, Deno, Workers, and any function from a `Request` to a `Response`.
  *
  * @module
  */
 
-import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
+import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { locationOfUrl } from './shared/location.ts'
 import { discardBody, patchResponse } from './shared/patch-response.ts'
 
 class FetchScope extends Scope {
@@ -19,13 +19,17 @@ class FetchScope extends Scope {
   protected override cookieHeader(): string | null {
     return this.#request.headers.get('cookie')
   }
+
+  protected override location(): RequestLocation | undefined {
+    return locationOfUrl(this.#request.url)
+  }
 }
 
 /**
- * Gives a handler its session: `await sessions.of(request)`. It is stored before the response is handed on.
+ * Gives a handler its session: `await sessions.of(request)`. The session is stored before the response is returned.
  *
- * When the handler throws, there is no response to carry a cookie: what it wrote is discarded and the error thrown on.
- * When the session cannot be stored, that error is thrown in place of the response.
+ * When the handler throws, there is no response to carry a cookie: the changes are discarded and the promise rejects with
+ * the same error. When the session cannot be stored, it rejects with that error.
  */
 export function withSession<Rest extends readonly unknown[]>(
   sessions: LifeCycle,

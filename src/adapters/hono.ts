@@ -6,13 +6,15 @@
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { UNTOUCHED } from '../core/commit-headers.ts'
-import { type Commit, type LifeCycle, Scope } from '../core/scope.ts'
+import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
+import { isRepresentationHeader } from './shared/headers.ts'
+import { locationOfUrl } from './shared/location.ts'
 import { discardBody, patchResponse } from './shared/patch-response.ts'
-import { isDropped } from './shared/representation-headers.ts'
 
-/** `RESPONSE_ALREADY_SENT` of @hono/node-server says so with this header. */
+/** The header of `RESPONSE_ALREADY_SENT` of @hono/node-server. */
 const ALREADY_SENT = 'x-hono-already-sent'
+
 class HonoScope extends Scope {
   readonly #context: Context
 
@@ -24,11 +26,16 @@ class HonoScope extends Scope {
   protected override cookieHeader(): string | undefined {
     return this.#context.req.header('cookie')
   }
+
+  protected override location(): RequestLocation | undefined {
+    return locationOfUrl(this.#context.req.url)
+  }
 }
 
 /**
- * Gives handlers their session: `await sessions.of(c)`. It is stored before the response is handed on; when that fails,
- * `onError` answers instead. Apps under `mount` get another request: there, `ambient` finds the session.
+ * Gives handlers their session: `await sessions.of(c)`. The session is stored before the response is returned. When that
+ * fails, `onError` answers instead. Applications under `mount` get another request object; with `ambient`,
+ * `sessions.current()` finds the session there.
  */
 export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
   return async (c, next) => {
@@ -40,14 +47,14 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
       commit = done instanceof Promise ? await done : done
     } catch (error) {
       discardBody(c.res)
-      // Hono puts these headers on what onError answers.
+      // Hono adds these headers to the response of `onError`.
       replace(c, new Response(null, { status: 500, headers: keptHeaders(c.res) }))
       throw error
     }
     if (commit.headers.length === 0) return
     if (c.res.headers.has(ALREADY_SENT) && commit.headers.some(([name]) => name === 'set-cookie')) {
       throw new StateError(
-        'The session needs a cookie, and the response has left already. Write the session before the response, and answer with `c`.',
+        'The session needs a cookie, but the response was already sent. Write the session before answering, and answer with `c`.',
       )
     }
     const patched = patchResponse(c.res, commit.headers)
@@ -55,7 +62,7 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
   }
 }
 
-/** Hono puts the headers of the response before over those of the new one, unless there is none. */
+/** Assigning `c.res` merges the headers of the previous response, so that is cleared first. */
 function replace(c: Context, response: Response): void {
   c.res = undefined
   c.res = response
@@ -63,6 +70,6 @@ function replace(c: Context, response: Response): void {
 
 function keptHeaders(response: Response): Headers {
   const headers = new Headers(response.headers)
-  for (const name of [...headers.keys()]) if (isDropped(name)) headers.delete(name)
+  for (const name of [...headers.keys()]) if (isRepresentationHeader(name)) headers.delete(name)
   return patchResponse(new Response(null, { headers }), UNTOUCHED.headers).headers
 }

@@ -6,8 +6,9 @@
 
 import type { Context, Middleware } from 'koa'
 import { UNTOUCHED } from '../core/commit-headers.ts'
-import type { Commit, LifeCycle } from '../core/scope.ts'
-import { mergeHeaders } from './shared/node-headers.ts'
+import type { Commit, LifeCycle, RequestLocation } from '../core/scope.ts'
+import { mergeHeaders } from './shared/headers.ts'
+import { locationOf } from './shared/location.ts'
 import { NodeScope } from './shared/node-scope.ts'
 
 class KoaScope extends NodeScope {
@@ -19,7 +20,11 @@ class KoaScope extends NodeScope {
     this.#context = context
   }
 
-  /** The same headers each time: Koa drops those that are set before an error page, and the hold puts them back. */
+  protected override location(): RequestLocation | undefined {
+    return locationOf(this.#context.host, this.#context.originalUrl)
+  }
+
+  /** Gives the same headers each time: Koa drops those that were set before an error page, and the gate sets them again. */
   override commit(): Commit | Promise<Commit> {
     this.#commit ??= super.commit()
     return this.#commit
@@ -29,7 +34,7 @@ class KoaScope extends NodeScope {
     this.#context.onerror(error as Error)
   }
 
-  /** Commits while errors still reach the middleware outside, and before it looks at the headers. */
+  /** Commits while an error still reaches the outer middleware, and before that reads the headers. */
   async settle(): Promise<void> {
     try {
       this.#commit = await this.commit()
@@ -42,8 +47,8 @@ class KoaScope extends NodeScope {
 }
 
 /**
- * Gives handlers their session: `await sessions.of(ctx)`. It is stored before the middleware outside goes on; when that
- * fails, the error is thrown there. What writes to `ctx.res` directly waits, too.
+ * Gives handlers their session: `await sessions.of(ctx)`. The session is stored before the outer middleware continues.
+ * When that fails, the error is thrown there. Direct writes to `ctx.res` wait, too.
  */
 export function sessionMiddleware(sessions: LifeCycle): Middleware {
   return async (context, next) => {

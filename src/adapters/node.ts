@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LifeCycle } from '../core/scope.ts'
-import type { NodeResponse } from './shared/node-headers.ts'
+import type { NodeResponse } from './shared/headers.ts'
 import { type NodeRequest, NodeScope } from './shared/node-scope.ts'
 
 /** Answers a request whose handler threw, or whose session could not be stored. */
@@ -37,8 +37,8 @@ class ListenerScope extends NodeScope {
 /**
  * Gives handlers their session: `await sessions.of(request)`. The response leaves once the session is stored.
  *
- * @param options.onError Default: a process warning with the error, and the answer 500, or the end of the connection
- * where headers have left.
+ * @param options.onError Default: a process warning with the error, and the response 500. Where headers were already
+ * sent, the connection ends.
  */
 export function withSession<
   Request extends NodeRequest = IncomingMessage,

@@ -19,6 +19,14 @@ export interface Commit {
   readonly headers: HeaderPatch
 }
 
+/** Where a request was sent to. */
+export interface RequestLocation {
+  /** In lower case, without a port. IPv6 addresses are in brackets. */
+  readonly host: string
+  /** Begins with `/` and has no query. */
+  readonly path: string
+}
+
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
   /**
@@ -50,6 +58,14 @@ export abstract class Scope {
 
   /** The request's `Cookie` header, read when the session is first asked for. */
   protected abstract cookieHeader(): string | null | undefined
+
+  /**
+   * Host and path of the request; undefined where the adapter does not know them. Called only when they are needed,
+   * which most requests do not.
+   */
+  protected location(): RequestLocation | undefined {
+    return undefined
+  }
 
   /** Called once, just before the session is loaded for the first time, such as to watch the response. */
   protected opening(): void {}

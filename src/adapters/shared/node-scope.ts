@@ -1,21 +1,21 @@
 /**
- * The scope of a request that Node's own response answers.
+ * The scope of a request that a Node response answers.
  *
  * @module
  */
 
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { type LifeCycle, Scope } from '../../core/scope.ts'
-import type { Holder } from './hold.ts'
-import { holdResponse } from './hold-response.ts'
-import type { NodeResponse } from './node-headers.ts'
+import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
+import type { NodeResponse } from './headers.ts'
+import { locationOf } from './location.ts'
+import { type Committer, ResponseGate } from './response-gate.ts'
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 
-/** Holds the response from the moment that the session is asked for. */
-export abstract class NodeScope extends Scope implements Holder {
+/** Holds the response from the first use of the session. */
+export abstract class NodeScope extends Scope implements Committer {
   protected readonly request: NodeRequest
   protected readonly response: NodeResponse
 
@@ -32,8 +32,14 @@ export abstract class NodeScope extends Scope implements Holder {
     return this.request.headers.cookie
   }
 
+  protected override location(): RequestLocation | undefined {
+    const { headers, url } = this.request
+    const authority = headers[':authority']
+    return locationOf(headers.host ?? (authority as string | undefined), url)
+  }
+
   protected override opening(): void {
-    holdResponse(this.response, this)
+    ResponseGate.add(this.response, this)
   }
 
   protected override get headersSent(): boolean {

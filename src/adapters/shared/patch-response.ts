@@ -1,5 +1,5 @@
 /**
- * Headers of a commit on a `Response` of the Fetch standard.
+ * The headers of a commit on a `Response` of the Fetch standard.
  *
  * @module
  */
@@ -7,23 +7,23 @@
 import { type HeaderPatch, mergeHeader } from '../../core/headers.ts'
 
 /**
- * Gives a response with the headers merged in. With a cookie it is a new one, because a response may be a constant that
- * answers many visitors; without one it is the same where it can be, as reading its body out of it costs more than all
- * else that a session does.
+ * Gives a response with the headers merged in. With a cookie it is a new object, because the response may be a constant
+ * that answers many visitors. Without a cookie it is the same object where possible, as wrapping the body in a new
+ * `Response` costs more than the rest of the session.
  */
 export function patchResponse(response: Response, patch: HeaderPatch): Response {
-  // Asking some servers' responses for their headers makes the headers first.
+  // Before the headers are read: some servers create them on the first access.
   if (patch.length === 0) return response
   const isForOne = patch.some(([name]) => name === 'set-cookie')
   if (!isForOne && isMerged(response, patch)) return response
-  // Outside this range a response cannot be made anew: 101, which no other visitor gets.
+  // The constructor accepts no other status. 101 is never shared between visitors, so it is changed in place.
   const copyable = response.status >= 200 && response.status <= 599
   const patched = copyable ? new Response(response.body, response) : response
   merge(patched, patch)
   return patched
 }
 
-/** False for a response that nobody may change, such as a redirect. */
+/** Merges in place; false for an immutable response, such as a redirect. */
 function isMerged(response: Response, patch: HeaderPatch): boolean {
   try {
     merge(response, patch)
@@ -40,15 +40,15 @@ function merge({ headers }: Response, patch: HeaderPatch): void {
   }
 }
 
-/** Tells a `Response`, also one of another implementation. */
+/** Whether a value is a `Response`, of any implementation. */
 export function isResponse(value: unknown): value is Response {
   return typeof value === 'object' && Object.prototype.toString.call(value) === '[object Response]'
 }
 
-/** Ends the body of a response that is not sent: a stream would keep what it reads from open. */
+/** Cancels the body of a response that is not sent, as a stream would keep its source open. */
 export function discardBody(payload: unknown): void {
   if (isResponse(payload)) {
-    // Its own trouble at this point is nobody's concern: another error is on its way.
+    // An error of the cancelled stream is ignored, as another error is reported already.
     if (payload.body?.locked === false) payload.body.cancel().catch(() => undefined)
   } else (payload as { destroy?: () => void } | null | undefined)?.destroy?.()
 }

@@ -6,9 +6,9 @@ import { text as textOf } from 'node:stream/consumers'
 import type { Commit } from 'vial'
 import { StateError } from 'vial'
 import { expect, test } from 'vitest'
-import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
+import { ResponseGate } from '../../src/adapters/shared/response-gate.ts'
 import { gate } from '../../src/testing/store-spy.ts'
-import { closing, failed, hold, reach, SAVED } from './holding.ts'
+import { closing, failed, hold, reach, SAVED } from './gated-response.ts'
 import { listening } from './suite.ts'
 
 test('after a failure nothing of the response is left', async () => {
@@ -17,7 +17,7 @@ test('after a failure nothing of the response is left', async () => {
   const { status, headers, body } = await reach((response) => {
     response.setHeader('access-control-allow-origin', '*')
     response.setHeader('cache-control', 'max-age=5')
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit: () => Promise.reject(new Error('The store is down')),
       fail(error) {
         expect(response.headersSent).toBe(false)
@@ -54,7 +54,7 @@ test('after a failure nothing of the response is left', async () => {
 
 test('a commit that throws at once drops the response, too', async () => {
   const { status, body } = await reach((response) => {
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit() {
         throw new Error('too large')
       },
@@ -71,7 +71,7 @@ test('a client that goes away meanwhile: the commit ends, what waited is dropped
   const finished = gate()
   const server = await listening(
     createServer((_request, response) => {
-      holdResponse(response, {
+      ResponseGate.add(response, {
         commit: () =>
           opened.then(() => {
             events.push('committed')
@@ -129,7 +129,7 @@ test('a cookie that is due after the headers left by another way is a StateError
   const errors: unknown[] = []
   const answer = reach((response) => {
     const writeHead = response.writeHead.bind(response)
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit: async () => SAVED,
       fail(error) {
         errors.push(error)
@@ -153,14 +153,14 @@ test('two holders share one hold: both are committed, and one failure is enough'
   }
   const both = await reach((response) => {
     hold(response)
-    holdResponse(response, { commit: () => other, fail: failed })
+    ResponseGate.add(response, { commit: () => other, fail: failed })
     response.end('x')
   })
   expect(both.headers['set-cookie']).toEqual(['sid=1; Path=/', 'other=2'])
   expect(both.headers.vary).toBe('Cookie')
   const one = await reach((response) => {
     hold(response)
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit: () => Promise.reject(new Error('down')),
       fail: () => void response.writeHead(500).end('failed'),
     })
@@ -172,7 +172,7 @@ test('two holders share one hold: both are committed, and one failure is enough'
 
 test('an error page may ask for a session of its own', async () => {
   const { status, headers, body } = await reach((response) => {
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit: () => Promise.reject(new Error('down')),
       fail() {
         hold(response)
@@ -191,7 +191,7 @@ test('an error page may ask for a session of its own', async () => {
 test('HTTP/2 responses are held through the compatibility API', async () => {
   const long = 'z'.repeat(300_000)
   const server = createServer2((request, response) => {
-    holdResponse(response, {
+    ResponseGate.add(response, {
       commit: () =>
         request.url === '/fail' ? Promise.reject(new Error('down')) : Promise.resolve(SAVED),
       fail: () => void response.writeHead(503).end('failed'),

@@ -1,5 +1,6 @@
 /**
- * Headers of a Node response: what `writeHead` was given, and what a commit asks for.
+ * Headers of responses in the adapters: those that a commit sets on a Node response, the arguments of `writeHead`, and
+ * those that must not pass from a dropped response to its error page.
  *
  * @module
  */
@@ -11,16 +12,16 @@ import { type HeaderPatch, mergeHeader } from '../../core/headers.ts'
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-/** A header as Node and the frameworks above it hold it. */
+/** A header value in Node and in the frameworks on it. */
 export type HeaderValue = number | string | readonly string[] | undefined
 
-/** Where headers are set and read, whatever the framework. */
+/** The headers of a response, in any framework. */
 export interface HeaderTarget {
   getHeader(name: string): HeaderValue
   setHeader(name: string, value: string | readonly string[]): unknown
 }
 
-/** Merges what a commit asks for into what the application set. Doing it again changes nothing. */
+/** Merges the headers of a commit into those of the application. A second call changes nothing. */
 export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
   for (const [name, value] of patch) {
     const existing = target.getHeader(name)
@@ -34,7 +35,7 @@ export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
   }
 }
 
-/** Does what `writeHead` does with its arguments, but leaves the response open for more headers. */
+/** Sets status and headers as `writeHead` would, and leaves the response open for more headers. */
 export function applyHead(response: NodeResponse, args: readonly unknown[]): void {
   const [status, reason] = args
   const headers = typeof reason === 'string' ? args[2] : (args[2] ?? reason)
@@ -46,7 +47,7 @@ export function applyHead(response: NodeResponse, args: readonly unknown[]): voi
   if (typeof reason === 'string') response.statusMessage = reason
 }
 
-/** Node takes names and values in one list, or pairs. A name that comes twice makes two lines. */
+/** Node accepts names and values in one list, or pairs. A name that is there twice gives two lines. */
 function applyList(response: NodeResponse, list: readonly unknown[]): void {
   const flat: readonly unknown[] = Array.isArray(list[0]) ? list.flat(1) : list
   const lines = new Map<string, { readonly name: string; readonly values: string[] }>()
@@ -66,4 +67,15 @@ function applyList(response: NodeResponse, list: readonly unknown[]): void {
 function linesOf(value: HeaderValue): readonly string[] {
   if (value === undefined) return []
   return Array.isArray(value) ? (value as readonly string[]) : [String(value)]
+}
+
+const REPRESENTATION =
+  /^(?:location|set-cookie|cache-control|expires|etag|last-modified|content-(?:type|length|encoding|language|location|range|disposition))$/
+
+/**
+ * Whether a header (name in lower case) describes one response alone. Such a header is removed where a framework would
+ * put the headers of a dropped response on the error page.
+ */
+export function isRepresentationHeader(name: string): boolean {
+  return REPRESENTATION.test(name)
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import type { Commit } from 'vial'
 import { afterEach } from 'vitest'
-import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
+import { ResponseGate } from '../../src/adapters/shared/response-gate.ts'
 import { listening } from './suite.ts'
 
 /** What a commit asks for that gave a cookie. */
@@ -58,5 +58,5 @@ export function failed(error: unknown): never {
 
 /** Holds until `opened`, then has a cookie. */
 export function hold(response: ServerResponse, opened: Promise<void> = Promise.resolve()): void {
-  holdResponse(response, { commit: () => opened.then(() => SAVED), fail: failed })
+  ResponseGate.add(response, { commit: () => opened.then(() => SAVED), fail: failed })
 }

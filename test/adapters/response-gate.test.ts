@@ -2,14 +2,14 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { holdResponse } from '../../src/adapters/shared/hold-response.ts'
+import { ResponseGate } from '../../src/adapters/shared/response-gate.ts'
 import { gate } from '../../src/testing/store-spy.ts'
+import { failed, hold, reach, SAVED } from './gated-response.ts'
 import { gzipped } from './gzip-wrapper.ts'
-import { failed, hold, reach, SAVED } from './holding.ts'
 
 test('what takes no time to commit is not held', async () => {
   const { headers, body } = await reach((response) => {
-    holdResponse(response, { commit: () => SAVED, fail: failed })
+    ResponseGate.add(response, { commit: () => SAVED, fail: failed })
     response.setHeader('vary', 'Accept')
     expect(response.write('a')).toBe(true)
     expect(() => response.setHeader('x-late', '1')).toThrow(/sent/)
@@ -74,7 +74,7 @@ test.each<[string, unknown[]]>([
 ])('writeHead with %s meets our headers', async (_form, args) => {
   for (const commit of [() => SAVED, async () => SAVED]) {
     const { status, reason, headers, raw } = await reach((response) => {
-      holdResponse(response, { commit, fail: failed })
+      ResponseGate.add(response, { commit, fail: failed })
       const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse
       expect(writeHead.apply(response, args).end('x')).toBe(response)
     })
