@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { createSessions, type Store } from 'vial'
+// By path: without vitest `vial` is the built package.
+import { createSessions, type Store } from '../../src/index.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 

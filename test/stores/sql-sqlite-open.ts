@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Kysely, SqliteDialect } from 'kysely'
-import { type NodeSqliteDatabase, nodeSqlite } from 'vial/stores/node-sqlite'
+// By path: without vitest `vial` is the built package.
+import { type NodeSqliteDatabase, nodeSqlite } from '../../src/stores/sql/node-sqlite.ts'
 
 export interface OpenOptions {
   readonly readonly?: boolean
