@@ -53,11 +53,13 @@ const properties = readdirSync(new URL('test', import.meta.url), {
     /\/support\/runs\.ts'/.test(readFileSync(new URL(name, import.meta.url), 'utf8')),
   )
 
-function lane(name: Lane, options: TestProjectInlineConfiguration['test'] = {}) {
+type Options = NonNullable<TestProjectInlineConfiguration['test']>
+
+function lane(name: Lane, options: Options = {}): TestProjectInlineConfiguration {
   return {
     extends: true,
     test: { name, include: [`${FOLDERS}/*.${name}.test.ts`], ...options },
-  } as const
+  }
 }
 
 export default defineConfig({

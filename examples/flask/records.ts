@@ -15,7 +15,7 @@ export function sharedRecords(store: Store, place: string): PanelSource {
     cookie: 'A random id, as Flask-Session makes them.',
     format: `Both halves keep it in ${place} as MessagePack, and this is the same as JSON.`,
     async look(cookie) {
-      const record = await store.read(`session:${cookie}`, { deadline: true })
+      const record = await store.read(`session:${cookie}`, { expiry: true })
       if (record === undefined) return undefined
       return {
         places: [

@@ -34,7 +34,7 @@ export function recordsInFiles(store: Store, directory: string): PanelSource {
       // The id stands before the signature.
       const id = cookie.slice(0, cookie.lastIndexOf('.'))
       const key = createHash('sha256').update(id).digest('base64url')
-      const record = await store.read(key, { deadline: true })
+      const record = await store.read(key, { expiry: true })
       if (record === undefined) return undefined
       const file = fileOf(key)
       return {

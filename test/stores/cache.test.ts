@@ -10,6 +10,7 @@ import { cacheStore } from 'vial/stores/cache'
 import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { contentOf, encodeId, toText } from '../../src/stores/cache/record.ts'
+import { runs } from '../support/runs.ts'
 import { PROFILES } from './profiles.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -54,7 +55,7 @@ describe('the contract on Keyv', () => {
   storeSuite({
     test,
     name: 'Keyv',
-    ids: 10_000,
+    ids: runs(1_000, 10_000),
     make({ now }) {
       const map = new Map<string, string>()
       const open = () => cacheStore(newKeyv(map), { now })
@@ -84,7 +85,7 @@ describe('the contract on unstorage in memory', () => {
   storeSuite({
     test,
     name: 'unstorage',
-    ids: 10_000,
+    ids: runs(1_000, 10_000),
     make({ now }) {
       const storage = createStorage()
       const open = () => cacheStore(storage, { now })
