@@ -1,34 +1,24 @@
 /**
- * Puts a life cycle together from its options: checks them, fills in the defaults, chooses the backing.
+ * vial's own sessions: checks the options, fills in the defaults, and chooses where the record lives.
  *
  * @module
  */
 
+import { randomBytes } from 'node:crypto'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
-import type { Backing } from './core/backing.ts'
-import { backoff } from './core/backoff.ts'
-import { SealedBacking } from './core/cookie-backing.ts'
+import { assemble, type InCookie, type InStore } from './core/assemble.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
-import { guarded } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
 import { nativeIds } from './core/ids.ts'
-import { HABITS } from './core/policy.ts'
-import { pooledRandomBytes } from './core/random.ts'
+import { DEFAULT_POLICY } from './core/policy.ts'
 import type { Schema } from './core/schema.ts'
-import { schemaCheck } from './core/schema-check.ts'
 import type { Seal } from './core/seal.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
 import type { Serializer } from './core/serializer.ts'
-import { type Fields, Session, StoredSession } from './core/session.ts'
-import {
-  type Eager,
-  SessionLifeCycle,
-  type Sessions,
-  type StoredSessions,
-} from './core/sessions.ts'
+import type { Fields, Session, StoredSession } from './core/session.ts'
+import type { Eager, Sessions, StoredSessions } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
-import { StoredBacking } from './core/store-backing.ts'
 import { ConfigError } from './errors.ts'
 import { encrypted } from './seals/encrypted.ts'
 import { signed } from './seals/signed.ts'
@@ -43,8 +33,8 @@ export interface SessionsOptions<Data extends object = Fields> {
   /** Longest life, whatever happens. @default '31d' */
   readonly lifetime?: Duration
   /**
-   * Longest pause between requests. The deadline moves when that gains 60 s or 5 % of `idle`, whichever is longer, but
-   * at least a quarter of it, so a session may end that much early and never late. @default none
+   * Longest pause between requests. The expiry moves when that gains 60 s or 5 % of `idle`, whichever is longer, and at
+   * most a quarter of it, so a session may end that much early and never late. Absent: no limit.
    */
   readonly idle?: Duration
   readonly cookie?: CookieOptions
@@ -58,23 +48,21 @@ export interface SessionsOptions<Data extends object = Fields> {
   readonly onEvent?: OnEvent
   /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number
-  /** The source of ids; it must be unpredictable. @default node:crypto's */
+  /** The source of random bytes; it must be unpredictable and give as many as asked for. @default node:crypto's */
   readonly randomBytes?: (size: number) => Uint8Array
 }
 
-/** Sessions with an id in the cookie and the record in a store. */
+/** Sessions with the record in a store. */
 export interface StoredOptions<Data extends object = Fields> extends SessionsOptions<Data> {
   readonly store: Store
-  /** Signs the id, so that a made-up one never reaches the store. Absent: the id stands for itself; it has 256 random bits. */
+  /** Signs the cookie, so that a made-up one never reaches the store. Absent: the cookie stands for itself; it holds 256 random bits. */
   readonly secret?: Secret | undefined
-  /** Signs the id in another format than that of `secret`. */
+  /** Signs the cookie in another format than that of `secret`. */
   readonly seal?: Seal
   /** Longest wait for the store, over all steps of one load or commit. @default '1s' */
   readonly timeout?: Duration
   /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
   readonly onStoreFailure?: 'reject' | 'anonymous'
-  /** Lets the store see only the SHA-256 of an id. @default true */
-  readonly hashIds?: boolean
 }
 
 /** Sessions whose record travels in the cookie, encrypted. */
@@ -84,10 +72,15 @@ export interface SealedOptions<Data extends object = Fields> extends SessionsOpt
   readonly secret?: Secret | undefined
   /** Seals in another format; then `secret` is the seal's own. @default encrypted */
   readonly seal?: Seal
+  /**
+   * The application or tenant. A cookie opens only where the context is the same, so that two applications with one
+   * secret do not accept each other's cookies. @default ''
+   */
+  readonly context?: string
 }
 
 /**
- * Makes the life cycle of one kind of session. With a `store` the cookie holds an id; without one it holds the record.
+ * Makes the life cycle of one kind of session. With a `store` the cookie only opens the record; without one it holds the record.
  *
  * @throws {ConfigError} When the options cannot work, naming the fix. Nothing about the configuration fails later.
  */
@@ -105,61 +98,43 @@ export function createSessions<Data extends object = Fields>(
 ): Sessions<Data>
 export function createSessions(options: StoredOptions | SealedOptions): unknown {
   checkNames(options)
+  const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
+  const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')
   const cookie = cookieWriter(options.cookie)
-  const serializer = options.serializer ?? msgpack
-  const emit = guarded(options.onEvent, 'onEvent')
-  return new SessionLifeCycle({
-    backing: backingOf(options, cookie, serializer, emit),
-    cookieName: cookie.name,
-    serializer,
-    habits: HABITS,
-    sessionClass: options.store === undefined ? Session : StoredSession,
-    admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
-    onStoreFailure: (options.store && options.onStoreFailure) ?? 'reject',
-    ambient: options.ambient ?? false,
-    eager: options.eager ?? false,
-    emit,
-    close: async () => options.store?.close?.(),
+  return assemble({
+    options,
+    cookie,
+    serializer: options.serializer ?? msgpack,
+    policy: DEFAULT_POLICY,
+    expiry: new Expiry(lifetime, idle),
+    place: options.store === undefined ? inCookie(options) : inStore(options, cookie.name),
   })
 }
 
-function backingOf(
-  options: StoredOptions | SealedOptions,
-  cookie: ReturnType<typeof cookieWriter>,
-  serializer: Serializer,
-  emit: OnEvent,
-): Backing {
-  const { now = Date.now } = options
-  const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
-  const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')
-  const expiry = new Expiry(lifetime, idle)
-  const random = options.randomBytes ?? pooledRandomBytes
-  if (options.store === undefined) {
-    const seal = options.seal ?? encrypted({ secret: options.secret })
-    return new SealedBacking({ seal, serializer, cookie, expiry, now })
+function inCookie({ seal, secret, context, randomBytes: random }: SealedOptions): InCookie {
+  const given = {
+    ...(context !== undefined && { context }),
+    ...(random !== undefined && { randomBytes: random }),
   }
-  const { store, secret } = options
-  return new StoredBacking({
+  return { seal: seal ?? encrypted({ secret, ...given }) }
+}
+
+function inStore(options: StoredOptions, cookieName: string): InStore {
+  const { store, secret, randomBytes: random = randomBytes } = options
+  return {
     store,
-    serializer,
-    cookie,
-    expiry,
-    ids: nativeIds(random, options.hashIds ?? true),
+    ids: nativeIds(random, cookieName),
+    randomBytes: random,
     seal: options.seal ?? (secret === undefined ? undefined : signed({ secret })),
-    timeout: milliseconds(options.timeout ?? '1s', 'timeout'),
-    now,
-    backoff,
-    emit,
-    habits: HABITS,
-  })
+  }
 }
 
 const NAMES: ReadonlySet<string> = new Set<keyof StoredOptions | keyof SealedOptions>([
   'ambient',
+  'context',
   'cookie',
   'data',
   'eager',
-  'hashIds',
   'idle',
   'lifetime',
   'now',
@@ -192,6 +167,11 @@ function checkNames(options: StoredOptions | SealedOptions): void {
         `\`${name}\` is undefined. Set it, or leave the option out.${name === 'secret' ? ` ${MAKE_A_SECRET}` : ''}`,
       )
     }
+  }
+  if ('context' in options && (options.store !== undefined || options.seal !== undefined)) {
+    throw new ConfigError(
+      '`context` belongs to the encrypted cookie, and these sessions have a `store` or a `seal`. Leave it out: give the store a prefix, or the seal what it needs.',
+    )
   }
   if (options.store === undefined && options.secret === undefined && options.seal === undefined) {
     throw new ConfigError(

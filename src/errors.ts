@@ -1,5 +1,5 @@
 /**
- * Every error of this package, one class for each party who has to act. Tell them apart by `code`.
+ * Every error of this package, one class for each party that has to act. Tell them apart by `code`.
  * No message holds a session id or a secret. What a stranger can send is never an error: see `Rejection`.
  *
  * @module
@@ -89,8 +89,8 @@ export class StoreError extends SessionError {
 }
 
 /**
- * The application acts, by answering 409 or 503: other requests wrote the session faster than this one could until
- * its deadline, or stored a value that this request's edit no longer fits. Nothing was stored.
+ * The application acts, by answering 409 or 503: other requests wrote the session faster than this one could within
+ * its time limit, or stored a value that this request's edit no longer fits. Nothing was stored.
  */
 export class ConflictError extends SessionError {
   override readonly name = 'ConflictError'
@@ -113,7 +113,17 @@ export type SessionErrorCode =
   | StoreError['code']
   | ConflictError['code']
 
-/** Tells an error of this package, also one from another copy of it. */
+/** Whether an error is one of this package, also one from another copy of it. */
 export function isSessionError(error: unknown): error is SessionError {
   return error instanceof Error && (error as Partial<SessionError>)[BRAND] === true
+}
+
+/** Whether an error is a {@link StoreError}, also one from another copy of this package. */
+export function isStoreError(error: unknown): error is StoreError {
+  return isSessionError(error) && error.code === 'ERR_VIAL_STORE'
+}
+
+/** Whether an error is a {@link SerializationError}, also one from another copy of this package. */
+export function isSerializationError(error: unknown): error is SerializationError {
+  return isSessionError(error) && error.code === 'ERR_VIAL_SERIALIZATION'
 }

@@ -4,23 +4,23 @@
  * @module
  */
 
-export type { CookieOptions } from './cookies/serialize.ts'
-export type { AnySession, Flash, SafeHtml } from './core/any-session.ts'
-export type { Duration } from './core/duration.ts'
-export type { OnEvent, SessionEvent } from './core/events.ts'
-export { type HeaderPatch, mergeHeader, type PatchName } from './core/headers.ts'
-export type { Schema, SchemaResult } from './core/schema.ts'
+export type { CookieOptions, ResponseCookie } from './cookies/serialize.ts'
 export {
   type Commit,
   type CommitOutcome,
-  type LifeCycle,
-  type RequestLocation,
-  Scope,
-} from './core/scope.ts'
+  type HeaderPatch,
+  mergeHeader,
+  type PatchName,
+} from './core/commit-headers.ts'
+export type { Duration } from './core/duration.ts'
+export type { OnEvent, SessionEvent } from './core/events.ts'
+export type { Flash, SafeHtml } from './core/flashes.ts'
+export type { Schema, SchemaResult } from './core/schema.ts'
+export { type LifeCycle, type OpenOptions, type RequestLocation, Scope } from './core/scope.ts'
 export type { Opened, Rejection, Seal } from './core/seal.ts'
 export type { Secret } from './core/secrets.ts'
 export type { Entries, EntryKey, Serializer } from './core/serializer.ts'
-export type { Fields, Keys, KeysOf, Session, StoredSession } from './core/session.ts'
+export type { AnySession, Fields, Keys, KeysOf, Session, StoredSession } from './core/session.ts'
 export type { Eager, InferData, Sessions, StoredSessions } from './core/sessions.ts'
 export type {
   AsyncStore,
@@ -44,7 +44,9 @@ export {
 export {
   ConfigError,
   ConflictError,
+  isSerializationError,
   isSessionError,
+  isStoreError,
   SerializationError,
   SessionError,
   type SessionErrorCode,

@@ -5,8 +5,9 @@
  */
 
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { Commit } from '../core/commit-headers.ts'
 import { UNTOUCHED } from '../core/commit-headers.ts'
-import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
 import {
   type HeaderTarget,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import type { Commit } from '../core/commit-headers.ts'
+import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
 import { locationOfUrl } from './shared/location.ts'
 import { discardBody, patchResponse } from './shared/patch-response.ts'
 

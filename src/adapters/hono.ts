@@ -5,8 +5,8 @@
  */
 
 import type { Context, MiddlewareHandler } from 'hono'
-import { UNTOUCHED } from '../core/commit-headers.ts'
-import { type Commit, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
+import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
 import { StateError } from '../errors.ts'
 import { isRepresentationHeader } from './shared/headers.ts'
 import { locationOfUrl } from './shared/location.ts'

@@ -5,8 +5,8 @@
  */
 
 import type { Context, Middleware } from 'koa'
-import { UNTOUCHED } from '../core/commit-headers.ts'
-import type { Commit, LifeCycle, RequestLocation } from '../core/scope.ts'
+import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
+import type { LifeCycle, RequestLocation } from '../core/scope.ts'
 import { mergeHeaders } from './shared/headers.ts'
 import { locationOf } from './shared/location.ts'
 import { NodeScope } from './shared/node-scope.ts'

@@ -5,15 +5,13 @@
  * @module
  */
 
-import { SealedBacking } from '../core/cookie-backing.ts'
+import { assemble } from '../core/assemble.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
-import { guarded } from '../core/events.ts'
-import { HABITS } from '../core/policy.ts'
-import { schemaCheck } from '../core/schema-check.ts'
+import { DEFAULT_POLICY } from '../core/policy.ts'
 import type { Seal } from '../core/seal.ts'
 import type { Secret } from '../core/secrets.ts'
-import { type Fields, Session } from '../core/session.ts'
-import { type Eager, SessionLifeCycle, type Sessions } from '../core/sessions.ts'
+import type { Fields, Session } from '../core/session.ts'
+import type { Eager, Sessions } from '../core/sessions.ts'
 import { itsdangerous } from '../seals/itsdangerous.ts'
 import { exactFloats as withExactFloats } from '../serializers/python/values.ts'
 import { taggedJson } from '../serializers/tagged-json/index.ts'
@@ -66,37 +64,22 @@ export function flaskCookie<Data extends object = Fields>(
 ): Sessions<Data>
 export function flaskCookie(options: FlaskCookieOptions): unknown {
   checkOptions('flaskCookie', options, NAMES)
-  const { now = Date.now, exactFloats = options.data === undefined } = options
-  const cookie = flaskCookieWriter(options.cookie)
+  const { exactFloats = options.data === undefined } = options
   const lifetime = flaskLifetime(options.lifetime)
-  const serializer = exactFloats ? withExactFloats(taggedJson) : taggedJson
-  const emit = guarded(options.onEvent, 'onEvent')
-  const habits = {
-    ...HABITS,
-    metadata: false,
-    keepsPermanent: true,
-    refreshes: 'permanent',
-    cookieOnSave: true,
-    keepsFloats: exactFloats,
-  } as const
-  return new SessionLifeCycle({
-    backing: new SealedBacking({
-      seal: sealOf(options, lifetime),
-      serializer,
-      cookie,
-      expiry: flaskExpiry(lifetime, options.refreshEachRequest),
-      now,
-    }),
-    cookieName: cookie.name,
-    serializer,
-    habits,
-    sessionClass: Session,
-    admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
-    onStoreFailure: 'reject',
-    ambient: options.ambient ?? false,
-    eager: options.eager ?? false,
-    emit,
-    close: async () => undefined,
+  return assemble({
+    options,
+    cookie: flaskCookieWriter(options.cookie),
+    serializer: exactFloats ? withExactFloats(taggedJson) : taggedJson,
+    policy: {
+      ...DEFAULT_POLICY,
+      metadata: false,
+      keepsPermanent: true,
+      refreshes: 'permanent',
+      cookieOnSave: true,
+      keepsFloats: exactFloats,
+    },
+    expiry: flaskExpiry(lifetime, options.refreshEachRequest),
+    place: { seal: sealOf(options, lifetime) },
   })
 }
 

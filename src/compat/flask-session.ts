@@ -4,17 +4,14 @@
  * @module
  */
 
-import { backoff } from '../core/backoff.ts'
-import { type Duration, milliseconds } from '../core/duration.ts'
-import { guarded } from '../core/events.ts'
-import { HABITS } from '../core/policy.ts'
-import { pooledRandomBytes } from '../core/random.ts'
-import { schemaCheck } from '../core/schema-check.ts'
+import { randomBytes } from 'node:crypto'
+import { assemble } from '../core/assemble.ts'
+import type { Duration } from '../core/duration.ts'
+import { DEFAULT_POLICY } from '../core/policy.ts'
 import type { Secret } from '../core/secrets.ts'
-import { type Fields, StoredSession } from '../core/session.ts'
-import { type Eager, SessionLifeCycle, type StoredSessions } from '../core/sessions.ts'
+import type { Fields, StoredSession } from '../core/session.ts'
+import type { Eager, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
-import { StoredBacking } from '../core/store-backing.ts'
 import { ConfigError } from '../errors.ts'
 import { flaskSigner } from '../seals/flask-signer.ts'
 import { flaskIds } from './flask/ids.ts'
@@ -106,52 +103,36 @@ export function flaskSession(options: FlaskSessionOptions): unknown {
   if ('secret' in options && options.secret === undefined) {
     throw new ConfigError('`secret` is undefined. Set it to sign ids, or leave the option out.')
   }
-  const { store, secret, now = Date.now, permanent = true } = options
+  const { store, secret, permanent = true, randomBytes: random = randomBytes } = options
   const exactFloats = options.exactFloats ?? options.data === undefined
-  const cookie = flaskCookieWriter(options.cookie)
-  const serializer = flaskRecords(options.format ?? 'msgpack', exactFloats)
-  const emit = guarded(options.onEvent, 'onEvent')
-  const habits = {
-    ...HABITS,
-    metadata: false,
-    permanent,
-    clearsTo: 'permanent',
-    refreshes: 'not empty',
-    cookieOnSave: true,
-    keepsFloats: exactFloats,
-  } as const
-  return new SessionLifeCycle({
-    backing: new StoredBacking({
+  return assemble({
+    options,
+    cookie: flaskCookieWriter(options.cookie),
+    serializer: flaskRecords(options.format ?? 'msgpack', exactFloats),
+    policy: {
+      ...DEFAULT_POLICY,
+      metadata: false,
+      permanent,
+      clearsTo: 'permanent',
+      refreshes: 'not empty',
+      cookieOnSave: true,
+      keepsFloats: exactFloats,
+    },
+    expiry: flaskExpiry(flaskLifetime(options.lifetime), options.refreshEachRequest),
+    place: {
       store,
-      serializer,
-      cookie,
-      expiry: flaskExpiry(flaskLifetime(options.lifetime), options.refreshEachRequest),
       ids: flaskIds({
         prefix: prefixOf(store, options.keyPrefix ?? 'session:'),
         length: options.idLength ?? 32,
-        randomBytes: options.randomBytes ?? pooledRandomBytes,
+        randomBytes: random,
       }),
+      randomBytes: random,
       seal: secret === undefined ? undefined : flaskSigner({ secret, weakSecret: 'warn' }),
-      timeout: milliseconds(options.timeout ?? '1s', 'timeout'),
-      now,
-      backoff,
-      emit,
-      habits,
-    }),
-    cookieName: cookie.name,
-    serializer,
-    habits,
-    sessionClass: StoredSession,
-    admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
-    onStoreFailure: options.onStoreFailure ?? 'reject',
-    ambient: options.ambient ?? false,
-    eager: options.eager ?? false,
-    emit,
-    close: async () => store.close?.(),
+    },
   })
 }
 
-/** What is to stand before the id in the store's eyes. A wrong prefix would log everybody out without a word. */
+/** What the store's key has before the id. A wrong prefix would silently end every session. */
 function prefixOf({ name, prefix = '' }: Store, keyPrefix: string): string {
   if (prefix === '') return keyPrefix
   if (prefix.endsWith(keyPrefix)) return ''

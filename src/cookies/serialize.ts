@@ -1,6 +1,6 @@
 /**
  * The `Set-Cookie` response header: attributes are checked and joined once, when the program starts. Their order is
- * Werkzeug's, so that a Flask profile gives the same header.
+ * Werkzeug's, so that a Flask preset gives the same header.
  *
  * @module
  */
@@ -46,12 +46,32 @@ export interface CookieWriter {
   /**
    * Gives the value that sets the cookie. Without `life` the browser keeps it until it closes.
    *
-   * @throws {TooLargeError} When name and value pass 4096 bytes: browsers drop such a cookie without a word.
+   * @throws {TooLargeError} When name and value pass 4096 bytes: browsers drop such a cookie silently.
    * @throws {StateError} When the text is not what a seal gives; it could break the header.
    */
   set(value: string, life?: CookieLife): string
   /** Gives the value that removes it. All attributes are repeated, as browsers ask for. */
   remove(): string
+  /** What {@link set} gives, in parts. */
+  parts(value: string, life?: CookieLife): ResponseCookie
+  /** What {@link remove} gives, in parts. */
+  readonly removal: ResponseCookie
+}
+
+/** A `Set-Cookie` header in parts, for a framework that writes it by itself. An absent attribute is left out. */
+export interface ResponseCookie {
+  readonly name: string
+  /** Empty in a removal. */
+  readonly value: string
+  readonly path: string
+  readonly domain?: string
+  readonly secure: boolean
+  readonly httpOnly: boolean
+  readonly sameSite?: 'lax' | 'strict' | 'none'
+  readonly partitioned: boolean
+  /** In seconds; 0 in a removal. Absent together with `expires`: the browser keeps the cookie until it closes. */
+  readonly maxAge?: number
+  readonly expires?: Date
 }
 
 /** RFC 6265bis, section 5.6: the longest cookie, and the longest attribute, in bytes. */
@@ -97,6 +117,14 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
   const tail =
     `${secure ? '; Secure' : ''}${httpOnly ? '; HttpOnly' : ''}; Path=${path}` +
     `${sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`}${partitioned ? '; Partitioned' : ''}`
+  const attributes = {
+    path,
+    secure,
+    httpOnly,
+    partitioned,
+    ...(domain !== undefined && { domain }),
+    ...(sameSite !== undefined && { sameSite }),
+  }
   const removal = `${name}=${head}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${tail}`
 
   return {
@@ -121,13 +149,34 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
     remove() {
       return removal
     },
+
+    parts(value, life) {
+      const { expires, maxAge } = life === undefined ? NO_LIFE : lifeOf(life, form)
+      return {
+        name,
+        value,
+        ...attributes,
+        ...(expires !== undefined && { expires }),
+        ...(maxAge !== undefined && { maxAge }),
+      }
+    },
+
+    removal: { name, value: '', ...attributes, expires: new Date(0), maxAge: 0 },
   }
 }
 
-function lasting({ expiresAt, now }: CookieLife, form: 'max-age' | 'expires'): string {
+type Life = Pick<ResponseCookie, 'expires' | 'maxAge'>
+const NO_LIFE: Life = {}
+
+function lifeOf({ expiresAt, now }: CookieLife, form: 'max-age' | 'expires'): Life {
   return form === 'expires'
-    ? `; Expires=${new Date(expiresAt).toUTCString()}`
-    : `; Max-Age=${seconds(expiresAt - now)}`
+    ? { expires: new Date(expiresAt) }
+    : { maxAge: seconds(expiresAt - now) }
+}
+
+function lasting(life: CookieLife, form: 'max-age' | 'expires'): string {
+  const { expires, maxAge } = lifeOf(life, form)
+  return expires === undefined ? `; Max-Age=${maxAge}` : `; Expires=${expires.toUTCString()}`
 }
 
 function seconds(length: number): number {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SerializationError, StateError } from '../errors.ts'
+import { isSerializationError, SerializationError, StateError } from '../errors.ts'
 import type { Entries, EntryKey, Serializer } from './serializer.ts'
 import { isDeepStrictEqual } from './values.ts'
 
@@ -13,7 +13,7 @@ import { isDeepStrictEqual } from './values.ts'
 export type Operation = (value: unknown) => unknown
 
 /** Thrown by an {@link Operation} whose value is of another kind than it needs. */
-export class Misfit extends Error {}
+export class TypeMismatch extends Error {}
 
 export type Edit =
   /** Read at most. */
@@ -89,6 +89,11 @@ export class Changes {
       if (pair[1].edit !== NONE) edited.push(pair)
     }
     return edited
+  }
+
+  /** Whether this request changed the key, or emptied the session. */
+  isEdited(key: string): boolean {
+    return this.#cleared || this.edited().some(([edited]) => edited === key)
   }
 
   /** The keys that have a value now: those of the record in its order, then the new ones. */
@@ -203,7 +208,7 @@ export class Changes {
       const next = operation(entry === undefined ? undefined : this.#decode(key, entry))
       return next === undefined ? undefined : this.#encode(key, next)
     } catch (error) {
-      if (!(error instanceof Misfit)) throw error
+      if (!(error instanceof TypeMismatch)) throw error
       throw new StateError(`Session key '${key}': ${error.message}`, { cause: error })
     }
   }
@@ -236,7 +241,7 @@ export function decodeOf(serializer: Serializer, key: string, entry: unknown): u
 }
 
 function naming(key: string, error: unknown): unknown {
-  if (!(error instanceof SerializationError) || error.key !== undefined) return error
+  if (!isSerializationError(error) || error.key !== undefined) return error
   return new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
 }
 

@@ -1,37 +1,100 @@
 /**
- * The headers that a commit asks for.
+ * What a commit tells an adapter: the response headers it asks for, and how they meet those of the application.
  *
  * @module
  */
 
-import type { CookieLife, CookieWriter } from '../cookies/serialize.ts'
-import type { HeaderPatch } from './headers.ts'
-import type { Commit, CommitOutcome } from './scope.ts'
+import type { CookieLife, CookieWriter, ResponseCookie } from '../cookies/serialize.ts'
+
+/** What became of a session at the end of its request. */
+export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
+
+/** Headers to merge into a response, names in lower case. Merge each with {@link mergeHeader}. */
+export type HeaderPatch = readonly (readonly [name: PatchName, value: string])[]
+export type PatchName = 'set-cookie' | 'vary' | 'cache-control'
+
+/** The end of a session's request. */
+export interface Commit {
+  readonly outcome: CommitOutcome
+  /** The headers for the response, `Set-Cookie` included. */
+  readonly headers: HeaderPatch
+  /** The same cookies in parts, for a framework that writes `Set-Cookie` by itself. */
+  readonly cookies: readonly ResponseCookie[]
+}
 
 const VARY = ['vary', 'Cookie'] as const
 // A shared cache may keep a response in spite of its Set-Cookie (RFC 9111, section 7.3).
 const PRIVATE = ['cache-control', 'private'] as const
 const ASKED: HeaderPatch = [VARY]
+const NO_COOKIES: readonly ResponseCookie[] = []
+
+/** The session was never asked for, so the response does not depend on it. */
+export const NOT_ASKED: Commit = { outcome: 'untouched', headers: [], cookies: NO_COOKIES }
+
 /** Nothing to store; the session was asked for, so the response depends on the cookie. */
-export const UNTOUCHED: Commit = { outcome: 'untouched', headers: ASKED }
+export const UNTOUCHED: Commit = { outcome: 'untouched', headers: ASKED, cookies: NO_COOKIES }
 
 /** A commit that leaves the browser's cookie as it is. */
 export function withoutCookie(outcome: CommitOutcome): Commit {
-  return outcome === 'untouched' ? UNTOUCHED : { outcome, headers: ASKED }
+  return outcome === 'untouched' ? UNTOUCHED : { outcome, headers: ASKED, cookies: NO_COOKIES }
 }
 
-/** A commit that gives the browser a cookie. */
+/**
+ * A commit that sets the browser's cookie.
+ *
+ * @param life Undefined: the browser keeps it until it is closed.
+ */
 export function withCookie(
   outcome: CommitOutcome,
   cookie: CookieWriter,
   value: string,
-  /** Undefined: the browser keeps it until it is closed. */
   life: CookieLife | undefined,
 ): Commit {
-  return { outcome, headers: [['set-cookie', cookie.set(value, life)], VARY, PRIVATE] }
+  return {
+    outcome,
+    headers: [['set-cookie', cookie.set(value, life)], VARY, PRIVATE],
+    cookies: [cookie.parts(value, life)],
+  }
 }
 
-/** A commit that takes the cookie away from the browser. */
+/** A commit that removes the cookie from the browser. */
 export function withRemoval(outcome: CommitOutcome, cookie: CookieWriter): Commit {
-  return { outcome, headers: [['set-cookie', cookie.remove()], VARY, PRIVATE] }
+  return {
+    outcome,
+    headers: [['set-cookie', cookie.remove()], VARY, PRIVATE],
+    cookies: [cookie.removal],
+  }
+}
+
+/**
+ * The value a header gets: `set-cookie` stands beside the others (append it), `vary` is united with what is there,
+ * `cache-control` keeps every directive of the application but those that let a shared cache keep the response.
+ *
+ * @param existing What the response has for this name; several lines joined by `, `. Absent: none.
+ */
+export function mergeHeader(
+  name: Exclude<PatchName, 'set-cookie'>,
+  existing: string | undefined,
+  value: string,
+): string {
+  if (existing === undefined || existing.trim() === '') return value
+  return name === 'vary' ? mergeVary(existing, value) : mergeCacheControl(existing, value)
+}
+
+function mergeVary(existing: string, value: string): string {
+  const members = existing.split(',').map((member) => member.trim().toLowerCase())
+  return members.includes('*') || members.includes(value.toLowerCase())
+    ? existing
+    : `${existing}, ${value}`
+}
+
+function mergeCacheControl(existing: string, value: string): string {
+  const directives = existing
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter((directive) => directive !== '')
+  const names = directives.map((directive) => directive.toLowerCase())
+  if (names.includes('no-store') || names.includes('private')) return existing
+  const kept = directives.filter((directive) => !/^(?:public$|s-maxage\s*=)/i.test(directive))
+  return [...kept, value].join(', ')
 }

@@ -1,21 +1,21 @@
 /**
- * Sealed sessions: the record travels in the cookie. Such a session cannot be ended before its time, and of two
- * responses at once the browser keeps the one that came last; use a store where that matters.
+ * Sessions whose record travels in the cookie. Such a session cannot be ended before its time, and of two responses at
+ * once the browser keeps the one that came last; use a store where that matters.
  *
  * @module
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
 import type { Backing, Found } from './backing.ts'
-import { UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
+import { type Commit, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
 import type { Expiry } from './expiry.ts'
-import { isPermanent, readMeta } from './record.ts'
-import type { Commit } from './scope.ts'
+import type { Draft } from './optimistic-commit.ts'
+import { readMeta } from './record.ts'
 import type { Rejection, Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
-import type { Draft, Origin, Work } from './session-state.ts'
+import type { Origin, SessionState } from './session-state.ts'
 
-export interface SealedConfig {
+export interface CookieBackingConfig {
   readonly seal: Seal
   readonly serializer: Serializer
   readonly cookie: CookieWriter
@@ -23,10 +23,10 @@ export interface SealedConfig {
   readonly now: () => number
 }
 
-export class SealedBacking implements Backing {
-  readonly #config: SealedConfig
+export class CookieBacking implements Backing {
+  readonly #config: CookieBackingConfig
 
-  constructor(config: SealedConfig) {
+  constructor(config: CookieBackingConfig) {
     this.#config = config
   }
 
@@ -42,24 +42,24 @@ export class SealedBacking implements Backing {
     return origin ?? reason ?? 'malformed'
   }
 
-  commit(work: Work): Commit {
+  commit(state: SessionState): Commit {
     const { cookie, now: clock } = this.#config
     const now = clock()
-    const { origin } = work
-    if (!work.modified) {
-      return origin !== undefined && this.#due(work, origin, now)
-        ? this.#seal(work, work.draft(origin.entries, now), now, 'touched')
+    const { origin } = state
+    if (!state.modified) {
+      return origin !== undefined && this.#due(state, origin, now)
+        ? this.#seal(draft(state, now), now, 'touched')
         : UNTOUCHED
     }
-    const draft = work.draft(work.changes.base, now)
-    if (!draft.empty) return this.#seal(work, draft, now, 'saved')
-    const had = origin !== undefined || work.ended.length > 0
-    return had ? withRemoval('deleted', cookie) : UNTOUCHED
+    const made = draft(state, now)
+    if (!made.empty) return this.#seal(made, now, 'saved')
+    const hadCookie = origin !== undefined || state.ended.length > 0
+    return hadCookie ? withRemoval('deleted', cookie) : UNTOUCHED
   }
 
-  #due(work: Work, origin: Origin, now: number): boolean {
+  #due(state: SessionState, origin: Origin, now: number): boolean {
     const { expiry } = this.#config
-    return expiry.moves && work.refreshes && expiry.due(origin.expiresAt, work.meta.createdAt, now)
+    return expiry.moves && state.refreshes && expiry.due(state.meta, origin.expiresAt, now)
   }
 
   #open(text: string): Found {
@@ -70,17 +70,23 @@ export class SealedBacking implements Backing {
     const entries = serializer.split(opened.bytes)
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
-    const { createdAt } = meta
-    const expiresAt = expiry.deadline(createdAt ?? opened.sealedAt, opened.sealedAt ?? now)
-    return expiresAt <= now ? 'expired' : { id: '', key: '', entries, meta, expiresAt }
+    const { sealedAt } = opened
+    const begun = meta.created === undefined ? { ...meta, created: sealedAt } : meta
+    const expiresAt = expiry.end(begun, sealedAt ?? now)
+    if (expiresAt <= now) return 'expired'
+    return { credential: undefined, entries, meta, expiresAt, standing: 'current' }
   }
 
-  #seal(work: Work, draft: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
+  #seal(made: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
     const { seal, serializer, cookie, expiry } = this.#config
-    const bytes = serializer.join(draft.entries)
+    const bytes = serializer.join(made.entries)
     const value = seal.seal(bytes, now, cookie.name)
-    const permanent = isPermanent(draft.entries, work.serializer)
-    const expiresAt = expiry.deadline(draft.meta.createdAt, now)
-    return withCookie(outcome, cookie, value, permanent ? { expiresAt, now } : undefined)
+    const expiresAt = expiry.end(made.meta, now)
+    return withCookie(outcome, cookie, value, made.permanent ? { expiresAt, now } : undefined)
   }
+}
+
+/** The record to seal. Nothing else writes it, so it is drafted on what was read. */
+function draft(state: SessionState, now: number): Draft {
+  return state.draft(state.changes.base, { now }) as Draft
 }

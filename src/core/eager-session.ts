@@ -6,12 +6,12 @@
  */
 
 /** Gives an object with every property of a class, those of its parents included; each asks `current` for its target. */
-export function forward<T extends object>(prototype: T, current: () => T): T {
-  const face = {}
+export function eagerSession<T extends object>(prototype: T, current: () => T): T {
+  const session = {}
   const target = current as () => Record<PropertyKey, unknown>
   for (const key of propertiesOf(prototype)) {
     const isMethod = typeof findDescriptor(prototype, key)?.value === 'function'
-    Object.defineProperty(face, key, {
+    Object.defineProperty(session, key, {
       get: isMethod
         ? () => (target()[key] as (...args: unknown[]) => unknown).bind(target())
         : () => target()[key],
@@ -20,7 +20,7 @@ export function forward<T extends object>(prototype: T, current: () => T): T {
       },
     })
   }
-  return face as T
+  return session as T
 }
 
 function propertiesOf(prototype: object): Set<PropertyKey> {

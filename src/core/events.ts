@@ -1,5 +1,5 @@
 /**
- * What vial tells the operator: everything that was turned away, dropped, retried or failed.
+ * What is reported to the operator: everything that was turned away, dropped, retried or failed.
  *
  * @module
  */
@@ -7,11 +7,16 @@
 import type { StoreError } from '../errors.ts'
 import type { Rejection } from './seal.ts'
 
-/** A session is named by its fingerprint, which says nothing about its id. */
+/** A session is named by its fingerprint, which leads back neither to the cookie nor to the store's key. */
 export type SessionEvent =
   /** A cookie was not honoured; the request got a fresh session. */
   | { readonly type: 'rejected'; readonly reason: Rejection }
-  /** The session was ended while this request ran: its writes to `keys` were not stored. */
+  /**
+   * A cookie named a session and did not open it: it is older than the session's last login or `regenerate` by more than
+   * 60 s, or made up. It may have been stolen. The request got a fresh session.
+   */
+  | { readonly type: 'replayed'; readonly fingerprint: string }
+  /** The session was ended, or given a new cookie, while this request ran: its writes to `keys` were not stored. */
   | { readonly type: 'gone'; readonly fingerprint: string; readonly keys: readonly string[] }
   /** A nested change of `key` met its deletion by another request and was not stored. */
   | { readonly type: 'dropped'; readonly fingerprint: string; readonly key: string }

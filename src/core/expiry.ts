@@ -4,22 +4,27 @@
  * @module
  */
 
+import type { Meta } from './record.ts'
+
 const LONGEST_WINDOW = 60_000
 const WINDOW_SHARE = 0.05
+
+/** How far the clocks of two machines may be apart before a record counts as expired. */
+const CLOCK_TOLERANCE = 60_000
 
 /** A session lives at most `lifetime`, whatever happens, and at most `idle` after its last request. */
 export class Expiry {
   readonly lifetime: number
   readonly idle: number | undefined
   /**
-   * The coalescing window: a deadline is moved only when that gains at least this much, so that reading writes at most
-   * once in 60 s or 5 % of `idle`, whichever is longer, and never less often than four times in `idle`. A session may
-   * therefore end up to one window early, and never late.
+   * The coalescing window: `expiresAt` is moved only when that gains at least this much, so that reading writes at most
+   * once in 60 s or 5 % of `idle`, whichever is longer, and at least four times in `idle`. A session may therefore end
+   * up to one window early, and never late.
    */
   readonly #window: number
 
   /**
-   * @param window In place of that one: 0 moves the deadline on each request, Infinity on none that changes nothing.
+   * @param window In place of that one: 0 moves `expiresAt` on each request, Infinity never does so without a change.
    */
   constructor(lifetime: number, idle: number | undefined, window?: number) {
     this.lifetime = lifetime
@@ -29,32 +34,62 @@ export class Expiry {
       (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
   }
 
-  /** Whether a request that changes nothing ever moves the deadline. */
+  /** Whether a request that changes nothing ever moves `expiresAt`. */
   get moves(): boolean {
     return this.idle !== undefined && this.#window < Number.POSITIVE_INFINITY
   }
 
-  /** Whether the deadline on record matters to {@link due}. */
+  /** Whether the record's `expiresAt` is worth asking the store for. */
   get compares(): boolean {
     return this.#window > 0 && this.#window < Number.POSITIVE_INFINITY
   }
 
-  /** The deadline of a session that was last active at `activeAt`. An unknown beginning counts as then. */
-  deadline(createdAt: number | undefined, activeAt: number): number {
-    const absolute = (createdAt ?? activeAt) + this.lifetime
-    return this.idle === undefined ? absolute : Math.min(absolute, activeAt + this.idle)
+  /** The absolute end: a lifetime after the last login, or after the beginning. Undefined: neither is known. */
+  until({ loggedIn, created }: Pick<Meta, 'created' | 'loggedIn'>): number | undefined {
+    const began = loggedIn ?? created
+    return began === undefined ? undefined : began + this.lifetime
+  }
+
+  /** The end of a session that was last active at `activeAt`. An unknown beginning counts as then. */
+  end(meta: Meta, activeAt: number): number {
+    const until = this.until(meta) ?? activeAt + this.lifetime
+    return this.idle === undefined ? until : Math.min(until, activeAt + this.idle)
+  }
+
+  /**
+   * The end that a write gives to a record. A live session's end never moves earlier, as the clock of this machine may
+   * be behind, unless the record was written under another `lifetime` or `idle` than today's.
+   *
+   * @param before What the record said before this write.
+   * @param current When it ended before. Undefined: not known.
+   */
+  moved(meta: Meta, before: Meta, current: number | undefined, activeAt: number): number {
+    const end = this.end(meta, activeAt)
+    if (current === undefined || current <= end || !this.#wrote(before)) return end
+    return Math.min(current, this.until(meta) ?? current)
   }
 
   /** Whether the lifetime is over. */
-  outlived(createdAt: number | undefined, now: number): boolean {
-    return createdAt !== undefined && createdAt + this.lifetime <= now
+  outlived(meta: Meta, now: number): boolean {
+    const until = this.until(meta)
+    return until !== undefined && until <= now
   }
 
-  /** Whether the deadline on record is worth moving; an unknown one is. */
-  due(expiresAt: number | undefined, createdAt: number | undefined, now: number): boolean {
+  /** Whether a record has ended although its store still has it, or has it again. Undefined: not known. */
+  passed(expiresAt: number | undefined, now: number): boolean {
+    return expiresAt !== undefined && expiresAt + CLOCK_TOLERANCE <= now
+  }
+
+  /** Whether the record's `expiresAt` is worth moving; an unknown one is. */
+  due(meta: Meta, expiresAt: number | undefined, now: number): boolean {
     if (!this.moves) return false
     if (expiresAt === undefined || this.#window === 0) return true
-    // Also when it is too late: a record from before `idle` was configured.
-    return Math.abs(this.deadline(createdAt, now) - expiresAt) >= this.#window
+    // Also when it lies too late: a record from before `idle` was configured.
+    return Math.abs(this.moved(meta, meta, expiresAt, now) - expiresAt) >= this.#window
+  }
+
+  /** Whether a record was last written under this configuration. */
+  #wrote(meta: Meta): boolean {
+    return meta.until !== undefined && meta.until === this.until(meta) && meta.idle === this.idle
   }
 }

@@ -1,39 +1,104 @@
 /**
- * Session ids: 256 random bits as 43 characters of base64url. The id is the credential, so a store sees only its
- * SHA-256, and logs see only its fingerprint.
+ * What the cookie of a stored session holds. vial's own is `<selector>.<verifier>`: the selector is the store's key for
+ * the life of the session and worth nothing by itself; the verifier is the secret, of which the record keeps only a
+ * hash. So a leaked store opens no session, and a session gets a new secret without moving its record.
  *
  * @module
  */
 
-import { hash } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { ConfigError } from '../errors.ts'
 
-/** How a kind of session makes, checks and looks up its ids. */
-export interface IdScheme {
-  make(): string
-  /** Whether the text has the shape of such an id. What has not never reaches the store. */
-  valid(text: string): boolean
-  /** The id under which the store keeps the record. */
-  key(id: string): string
+/** The content of one cookie. */
+export interface Credential {
+  /** What the cookie holds, before it is signed. */
+  readonly text: string
+  /** The key under which the store keeps the record. */
+  readonly key: string
+  /** The secret half. Empty in formats whose id is key and secret in one. */
+  readonly verifier: string
 }
 
-const LENGTH = 43
-const OTHER = /[^A-Za-z0-9_-]/
+/** How a kind of session makes and reads its credentials. */
+export interface IdScheme {
+  /** A new one, for a new record. */
+  make(): Credential
+  /** Undefined: the text does not have the shape. Such a text never reaches the store. */
+  parse(text: string): Credential | undefined
+  /** Absent where the id is key and secret in one: then a new secret needs a new record. */
+  readonly verifiers?: Verifiers
+}
+
+/** The secrets of credentials whose key stays. */
+export interface Verifiers {
+  /** What the record keeps of a verifier. */
+  hash(verifier: string): string
+  /** The same key with a new random verifier. */
+  rotate(credential: Credential): Credential
+  /** The same key with the verifier that follows from this one and `nonce`, so that every holder of the old one gets the same. */
+  renew(credential: Credential, nonce: string): Credential
+}
+
+/** The source of random bytes; it must be unpredictable. */
+export type RandomBytes = (size: number) => Uint8Array
+
+const SELECTOR_BYTES = 16
+const VERIFIER_BYTES = 32
+/** 22 and 43 characters of base64url. */
+const SHAPE = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/
+const SELECTOR_LENGTH = 22
 
 /**
  * The scheme of vial's own sessions.
  *
- * @param randomBytes The source of ids; it must be unpredictable.
- * @param hashed Whether the store sees the SHA-256 of the id in place of the id.
+ * @param cookieName Part of the hash, so that two kinds of session on one store do not open each other's.
  */
-export function nativeIds(randomBytes: (size: number) => Uint8Array, hashed: boolean): IdScheme {
+export function nativeIds(randomBytes: RandomBytes, cookieName: string): IdScheme {
+  const prefix = `${cookieName.length}:${cookieName}:`
+  const credential = (key: string, verifier: string): Credential => ({
+    text: `${key}.${verifier}`,
+    key,
+    verifier,
+  })
+  const makeVerifier = (): string => randomText(randomBytes, VERIFIER_BYTES)
+
   return {
-    make: () => Buffer.from(randomBytes(32)).toString('base64url'),
-    valid: (text) => text.length === LENGTH && !OTHER.test(text),
-    key: hashed ? (id) => hash('sha256', id, 'base64url') : (id) => id,
+    make: () => credential(randomText(randomBytes, SELECTOR_BYTES), makeVerifier()),
+    parse: (text) =>
+      SHAPE.test(text)
+        ? credential(text.slice(0, SELECTOR_LENGTH), text.slice(SELECTOR_LENGTH + 1))
+        : undefined,
+    verifiers: {
+      hash: (verifier) => hash('sha256', prefix + verifier, 'base64url'),
+      rotate: ({ key }) => credential(key, makeVerifier()),
+      renew: ({ key, verifier }, nonce) =>
+        credential(key, createHmac('sha256', verifier).update(nonce).digest('base64url')),
+    },
   }
 }
 
-/** Names a session in logs: 12 hexadecimal digits that lead back neither to the id nor to the store's key. */
-export function fingerprint(id: string): string {
-  return hash('sha256', `vial fingerprint\0${id}`).slice(0, 12)
+/**
+ * Random bytes as base64url.
+ *
+ * @throws {ConfigError} When the source gives fewer bytes than it was asked for: such ids could be guessed.
+ */
+export function randomText(randomBytes: RandomBytes, size: number): string {
+  const bytes = randomBytes(size)
+  if (bytes.length !== size) {
+    throw new ConfigError(
+      `\`randomBytes\` gave ${bytes.length} bytes when asked for ${size}. Return exactly as many as asked for.`,
+    )
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+}
+
+/** Whether two hashes are equal, in a time that does not depend on where they differ. */
+export function sameHash(a: string | undefined, b: string): boolean {
+  if (a === undefined || a.length !== b.length) return false
+  return timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))
+}
+
+/** Names a session in logs: 12 hexadecimal digits that lead back neither to the credential nor to the store's key. */
+export function fingerprint(key: string): string {
+  return hash('sha256', `vial fingerprint\0${key}`).slice(0, 12)
 }

@@ -1,274 +1,299 @@
 /**
- * One commit's way into the store: draft, compare and set, and again on the newer record when somebody was faster.
+ * Optimistic commit: draft a record, compare and set it, and retry on the newer record after a conflict.
  *
  * @module
  */
 
-import { ConflictError, StateError } from '../errors.ts'
+import { ConflictError, isStoreError, StateError, type StoreError } from '../errors.ts'
 import type { Expiry } from './expiry.ts'
-import type { IdScheme } from './ids.ts'
-import type { Outcome } from './keyed-queue.ts'
-import { after, type MaybePromise } from './maybe-promise.ts'
+import type { Credential, IdScheme } from './ids.ts'
+import type { Result } from './keyed-queue.ts'
 import type { Report } from './rebase.ts'
+import type { Meta } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
-import type { Draft, Origin } from './session-state.ts'
 import type { Store, StoredRecord, Version } from './store.ts'
-import type { Deadline } from './time-limit.ts'
+import { TimeLimit, type WaitTimer } from './time-limit.ts'
+
+/** A record that is ready to be written. */
+export interface Draft {
+  readonly entries: Entries
+  readonly reports: readonly Report[]
+  readonly meta: Meta
+  /** What the record said before. */
+  readonly before: Meta
+  /** Nothing worth keeping is left. */
+  readonly empty: boolean
+  /** Its cookie outlives the browser. */
+  readonly permanent: boolean
+}
+
+/**
+ * Makes the record to write from the record that is there. `untouched`: nothing is to be written. `gone`: it is not the
+ * record that this request loaded. `stored`: it holds this commit's rotation already.
+ */
+export type MakeDraft = (onto: Entries) => Draft | 'untouched' | 'gone' | 'stored'
 
 /** A record as this process last saw it. */
 export interface Known {
   readonly entries: Entries
   /** Undefined: it has to be read before it can be replaced. */
   readonly version?: Version
+  /** Undefined: not known. */
+  readonly expiresAt?: number | undefined
 }
 
-/** Makes the record to write from the record that is there; undefined: leave it as it is. */
-export type Drafting = (onto: Entries) => Draft | undefined
-
-export type Written = Outcome<Known> & { readonly attempts: number } & (
+/** What a commit came to. */
+export type CommitResult = Result<Known> & { readonly attempts: number } & (
     | { readonly kind: 'gone' }
     | { readonly kind: 'untouched' }
     | { readonly kind: 'deleted'; readonly reports: readonly Report[] }
     | {
         readonly kind: 'written'
         readonly reports: readonly Report[]
-        readonly id: string
-        readonly expiresAt: number
         readonly permanent: boolean
+        readonly expiresAt: number
+        readonly meta: Meta
+        /** Of the new key. Absent: the key is as before. */
+        readonly credential?: Credential
       }
   )
 
-export interface WritingConfig {
+export interface CommitConfig {
   readonly store: Store
   readonly serializer: Serializer
   readonly expiry: Expiry
   readonly ids: IdScheme
+  readonly timer: WaitTimer
+  /** In ms; over all steps of one load or commit. */
+  readonly timeout: number
   readonly now: () => number
+  /** Waits before another attempt. */
   readonly backoff: (attempt: number) => Promise<void>
 }
 
-/** An id that was given out and not told to anybody yet. */
-interface Fresh {
-  readonly id: string
+/** A record that was created. */
+export interface Created {
+  readonly credential: Credential
   readonly expiresAt: number
-  readonly version?: Version
 }
-type Stepping = (draft: Draft, known: Known) => MaybePromise<Step>
-type Step =
-  | { readonly kind: 'done'; readonly written: Written }
-  | { readonly kind: 'conflict'; readonly current?: StoredRecord | undefined }
-  | { readonly kind: 'gone' }
 
 const MOST_COLLISIONS = 3
+/** The least time for settling a rotation whose reply was lost, in ms, and its share of the time limit. */
+const LEAST_TO_SETTLE = 250
+const SHARE_TO_SETTLE = 0.25
 
-export class Writing {
-  readonly #config: WritingConfig
-  readonly #id: string
-  readonly #key: string
-  readonly #deadline: Deadline
-  #known: Known | undefined
-  #attempts = 0
-  #fresh: Fresh | undefined
+/** Full jitter up to 20 ms: many writers of one session spread out, and one loser loses little time. */
+export function backoff(attempt: number): Promise<void> {
+  const longest = Math.min(20, 2 ** attempt)
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * longest))
+}
 
-  /**
-   * @param origin Where the record is; undefined for one that is not stored yet.
-   * @param known The record to start from.
-   */
-  constructor(
-    config: WritingConfig,
-    origin: Pick<Origin, 'id' | 'key'> | undefined,
-    deadline: Deadline,
-    known: Known | undefined,
-  ) {
+/** One commit's way into the store. */
+export class OptimisticCommit {
+  readonly #config: CommitConfig
+  #limit: TimeLimit
+  /** Conflicts, and the attempt that ended the commit. */
+  #attempts = 1
+
+  constructor(config: CommitConfig, limit: TimeLimit) {
     this.#config = config
-    this.#id = origin?.id ?? ''
-    this.#key = origin?.key ?? ''
-    this.#deadline = deadline
-    this.#known = known
+    this.#limit = limit
   }
 
-  /** Stores a record under a new id. */
-  async create(draft: Draft): Promise<Fresh> {
+  /**
+   * Stores a record under a new key.
+   *
+   * @param draft Makes the record, which may hold what belongs to the credential.
+   */
+  async create(draft: (credential: Credential) => Draft): Promise<Created> {
     const { store, ids, serializer } = this.#config
-    const bytes = serializer.join(draft.entries)
-    const expiresAt = this.#expiresAt(draft)
     for (let collisions = 0; collisions < MOST_COLLISIONS; collisions += 1) {
-      const id = ids.make()
-      const fresh = await this.#deadline.run(
-        'create',
-        (options) => store.create(ids.key(id), bytes, expiresAt, options),
-        (made) => (made.kind === 'created' ? { id, expiresAt, version: made.version } : undefined),
+      const credential = ids.make()
+      const made = draft(credential)
+      const bytes = serializer.join(made.entries)
+      const expiresAt = this.#expiresAt(made, undefined)
+      const result = await this.#limit.call('create', (options) =>
+        store.create(credential.key, bytes, expiresAt, options),
       )
-      if (fresh !== undefined) return fresh
+      if (result.kind === 'created') return { credential, expiresAt }
     }
     throw new StateError('The source of session ids repeats itself: `randomBytes` is not random.')
   }
 
-  /** Replaces the record, or deletes it when nothing is left of it. Never brings back one that is gone. */
-  run(drafting: Drafting): MaybePromise<Written> {
-    return this.#until(drafting, (draft, known) => this.#replace(draft, known))
+  /**
+   * Replaces the record, or deletes it when nothing is left of it. Never brings back one that is gone.
+   *
+   * @param from The record to start from. Undefined: it is read first.
+   * @param rotation `verifier`: the draft holds a new verifier; when the reply is lost, the record tells whether it was
+   * done. `key`: the record moves to a new key.
+   */
+  async replace(
+    key: string,
+    from: Known | undefined,
+    makeDraft: MakeDraft,
+    rotation?: 'verifier' | 'key',
+  ): Promise<CommitResult> {
+    let last: Draft | undefined
+    let lost: StoreError | undefined
+    let known = from?.version === undefined ? undefined : from
+    let isRead = false
+    for (;;) {
+      try {
+        if (known === undefined) {
+          known = await this.#read(key)
+          isRead = true
+        }
+        if (known === undefined) return this.#ended({ kind: 'gone' })
+        const draft = makeDraft(known.entries)
+        if (draft === 'stored' && last !== undefined) {
+          return this.#written(last, known.expiresAt ?? this.#expiresAt(last, undefined), known)
+        }
+        if (typeof draft === 'string') {
+          if (isRead) return this.#ended({ kind: draft === 'untouched' ? 'untouched' : 'gone' })
+          // Decided without a compare, on a record that may be out of date by now.
+          known = undefined
+          continue
+        }
+        last = draft
+        const result = await (rotation === 'key'
+          ? this.#move(key, draft, known)
+          : this.#put(key, draft, known))
+        if (result.kind !== 'conflict') return result
+        known = result.current === undefined ? undefined : this.#split(result.current)
+        isRead = known !== undefined
+      } catch (error) {
+        if (!isStoreError(error)) {
+          // What a draft throws is decided without a compare, too.
+          if (isRead || known === undefined) throw error
+          known = undefined
+          continue
+        }
+        if (lost === undefined) {
+          if (rotation !== 'verifier' || error.outcome !== 'unknown') throw error
+          lost = error
+          this.#limit = this.#limitToSettle()
+        } else if (this.#limit.isOver) throw lost
+        known = undefined
+      }
+      await this.#pause(lost)
+    }
+  }
+
+  async #put(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
+    if (draft.empty) return this.#delete(key, draft, known)
+    const { store, serializer } = this.#config
+    const expiresAt = this.#expiresAt(draft, known.expiresAt)
+    const bytes = serializer.join(draft.entries)
+    const result = await this.#limit.call('replace', (options) =>
+      store.replace(key, bytes, expiresAt, known.version, options),
+    )
+    if (result.kind === 'gone') return this.#ended({ kind: 'gone' })
+    if (result.kind === 'conflict') return result
+    const { version } = result
+    const { entries } = draft
+    return this.#written(
+      draft,
+      expiresAt,
+      version === undefined ? undefined : { entries, version, expiresAt },
+    )
   }
 
   /**
-   * Moves the record to a new id: creates the new one, then deletes the old one at exactly the version it rests on, so
-   * that no write to the old id is lost and none comes after.
-   *
-   * @param anew When the old one was ended meanwhile, start on these entries with this request's writes only. Absent:
-   * give up.
+   * Creates the record under a new key, then deletes the old one at exactly the version that the new one rests on, so
+   * that no write to the old one is lost and none comes after.
    */
-  async renew(drafting: Drafting, anew: Entries | undefined): Promise<Written> {
+  async #move(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
+    if (draft.empty) return this.#delete(key, draft, known)
+    const created = await this.create(() => draft)
+    let result: CommitResult | Conflict
     try {
-      const written = await this.#until(drafting, (draft, known) => this.#move(draft, known))
-      if (written.kind !== 'gone') return written
-      if (anew !== undefined) return await this.#anew(drafting, anew)
-      await this.#forget()
-      return written
+      result = await this.#delete(key, draft, known)
     } catch (error) {
-      // Whatever became of the old record, nobody will be told of the new one.
-      await this.#forget().catch(() => undefined)
+      // The new id is never sent, so its record is removed, whatever became of the old one.
+      await this.#remove(created).catch(() => undefined)
       throw error
     }
-  }
-
-  /** Tries one step again and again on what is there then, until it is done or the deadline ends. */
-  #until(drafting: Drafting, step: Stepping): MaybePromise<Written> {
-    this.#attempts += 1
-    const known = this.#known
-    return known?.version === undefined
-      ? after(this.#read(), (read) => this.#attempt(read, drafting, step))
-      : this.#attempt(known, drafting, step)
-  }
-
-  #attempt(known: Known | undefined, drafting: Drafting, step: Stepping): MaybePromise<Written> {
-    if (known === undefined) return this.#gone()
-    const draft = drafting(known.entries)
-    if (draft === undefined) return { kind: 'untouched', attempts: this.#attempts, known }
-    return after(step(draft, known), (result) => {
-      if (result.kind === 'done') return result.written
-      if (result.kind === 'gone') return this.#gone()
-      this.#known = result.current === undefined ? undefined : this.#cut(result.current)
-      return this.#pause().then(() => this.#until(drafting, step))
-    })
-  }
-
-  #gone(): Written {
-    return { kind: 'gone', attempts: this.#attempts, known: undefined }
-  }
-
-  #replace(draft: Draft, known: Known): MaybePromise<Step> {
-    if (draft.empty) return this.#delete(draft, known)
-    const { store, serializer } = this.#config
-    const expiresAt = this.#expiresAt(draft)
-    const bytes = serializer.join(draft.entries)
-    return this.#deadline.run(
-      'replace',
-      (options) => store.replace(this.#key, bytes, expiresAt, known.version, options),
-      (result) =>
-        result.kind === 'replaced'
-          ? this.#written(draft, { id: this.#id, expiresAt, version: result.version })
-          : result,
-    )
-  }
-
-  async #move(draft: Draft, known: Known): Promise<Step> {
-    if (draft.empty) {
-      await this.#forget()
-      return this.#delete(draft, known)
+    if (result.kind === 'deleted') {
+      const { credential, expiresAt } = created
+      return { ...this.#written(draft, expiresAt, undefined), credential }
     }
-    this.#fresh = await this.#keepFresh(draft)
-    const { id, expiresAt } = this.#fresh
-    return this.#deleteOld(known, () => this.#written(draft, { id, expiresAt }))
+    await this.#remove(created)
+    return result
   }
 
-  #delete({ reports }: Draft, known: Known): MaybePromise<Step> {
-    return this.#deleteOld(known, () => {
-      const attempts = this.#attempts
-      return { kind: 'done', written: { kind: 'deleted', reports, attempts, known: undefined } }
-    })
-  }
-
-  /** A login outlives the end of the session that it began in. */
-  async #anew(drafting: Drafting, blank: Entries): Promise<Written> {
-    const draft = drafting(blank)
-    if (draft === undefined) {
-      return { kind: 'untouched', attempts: this.#attempts, known: undefined }
-    }
-    return this.#written(draft, await this.#keepFresh(draft)).written
-  }
-
-  /** Removes the record under the new id: nobody was told of it. */
-  async #forget(): Promise<undefined> {
-    const fresh = this.#fresh
-    this.#fresh = undefined
-    if (fresh === undefined) return
-    const { store, ids } = this.#config
-    await this.#deadline.run(
-      'delete',
-      (options) => store.delete(ids.key(fresh.id), undefined, options),
-      () => {},
-    )
-  }
-
-  /** Makes the record under the new id this draft. */
-  async #keepFresh(draft: Draft): Promise<Fresh> {
-    // Nobody else knows the new id, so a second version of it may as well be a second id.
-    await this.#forget()
-    this.#fresh = await this.create(draft)
-    return this.#fresh
-  }
-
-  #deleteOld(known: Known, done: () => Step): MaybePromise<Step> {
+  async #delete(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
     const { store } = this.#config
-    return this.#deadline.run(
-      'delete',
-      (options) => store.delete(this.#key, known.version, options),
-      (deleted) => (deleted === 'deleted' ? done() : { kind: deleted }),
+    const result = await this.#limit.call('delete', (options) =>
+      store.delete(key, known.version, options),
     )
+    if (result === 'conflict') return { kind: 'conflict' }
+    if (result === 'gone') return this.#ended({ kind: 'gone' })
+    return { kind: 'deleted', reports: draft.reports, attempts: this.#attempts, known: undefined }
   }
 
   /** The record to draft on. Undefined: gone. */
-  #read(): MaybePromise<Known | undefined> {
-    const { store } = this.#config
-    return this.#deadline.run(
-      'read',
-      (options) => store.read(this.#key, options),
-      (record) => {
-        this.#known = record === undefined ? undefined : this.#cut(record)
-        return this.#known
-      },
-    )
+  async #read(key: string): Promise<Known | undefined> {
+    const { store, expiry } = this.#config
+    const record = await this.#limit.call('read', (options) => store.read(key, options), {
+      fresh: true,
+      expiry: expiry.compares,
+    })
+    return record === undefined ? undefined : this.#split(record)
   }
 
-  #cut(record: StoredRecord): Known {
-    const entries = this.#config.serializer.split(record.bytes)
+  #split({ bytes, version, expiresAt }: StoredRecord): Known {
+    const entries = this.#config.serializer.split(bytes)
     if (entries === undefined) {
       throw new ConflictError('Another program stored something else than a session record there.')
     }
-    return { entries, version: record.version }
+    return { entries, version, expiresAt }
   }
 
-  async #pause(): Promise<void> {
-    if (this.#deadline.left === 0) {
+  /** Removes a record whose id was not sent, in a time of its own. */
+  async #remove(created: Created): Promise<void> {
+    const { store, timer, timeout } = this.#config
+    const limit = this.#limit.isOver ? new TimeLimit(timer, timeout) : this.#limit
+    await limit.call('delete', (options) =>
+      store.delete(created.credential.key, undefined, options),
+    )
+  }
+
+  async #pause(lost: StoreError | undefined): Promise<void> {
+    if (this.#limit.isOver) {
+      if (lost !== undefined) throw lost
       throw new ConflictError(
         `Other requests wrote this session faster than this one could, ${this.#attempts} times in a row. Nothing was stored.`,
       )
     }
     await this.#config.backoff(this.#attempts)
+    this.#attempts += 1
   }
 
-  #written(draft: Draft, fresh: Fresh): Extract<Step, { kind: 'done' }> {
-    const { entries, reports, permanent } = draft
-    const { id, expiresAt, version } = fresh
-    const known = id === this.#id && version !== undefined ? { entries, version } : undefined
-    const attempts = this.#attempts
-    return {
-      kind: 'done',
-      written: { kind: 'written', reports, permanent, id, expiresAt, attempts, known },
-    }
+  #limitToSettle(): TimeLimit {
+    const { timer, timeout } = this.#config
+    return new TimeLimit(timer, Math.max(LEAST_TO_SETTLE, timeout * SHARE_TO_SETTLE))
   }
 
-  #expiresAt(draft: Draft): number {
+  #ended(result: { readonly kind: 'gone' } | { readonly kind: 'untouched' }): CommitResult {
+    return { ...result, attempts: this.#attempts, known: undefined }
+  }
+
+  #written(
+    draft: Draft,
+    expiresAt: number,
+    known: Known | undefined,
+  ): Extract<CommitResult, { kind: 'written' }> {
+    const { reports, permanent, meta } = draft
+    return { kind: 'written', reports, permanent, expiresAt, meta, attempts: this.#attempts, known }
+  }
+
+  #expiresAt(draft: Draft, current: number | undefined): number {
     const { expiry, now } = this.#config
-    return expiry.deadline(draft.meta.createdAt, now())
+    return expiry.moved(draft.meta, draft.before, current, now())
   }
+}
+
+interface Conflict {
+  readonly kind: 'conflict'
+  readonly current?: StoredRecord | undefined
 }

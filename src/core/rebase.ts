@@ -15,7 +15,7 @@
  */
 
 import { ConflictError } from '../errors.ts'
-import { type Cell, type Changes, decodeOf, encodeOf, Misfit } from './changes.ts'
+import { type Cell, type Changes, decodeOf, encodeOf, TypeMismatch } from './changes.ts'
 import type { Entries, Serializer } from './serializer.ts'
 
 /** What happened to an edit that could not be carried over as it was meant. */
@@ -68,7 +68,7 @@ function again(serializer: Serializer, key: string, cell: Cell, theirs: unknown)
   try {
     for (const operation of cell.edit.operations) value = operation(value)
   } catch (error) {
-    if (!(error instanceof Misfit)) throw error
+    if (!(error instanceof TypeMismatch)) throw error
     throw new ConflictError(
       `Session key '${key}': another request stored a value that this edit no longer fits. ${error.message}`,
       { key, cause: error },

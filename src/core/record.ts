@@ -1,5 +1,5 @@
 /**
- * What a record holds besides the visitor's own keys: Flask's two reserved entries, and one of ours.
+ * What a record holds besides the visitor's own keys: Flask's two reserved entries, and one of vial's own.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Entries, Serializer } from './serializer.ts'
 export const PERMANENT = '_permanent'
 /** The flashed messages, a list of (category, message); Flask's name. */
 export const FLASHES = '_flashes'
-/** Ours: a map of plain types, so that Flask carries it along unharmed. */
+/** vial's own: a map of {@link Meta}'s fields in plain types, so that Flask carries it along unharmed. */
 const META = '_vial'
 
 const RESERVED: ReadonlySet<unknown> = new Set([PERMANENT, FLASHES, META])
@@ -20,45 +20,105 @@ export function isReserved(key: unknown): boolean {
   return RESERVED.has(key)
 }
 
-/** What the session knows about itself. */
+/** What gave a session its current verifier. */
+export type Rotation = 'login' | 'regenerate' | 'renew'
+
+/**
+ * What a session knows about itself, by the names that the record has. Times are ms since the epoch. An absent field is
+ * not known, or does not apply; a record that another library began has none.
+ */
 export interface Meta {
-  /** When it began, in ms since the epoch. Undefined in records that another library started. */
-  readonly createdAt: number | undefined
-  /** Whom `login` named. */
+  /** When the session began. */
+  readonly created: number | undefined
+  /** The user that `login` named. */
   readonly user: string | undefined
+  /** When `login` was last called: the lifetime begins again then. */
+  readonly loggedIn: number | undefined
+  /** The absolute end under the configuration that last wrote the record. */
+  readonly until: number | undefined
+  /** The longest pause between requests under that configuration, in ms. */
+  readonly idle: number | undefined
+  /** True: `until` and `idle` are the session's own and not the configuration's. */
+  readonly own: true | undefined
+  /** The hash of the verifier that the cookie holds. */
+  readonly v: string | undefined
+  /** The hash of the verifier before. */
+  readonly was: string | undefined
+  /** How `v` took the place of `was`. */
+  readonly how: Rotation | undefined
+  /** When the grace of `was` began: at the rotation, and for a renewal when the new verifier was first presented. */
+  readonly at: number | undefined
+  /** What a renewal derived the verifier from, besides the one before. */
+  readonly nonce: string | undefined
+  /** True: the user's list has this session. */
+  readonly listed: true | undefined
+  /** When each method last confirmed the user. */
+  readonly factors: Readonly<Record<string, number>> | undefined
 }
 
-export const NO_META: Meta = { createdAt: undefined, user: undefined }
+/** Nothing is known. */
+export const NO_META: Meta = {
+  created: undefined,
+  user: undefined,
+  loggedIn: undefined,
+  until: undefined,
+  idle: undefined,
+  own: undefined,
+  v: undefined,
+  was: undefined,
+  how: undefined,
+  at: undefined,
+  nonce: undefined,
+  listed: undefined,
+  factors: undefined,
+}
 
-/** Reads {@link META}; anything that is not ours counts as nothing known. */
+const FIELDS = Object.keys(NO_META) as readonly (keyof Meta)[]
+
+/** Reads {@link META}. A field of another type than its own counts as absent. */
 export function readMeta(entries: Entries, serializer: Serializer): Meta {
   const entry = entries.get(META)
   if (entry === undefined) return NO_META
   const value = decodeOrNothing(entry, serializer)
   if (typeof value !== 'object' || value === null) return NO_META
-  const { created, user } = value as { readonly created?: unknown; readonly user?: unknown }
+  const fields = value as { readonly [K in keyof Meta]?: unknown }
   return {
-    createdAt: typeof created === 'number' && Number.isFinite(created) ? created : undefined,
-    user: typeof user === 'string' ? user : undefined,
+    created: time(fields.created),
+    user: text(fields.user),
+    loggedIn: time(fields.loggedIn),
+    until: time(fields.until),
+    idle: time(fields.idle),
+    own: fields.own === true ? true : undefined,
+    v: text(fields.v),
+    was: text(fields.was),
+    how: rotation(fields.how),
+    at: time(fields.at),
+    nonce: text(fields.nonce),
+    listed: fields.listed === true ? true : undefined,
+    factors: fields.factors === undefined ? undefined : times(fields.factors),
   }
 }
 
-/** Writes {@link META}, or removes it when there is nothing to say. */
+/** Writes {@link META}, or removes it when every field is absent. */
 export function writeMeta(entries: Entries, serializer: Serializer, meta: Meta): void {
-  if (meta.createdAt === undefined && meta.user === undefined) entries.delete(META)
-  else {
-    entries.set(
-      META,
-      serializer.encode({
-        ...(meta.createdAt !== undefined && { created: meta.createdAt }),
-        ...(meta.user !== undefined && { user: meta.user }),
-      }),
-    )
+  const fields: Record<string, unknown> = {}
+  let some = false
+  for (const name of FIELDS) {
+    if (meta[name] === undefined) continue
+    fields[name] = meta[name]
+    some = true
   }
+  if (some) entries.set(META, serializer.encode(fields))
+  else entries.delete(META)
+}
+
+/** Whether both say the same. */
+export function sameMeta(a: Meta, b: Meta): boolean {
+  return a === b || FIELDS.every((name) => a[name] === b[name])
 }
 
 /**
- * A record is empty when it says nothing about its visitor: no key, no message, nobody logged in.
+ * A record is empty when it says nothing about its visitor: no key, no message, no user.
  *
  * @param keepsPermanent Whether {@link PERMANENT} alone says something.
  */
@@ -83,4 +143,24 @@ function decodeOrNothing(entry: unknown, serializer: Serializer): unknown {
   } catch {
     return undefined
   }
+}
+
+function time(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function rotation(value: unknown): Rotation | undefined {
+  return value === 'login' || value === 'regenerate' || value === 'renew' ? value : undefined
+}
+
+function times(value: unknown): Readonly<Record<string, number>> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const known = Object.entries(value).filter((pair): pair is [string, number] =>
+    Number.isFinite(pair[1]),
+  )
+  return known.length === 0 ? undefined : Object.fromEntries(known)
 }

@@ -1,25 +1,15 @@
 /**
- * One request's place for its session: loads at most once, when somebody asks, and commits at most once. An adapter
- * makes one for each request; it costs nothing until the session is asked for.
+ * A request's place for its session: loads at most once, when the session is asked for, and commits at most once. An
+ * adapter makes one for each request; it costs nothing until the session is asked for.
  *
  * @module
  */
 
-import type { AnySession } from './any-session.ts'
-import { UNTOUCHED } from './commit-headers.ts'
-import type { HeaderPatch } from './headers.ts'
+import { type Commit, NOT_ASKED, UNTOUCHED } from './commit-headers.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import type { AnySession } from './session.ts'
 
-/** What became of a session at the end of its request. */
-export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
-
-/** What {@link Scope.commit} tells an adapter: merge `headers` into the response. */
-export interface Commit {
-  readonly outcome: CommitOutcome
-  readonly headers: HeaderPatch
-}
-
-/** Where a request was sent to. */
+/** Where a request was sent. */
 export interface RequestLocation {
   /** In lower case, without a port. IPv6 addresses are in brackets. */
   readonly host: string
@@ -27,23 +17,29 @@ export interface RequestLocation {
   readonly path: string
 }
 
+/** How a session is opened. */
+export interface OpenOptions {
+  /** A session that refuses writes. */
+  readonly readOnly?: boolean
+  /** Gives where the request was sent; called only when cookies have to be removed elsewhere. Absent: not known. */
+  readonly location?: () => RequestLocation | undefined
+}
+
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
   /**
    * Finds the session of a `Cookie` header, at once when nothing has to be waited for. Never fails because of what the
-   * header holds. A read-only session refuses writes.
+   * header holds.
    */
-  open(cookieHeader: string | null | undefined, readOnly: boolean): MaybePromise<AnySession>
+  open(cookieHeader: string | null | undefined, options: OpenOptions): MaybePromise<AnySession>
   commit(session: AnySession): MaybePromise<Commit>
   /**
-   * Ties a request to its scope, unless it has one of these sessions already, so that `of(request)` finds it, and calls `next`: at once and with its result; with
-   * `eager` after the session was loaded, in a promise that rejects when loading fails. With `ambient` or `eager`, what
-   * runs inside `next` finds the scope without the request.
+   * Ties a request to its scope, unless it has one of these sessions already, so that `of(request)` finds it, and calls
+   * `next`: at once and with its result; with `eager` after the session was loaded, in a promise that rejects when
+   * loading fails. With `ambient` or `eager`, what runs inside `next` finds the scope without the request.
    */
   begin<T>(request: object, scope: Scope, next: () => T): MaybePromise<T>
 }
-
-const NOTHING: Commit = { outcome: 'untouched', headers: [] }
 
 /** Extended by each adapter with where its framework keeps the `Cookie` header. */
 export abstract class Scope {
@@ -59,15 +55,12 @@ export abstract class Scope {
   /** The request's `Cookie` header, read when the session is first asked for. */
   protected abstract cookieHeader(): string | null | undefined
 
-  /**
-   * Host and path of the request; undefined where the adapter does not know them. Called only when they are needed,
-   * which most requests do not.
-   */
+  /** Where the request was sent. Undefined: the framework does not say. */
   protected location(): RequestLocation | undefined {
     return undefined
   }
 
-  /** Called once, just before the session is loaded for the first time, such as to watch the response. */
+  /** Called once, just before the session is loaded for the first time, such as to hold the response. */
   protected opening(): void {}
 
   /** True when the headers have left: a session loaded then is read-only. */
@@ -92,13 +85,13 @@ export abstract class Scope {
    * claim success. A second call does nothing.
    */
   commit(): MaybePromise<Commit> {
-    if (this.#committed) return NOTHING
+    if (this.#committed) return NOT_ASKED
     this.#committed = true
-    if (this.#loading === undefined) return NOTHING
+    if (this.#loading === undefined) return NOT_ASKED
     if (this.#session !== undefined) return this.#sessions.commit(this.#session)
     return this.#loading.then(
       (session) => this.#sessions.commit(session),
-      // Whoever asked for the session has been told by the rejected load; the response depends on the cookie still.
+      // The rejected load was reported to its caller; the response still depends on the cookie.
       () => UNTOUCHED,
     )
   }
@@ -107,7 +100,8 @@ export abstract class Scope {
     try {
       const readOnly = this.#committed || this.headersSent
       if (!readOnly) this.opening()
-      const opened = this.#sessions.open(this.cookieHeader(), readOnly)
+      const options: OpenOptions = { readOnly, location: () => this.location() }
+      const opened = this.#sessions.open(this.cookieHeader(), options)
       if (opened instanceof Promise) return opened.then((session) => this.#keep(session))
       return Promise.resolve(this.#keep(opened))
     } catch (error) {

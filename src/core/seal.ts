@@ -17,6 +17,8 @@ export type Rejection =
   | 'unknown'
   /** The record is not in the format of the serializer, or does not match the `data` schema. */
   | 'invalid'
+  /** The verifier is not, or no longer, that of its record. Reported by the event `replayed`. */
+  | 'replayed'
   /** The request has several different cookies of that name, and more than one is valid. */
   | 'ambiguous'
 

@@ -1,21 +1,26 @@
 /**
- * What the core knows of one session during one request: where it came from, what was done to it, what shall become of
- * it. A `Session` is the handler's face of it; a backing brings it to its end.
+ * Per-request state of a session: the loaded record, the pending changes, and what the commit has to do. `Session` is
+ * its public view.
  *
  * @module
  */
 
 import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
-import type { Habits } from './policy.ts'
-import { type Rebased, rebase } from './rebase.ts'
+import type { Expiry } from './expiry.ts'
+import type { Credential } from './ids.ts'
+import type { Draft } from './optimistic-commit.ts'
+import type { SessionPolicy } from './policy.ts'
+import { rebase } from './rebase.ts'
 import {
   isEmpty,
   isPermanent,
   type Meta,
   NO_META,
   PERMANENT,
+  type Rotation,
   readMeta,
+  sameMeta,
   writeMeta,
 } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
@@ -23,53 +28,69 @@ import type { Version } from './store.ts'
 
 /** The record that a session was loaded from. */
 export interface Origin {
-  /** The session's id; empty where the record travels in the cookie. */
-  readonly id: string
-  /** The id under which the store keeps the record. */
-  readonly key: string
+  /** What the cookie held, or holds now after a renewal. Undefined where the record travels in the cookie. */
+  readonly credential: Credential | undefined
   readonly entries: Entries
   readonly meta: Meta
-  /** Absent where nothing is compared, or where the store tells no version after a write. */
+  /** Absent where nothing is compared, or where the store gives no version after a write. */
   readonly version?: Version
   /** When the record ends, in ms since the epoch. Undefined: not known. */
   readonly expiresAt: number | undefined
+  /**
+   * How the presented verifier relates to the record's: the same, the one before a login or `regenerate`, or the one
+   * before a renewal.
+   */
+  readonly standing: 'current' | 'superseded' | 'renewed'
 }
 
-/** A record that is ready to be written. */
-export interface Draft extends Rebased {
-  readonly meta: Meta
-  /** Nothing worth keeping is left. */
-  readonly empty: boolean
-  /** Its cookie outlives the browser. */
-  readonly permanent: boolean
+/** What a draft writes besides the handler's changes. */
+export interface Stamp {
+  readonly now: number
+  /** Undefined: the life is not kept in the record. */
+  readonly expiry?: Expiry | undefined
+  /** The verifier to give to the record. Undefined: it keeps its own. */
+  readonly rotation?: NewVerifier | undefined
+}
+
+/** A verifier that a commit gives to its record. */
+export interface NewVerifier {
+  /** Its hash. */
+  readonly v: string
+  /** Absent: the record is new. */
+  readonly how?: Rotation
+  readonly nonce?: string
 }
 
 const NONE: readonly Origin[] = []
 
 export type Phase = 'open' | 'committed' | 'read-only'
 
-export class Work {
+export class SessionState {
   readonly serializer: Serializer
-  readonly #habits: Habits
-  /** Undefined: a session that nothing is stored of yet. */
+  readonly #policy: SessionPolicy
+  /** Undefined: nothing is stored of this session yet. */
   origin: Origin | undefined
+  /** The record of a verifier that a login or `regenerate` took the place of: it can be ended and nothing else. */
+  superseded: Origin | undefined
   changes: Changes
   meta: Meta
   phase: Phase = 'open'
   /** The store failed on load: nothing of this session is stored. */
   unsaved = false
-  renewal: 'none' | 'regenerate' | 'login' = 'none'
-  /** A claim took the last key of the record, so it has to go unless something is stored. */
+  rotation: 'none' | 'regenerate' | 'login' = 'none'
+  /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
-  /** Sessions that this request ended; their records have to go, whatever else happens. */
+  /** Sessions that this request ended. Their records are deleted, whatever else happens. */
   ended: readonly Origin[] = NONE
 
-  constructor(serializer: Serializer, habits: Habits, origin?: Origin) {
+  constructor(serializer: Serializer, policy: SessionPolicy, found?: Origin) {
+    const isSuperseded = found?.standing === 'superseded'
     this.serializer = serializer
-    this.#habits = habits
-    this.origin = origin
-    this.changes = new Changes(serializer, origin?.entries ?? this.blank())
-    this.meta = origin === undefined ? NO_META : origin.meta
+    this.#policy = policy
+    this.origin = isSuperseded ? undefined : found
+    this.superseded = isSuperseded ? found : undefined
+    this.changes = new Changes(serializer, this.origin?.entries ?? this.blank())
+    this.meta = this.origin?.meta ?? NO_META
   }
 
   get modified(): boolean {
@@ -77,62 +98,67 @@ export class Work {
       this.emptied ||
       this.ended.length > 0 ||
       this.changes.modified ||
-      this.renewal === 'login' ||
-      (this.renewal === 'regenerate' && this.origin !== undefined)
+      this.rotation === 'login' ||
+      (this.rotation === 'regenerate' && this.origin !== undefined)
     )
   }
 
-  /** Whether a request that changes nothing moves the deadline of this session. */
+  /** Whether a request that changes nothing moves the expiry of this session. */
   get refreshes(): boolean {
-    const { refreshes } = this.#habits
+    const { refreshes } = this.#policy
     if (refreshes === 'permanent') return this.changes.peek(PERMANENT) === true
     return refreshes === 'all' || !this.isEmpty(this.changes.base, this.meta)
   }
 
   get keepsFloats(): boolean {
-    return this.#habits.keepsFloats
+    return this.#policy.keepsFloats
   }
 
   /** Throws {@link StateError} when it is too late for a change. */
   assertOpen(): void {
     if (this.phase !== 'open') {
       throw new StateError(
-        'The response headers have left, so the session cannot change any more. Change it before the answer begins.',
+        'The response headers have left, so the session cannot change any more. Change it before the response begins.',
       )
     }
   }
 
   /** What a session begins with. */
   blank(): Entries {
-    const { permanent } = this.#habits
+    const { permanent } = this.#policy
     return new Map(permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
   }
 
   /** Whether a record with these entries says nothing about its visitor. */
   isEmpty(entries: Entries, meta: Meta): boolean {
-    return isEmpty(entries, meta, this.#habits.keepsPermanent)
+    return isEmpty(entries, meta, this.#policy.keepsPermanent)
   }
 
   clear(): void {
-    const { clearsTo } = this.#habits
+    const { clearsTo } = this.#policy
     const permanent = clearsTo === 'permanent' && this.changes.peek(PERMANENT) === true
     this.changes.clear()
     if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
-    this.meta = { createdAt: this.meta.createdAt, user: undefined }
-    if (this.renewal === 'login') this.renewal = 'regenerate'
+    this.meta = { ...this.meta, user: undefined, factors: undefined }
+    if (this.rotation === 'login') this.rotation = 'regenerate'
   }
 
+  /** A session of another user is ended: the new user must not see its data. */
   login(user: string): void {
-    this.meta = { createdAt: undefined, user }
-    this.renewal = 'login'
+    if (this.meta.user !== undefined && this.meta.user !== user) this.destroy()
+    this.superseded = undefined
+    this.meta = { ...this.meta, user, loggedIn: undefined }
+    this.rotation = 'login'
   }
 
   destroy(): void {
-    if (this.origin !== undefined) this.ended = [...this.ended, this.origin]
+    const ended = this.origin ?? this.superseded
+    if (ended !== undefined) this.ended = [...this.ended, ended]
     this.origin = undefined
+    this.superseded = undefined
     this.changes = new Changes(this.serializer, this.blank())
     this.meta = NO_META
-    this.renewal = 'none'
+    this.rotation = 'none'
     this.emptied = false
   }
 
@@ -142,34 +168,87 @@ export class Work {
     this.emptied = leftEmpty
   }
 
-  /** The record that results when this request's changes are made to `onto`. */
-  draft(onto: Entries, now: number): Draft {
-    const { entries, reports } = rebase(this.changes, onto)
-    const theirs =
-      onto === this.origin?.entries ? this.origin.meta : readMeta(onto, this.serializer)
-    const meta = this.#metaOnto(theirs, now)
-    if (this.changes.cleared || meta.createdAt !== theirs.createdAt || meta.user !== theirs.user) {
-      writeMeta(entries, this.serializer, meta)
+  /**
+   * The record that results when this request's changes are made to `onto`.
+   *
+   * @returns `stored`: the record holds this commit's new verifier already. `gone`: another request gave the session a
+   * new verifier by a login or `regenerate` since it was loaded, so it is not this request's session any more.
+   */
+  draft(onto: Entries, stamp: Stamp): Draft | 'gone' | 'stored' {
+    const theirs = onto === this.origin?.entries ? this.origin.meta : this.#metaOf(onto)
+    const loaded = this.origin?.meta.v
+    const { rotation } = stamp
+    if (rotation !== undefined && (theirs.v === rotation.v || theirs.was === rotation.v)) {
+      return 'stored'
     }
+    if (loaded === undefined || theirs.v === loaded) return this.#draft(onto, theirs, stamp)
+    if (theirs.how !== 'renew' || theirs.was !== loaded) return 'gone'
+    // Another request renewed it meanwhile. One renewal is enough, and does not end this request's session.
+    return this.#draft(
+      onto,
+      theirs,
+      rotation?.how === 'renew' ? { ...stamp, rotation: undefined } : stamp,
+    )
+  }
+
+  /** The record of a session that is not stored, or not any more: this request's changes only. */
+  draftNew(stamp: Stamp): Draft {
+    const onto = this.origin === undefined ? this.changes.base : this.blank()
+    return this.#draft(onto, this.#metaOf(onto), stamp)
+  }
+
+  #draft(onto: Entries, theirs: Meta, stamp: Stamp): Draft {
+    const { entries, reports } = rebase(this.changes, onto)
+    const meta = this.#stamped(theirs, stamp)
+    if (this.changes.cleared || !sameMeta(meta, theirs)) writeMeta(entries, this.serializer, meta)
     return {
       entries,
       reports,
       meta,
+      before: theirs,
       empty: this.isEmpty(entries, meta),
       permanent: isPermanent(entries, this.serializer),
     }
   }
 
-  #metaOnto(theirs: Meta, now: number): Meta {
-    const user =
-      this.renewal === 'login' ? this.meta.user : this.changes.cleared ? undefined : theirs.user
-    // A login begins anew: it is the one moment at which the lifetime starts over.
-    const createdAt = this.renewal === 'login' ? now : (theirs.createdAt ?? this.#beginning(now))
-    return { createdAt, user }
+  #metaOf(entries: Entries): Meta {
+    return entries.size === 0 ? NO_META : readMeta(entries, this.serializer)
+  }
+
+  #stamped(theirs: Meta, { now, expiry, rotation }: Stamp): Meta {
+    const isLogin = this.rotation === 'login'
+    const { cleared } = this.changes
+    const created = theirs.created ?? (isLogin ? now : this.#beginning(now))
+    const loggedIn = isLogin ? now : theirs.loggedIn
+    const isPresented = theirs.how === 'renew' && this.#presents(theirs)
+    return {
+      ...theirs,
+      created,
+      loggedIn,
+      user: isLogin ? this.meta.user : cleared ? undefined : theirs.user,
+      factors: isLogin || cleared ? undefined : theirs.factors,
+      // The first request that presents a renewed verifier begins the grace of the one before.
+      at: isPresented ? (theirs.at ?? now) : theirs.at,
+      ...(expiry !== undefined && {
+        until: expiry.until({ created, loggedIn }),
+        idle: expiry.idle,
+      }),
+      ...(rotation !== undefined && {
+        v: rotation.v,
+        was: theirs.v,
+        how: rotation.how,
+        at: rotation.how === undefined || rotation.how === 'renew' ? undefined : now,
+        nonce: rotation.nonce,
+      }),
+    }
+  }
+
+  #presents({ v }: Meta): boolean {
+    return this.origin?.standing === 'current' && this.origin.meta.v === v
   }
 
   /** When a record without metadata began, as far as it is to be noted. */
   #beginning(now: number): number | undefined {
-    return this.#habits.metadata && this.origin === undefined ? now : undefined
+    return this.#policy.metadata && this.origin === undefined ? now : undefined
   }
 }

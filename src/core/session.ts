@@ -1,15 +1,146 @@
 /**
- * A session as a handler holds it: one visitor's dictionary for the length of one request.
+ * A session as a handler holds it: one visitor's dictionary for the length of one request. Synchronous, no I/O.
  *
  * @module
  */
 
 import { StateError } from '../errors.ts'
-import { AnySession, workOf } from './any-session.ts'
-import { encodeOf, Misfit } from './changes.ts'
-import { isReserved } from './record.ts'
-import type { Work } from './session-state.ts'
-import { exactFloat, Float, isInteger } from './values.ts'
+import { encodeOf, TypeMismatch } from './changes.ts'
+import { type Flash, messagesOf, type SafeHtml, toFlash, without } from './flashes.ts'
+import { fingerprint } from './ids.ts'
+import { FLASHES, isReserved, PERMANENT } from './record.ts'
+import type { SessionState } from './session-state.ts'
+import { exactFloat, Float, isInteger, tuple } from './values.ts'
+
+/** What `util.inspect` asks for, on every runtime. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
+
+/** The state of a session, for the core: a handler cannot reach it. */
+export let stateOf: (session: AnySession) => SessionState
+
+/** What every session can do. It is synchronous and does no I/O. */
+export abstract class AnySession {
+  readonly #state: SessionState
+
+  static {
+    stateOf = (session) => session.#state
+  }
+
+  constructor(state: SessionState) {
+    this.#state = state
+  }
+
+  /** No record exists yet; the first write makes one. */
+  get isNew(): boolean {
+    return this.#state.origin === undefined
+  }
+
+  /** Something will be stored, nested changes of values that were handed out included. */
+  get modified(): boolean {
+    return this.#state.modified
+  }
+
+  /** The number of keys. */
+  get size(): number {
+    return this.#state.changes.keys().filter((key) => !isReserved(key)).length
+  }
+
+  /** The cookie outlives the browser. False in a new session. */
+  get permanent(): boolean {
+    return this.#state.changes.peek(PERMANENT) === true
+  }
+
+  set permanent(value: boolean) {
+    this.#state.assertOpen()
+    if (this.permanent !== value) this.#state.changes.put(PERMANENT, value)
+  }
+
+  /** When the session began, in ms since the epoch. Undefined before the first commit, and in a record that another library started. */
+  get createdAt(): number | undefined {
+    return this.#state.meta.created
+  }
+
+  /** The user that {@link login} named. Undefined: not logged in. */
+  get user(): string | undefined {
+    return this.#state.meta.user
+  }
+
+  /** Names this session in logs; the cookie's content is never shown. `new` and `sealed` where there is no record in a store. */
+  get fingerprint(): string {
+    const { origin } = this.#state
+    if (origin === undefined) return 'new'
+    return origin.credential === undefined ? 'sealed' : fingerprint(origin.credential.key)
+  }
+
+  /** Removes every key, also those that another request writes meanwhile, and the user. Left empty, the record is deleted. */
+  clear(): void {
+    this.#state.assertOpen()
+    this.#state.clear()
+  }
+
+  /**
+   * Keeps one message for the next page, in Flask's format.
+   *
+   * @param message Plain text; safe HTML where the format has it.
+   * @param category For the page to tell messages apart, such as `error`. @default 'message'
+   */
+  flash(message: string | SafeHtml, category = 'message'): void {
+    this.#state.assertOpen()
+    this.#state.changes.apply(FLASHES, (kept) => [...messagesOf(kept), tuple(category, message)])
+  }
+
+  /**
+   * Takes the messages that this call shows; one that arrives meanwhile stays for the next page.
+   *
+   * @param options.categories Which ones. Absent: all.
+   */
+  flashes(options: { readonly categories?: readonly string[] } = {}): readonly Flash[] {
+    const { categories } = options
+    const shown = messagesOf(this.#state.changes.peek(FLASHES)).filter(
+      (item) => categories === undefined || categories.includes(String(item[0])),
+    )
+    if (shown.length > 0) {
+      this.#state.assertOpen()
+      this.#state.changes.apply(FLASHES, (kept) => without(messagesOf(kept), shown))
+    }
+    return shown.map(toFlash)
+  }
+
+  /**
+   * Gives the session a new cookie; the old one is dead at once. Dropped, and reported by the event `gone`, if the
+   * session was ended meanwhile.
+   */
+  regenerate(): void {
+    this.#state.assertOpen()
+    if (this.#state.rotation === 'none') this.#state.rotation = 'regenerate'
+  }
+
+  /**
+   * Logs a user in: the session gets a new cookie, its data stays, and its lifetime begins again. A session in which
+   * another user is logged in is ended first, and an empty one begins. If the session was ended meanwhile, one begins
+   * with this request's writes only.
+   *
+   * @param user A string that is not empty, such as a primary key.
+   */
+  login(user: string): void {
+    this.#state.assertOpen()
+    if (typeof user !== 'string' || user === '') {
+      throw new StateError('login() needs the user as a string that is not empty.')
+    }
+    this.#state.login(user)
+  }
+
+  /** Ends the session everywhere. A write after this begins a new one with a new cookie. */
+  destroy(): void {
+    this.#state.assertOpen()
+    this.#state.destroy()
+  }
+
+  /** Shows neither id nor data. */
+  [INSPECT](): string {
+    return `Session <${this.fingerprint}>`
+  }
+}
 
 /** What untyped sessions hold. */
 export type Fields = Record<string, unknown>
@@ -34,9 +165,9 @@ export class Session<Data extends object = Fields>
   extends AnySession
   implements Iterable<[Keys<Data>, unknown]>
 {
-  // Where none is written, V8 takes 0.3 µs to find that out.
-  constructor(work: Work) {
-    super(work)
+  // Written out on purpose: the implicit constructor of a derived class costs 0.3 µs.
+  constructor(state: SessionState) {
+    super(state)
   }
 
   /**
@@ -48,24 +179,24 @@ export class Session<Data extends object = Fields>
   get<K extends Keys<Data>, F>(key: K, fallback: F): Exclude<Data[K], undefined> | F
   get(key: string, fallback?: unknown): unknown {
     if (isReserved(key)) return fallback
-    const value = workOf(this).changes.get(key)
+    const value = stateOf(this).changes.get(key)
     return value === undefined ? fallback : value
   }
 
   /** Whether the key has a value. */
   has(key: Keys<Data>): boolean {
-    return !isReserved(key) && workOf(this).changes.has(key)
+    return !isReserved(key) && stateOf(this).changes.has(key)
   }
 
   /** The keys in the order in which they were stored. */
   keys(): IterableIterator<Keys<Data>> {
-    const keys = workOf(this).changes.keys()
+    const keys = stateOf(this).changes.keys()
     return keys.filter((key) => !isReserved(key)).values() as IterableIterator<Keys<Data>>
   }
 
   /** The keys with their values. */
   *entries(): IterableIterator<[Keys<Data>, unknown]> {
-    for (const key of this.keys()) yield [key, workOf(this).changes.get(key)]
+    for (const key of this.keys()) yield [key, stateOf(this).changes.get(key)]
   }
 
   [Symbol.iterator](): IterableIterator<[Keys<Data>, unknown]> {
@@ -113,16 +244,15 @@ export class Session<Data extends object = Fields>
     return Object.fromEntries(this.entries()) as Partial<Data>
   }
 
-  #writing(key: unknown): ReturnType<typeof workOf> {
+  #writing(key: unknown): ReturnType<typeof stateOf> {
     return writing(this, key)
   }
 }
 
 /** A session with a record in a store: its edits meet those of other requests without losing any. */
 export class StoredSession<Data extends object = Fields> extends Session<Data> {
-  // As above.
-  constructor(work: Work) {
-    super(work)
+  constructor(state: SessionState) {
+    super(state)
   }
 
   /**
@@ -150,7 +280,8 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
     // Encoded now: what the handler does to an item later must not depend on who else was writing.
     const entry = encodeOf(serializer, key, items)
     changes.apply(key, (value) => {
-      if (value !== undefined && !Array.isArray(value)) throw new Misfit('append() needs a list.')
+      if (value !== undefined && !Array.isArray(value))
+        throw new TypeMismatch('append() needs a list.')
       return [...(value ?? []), ...(serializer.decode(entry) as unknown[])]
     })
   }
@@ -177,16 +308,16 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
   }
 }
 
-function writing(session: AnySession, key: unknown): ReturnType<typeof workOf> {
-  const work = workOf(session)
-  work.assertOpen()
-  if (typeof key !== 'string') throw new StateError('A session key is a text.')
+function writing(session: AnySession, key: unknown): ReturnType<typeof stateOf> {
+  const state = stateOf(session)
+  state.assertOpen()
+  if (typeof key !== 'string') throw new StateError('A session key is a string.')
   if (isReserved(key)) {
     throw new StateError(
       `'${key}' belongs to the session itself. Use permanent, flash(), flashes() or login().`,
     )
   }
-  return work
+  return state
 }
 
 function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number | bigint | Float {
@@ -201,13 +332,13 @@ function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number 
       : total
   }
   if (typeof value !== 'number' && typeof value !== 'bigint') {
-    throw new Misfit(`increment() needs a number, and there is a ${typeof value}.`)
+    throw new TypeMismatch(`increment() needs a number, and there is a ${typeof value}.`)
   }
   if (
     (typeof value === 'number' && !Number.isInteger(value)) ||
     (typeof by === 'number' && !Number.isInteger(by))
   ) {
-    throw new Misfit('increment() cannot add a fraction to a big integer.')
+    throw new TypeMismatch('increment() cannot add a fraction to a big integer.')
   }
   return BigInt(value) + BigInt(by)
 }

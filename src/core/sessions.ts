@@ -1,5 +1,5 @@
 /**
- * The life cycle: `load` turns a `Cookie` header into a session, `commit` brings it to its end and tells the response
+ * The life cycle: `load` turns a `Cookie` header into a session, `commit` stores what changed and gives the response
  * headers. Everything else here finds the session of a request.
  *
  * @module
@@ -7,19 +7,25 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
-import { isSessionError, StateError, StoreError } from '../errors.ts'
-import { type AnySession, workOf } from './any-session.ts'
+import { isStoreError, StateError } from '../errors.ts'
 import type { Backing, Found } from './backing.ts'
-import { UNTOUCHED } from './commit-headers.ts'
-import { forward } from './eager-session.ts'
+import { type Commit, UNTOUCHED } from './commit-headers.ts'
+import { eagerSession } from './eager-session.ts'
 import type { OnEvent } from './events.ts'
 import type { MaybePromise } from './maybe-promise.ts'
-import type { Habits } from './policy.ts'
-import type { Commit, LifeCycle, Scope } from './scope.ts'
+import type { SessionPolicy } from './policy.ts'
+import type { LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { Rejection } from './seal.ts'
 import type { Serializer } from './serializer.ts'
-import type { Fields, Keys, Session, StoredSession } from './session.ts'
-import { type Origin, Work } from './session-state.ts'
+import {
+  type AnySession,
+  type Fields,
+  type Keys,
+  type Session,
+  type StoredSession,
+  stateOf,
+} from './session.ts'
+import { type Origin, SessionState } from './session-state.ts'
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
@@ -42,7 +48,7 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
     cookieHeader: string | null | undefined,
     options?: { readonly readOnly?: boolean },
   ): Promise<S>
-  /** Stores what changed, and tells the headers for the response. Once for each session. */
+  /** Stores what changed, and gives the headers for the response. Once for each session. */
   commit(session: S): MaybePromise<Commit>
   /** Ends what the store itself started, such as timers. */
   close(): Promise<void>
@@ -51,7 +57,12 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
 /** What sessions in a store can do besides. */
 export interface StoredSessions<Data extends object = Fields>
   extends Sessions<Data, StoredSession<Data>> {
-  /** Takes a key out of the stored session, now; of any number of requests exactly one gets the value. */
+  /**
+   * Takes a key out of the stored session, now; of any number of requests exactly one gets the value.
+   *
+   * @throws {StateError} When this request changed the key, or emptied the session, before.
+   * @throws {StoreError} When the store fails.
+   */
   claim<K extends Keys<Data>>(
     session: StoredSession<Data>,
     key: K,
@@ -73,8 +84,8 @@ export interface LifeCycleConfig {
   readonly backing: Backing
   readonly cookieName: string
   readonly serializer: Serializer
-  readonly habits: Habits
-  readonly sessionClass: new (work: Work) => AnySession
+  readonly policy: SessionPolicy
+  readonly sessionClass: new (state: SessionState) => AnySession
   /** Whether a record is what the `data` schema describes. */
   readonly admits: (session: AnySession) => boolean
   readonly onStoreFailure: 'reject' | 'anonymous'
@@ -86,9 +97,9 @@ export interface LifeCycleConfig {
 
 export class SessionLifeCycle implements LifeCycle {
   readonly #config: LifeCycleConfig
-  /** Where a request carries its scope. A property, because a WeakMap costs microseconds per request. */
+  /** The property under which a request carries its scope; a WeakMap would cost microseconds per request. */
   readonly #mark = Symbol('vial.scope')
-  /** Made only when it is asked for: on Node 20 its mere existence slows every `await` of the process. */
+  /** Made only where it is configured: on Node 20 its mere existence slows every `await` of the process. */
   readonly #ambient: AsyncLocalStorage<Scope> | undefined
   readonly session: AnySession | undefined
 
@@ -96,18 +107,21 @@ export class SessionLifeCycle implements LifeCycle {
     this.#config = config
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
     this.session = config.eager
-      ? forward<AnySession>(config.sessionClass.prototype as AnySession, () => this.#eager())
+      ? eagerSession<AnySession>(config.sessionClass.prototype as AnySession, () => this.#eager())
       : undefined
   }
 
   async load(
     cookieHeader: string | null | undefined,
-    options?: { readonly readOnly?: boolean },
+    options: { readonly readOnly?: boolean } = {},
   ): Promise<AnySession> {
-    return this.open(cookieHeader, options?.readOnly === true)
+    return this.open(cookieHeader, options)
   }
 
-  open(cookieHeader: string | null | undefined, readOnly: boolean): MaybePromise<AnySession> {
+  open(
+    cookieHeader: string | null | undefined,
+    { readOnly = false }: OpenOptions,
+  ): MaybePromise<AnySession> {
     const { backing, cookieName } = this.#config
     const values = cookieValues(cookieHeader, cookieName)
     if (values.length === 0) return this.#fresh(readOnly)
@@ -126,15 +140,17 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   commit(session: AnySession): MaybePromise<Commit> {
-    const work = workOf(session)
-    if (work.phase === 'committed') throw new StateError('This session has been committed already.')
-    const readOnly = work.phase === 'read-only'
-    work.phase = 'committed'
+    const state = stateOf(session)
+    if (state.phase === 'committed') {
+      throw new StateError('This session has been committed already. Load it again.')
+    }
+    const readOnly = state.phase === 'read-only'
+    state.phase = 'committed'
     if (readOnly) return UNTOUCHED
-    work.changes.end()
-    if (work.unsaved) return this.#unsaved(work)
+    state.changes.end()
+    if (state.unsaved) return this.#unsaved(state)
     try {
-      const commit = this.#config.backing.commit(work)
+      const commit = this.#config.backing.commit(state)
       return commit instanceof Promise ? commit.catch(this.#failed) : commit
     } catch (error) {
       return this.#failed(error)
@@ -172,12 +188,14 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   async claim(session: AnySession, key: string): Promise<unknown> {
-    const work = workOf(session)
-    work.assertOpen()
+    const state = stateOf(session)
+    state.assertOpen()
     if (this.#config.backing.claim === undefined) {
-      throw new StateError('claim() needs a store: a cookie cannot decide who came first.')
+      throw new StateError(
+        'claim() needs a store: a cookie cannot decide which request came first.',
+      )
     }
-    return this.#config.backing.claim(work, key).catch(this.#failed)
+    return this.#config.backing.claim(state, key).catch(this.#failed)
   }
 
   close(): Promise<void> {
@@ -192,7 +210,8 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   #rejected(reason: Rejection, readOnly: boolean): AnySession {
-    this.#config.emit({ type: 'rejected', reason })
+    // Has an event of its own.
+    if (reason !== 'replayed') this.#config.emit({ type: 'rejected', reason })
     return this.#fresh(readOnly)
   }
 
@@ -201,31 +220,29 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   #make(origin: Origin | undefined, readOnly: boolean): AnySession {
-    const { serializer, habits, sessionClass } = this.#config
-    const work = new Work(serializer, habits, origin)
-    if (readOnly) work.phase = 'read-only'
-    return new sessionClass(work)
+    const { serializer, policy, sessionClass } = this.#config
+    const state = new SessionState(serializer, policy, origin)
+    if (readOnly) state.phase = 'read-only'
+    return new sessionClass(state)
   }
 
   #withoutStore(error: unknown, readOnly: boolean): AnySession {
-    if (!(error instanceof StoreError)) throw error
+    if (!isStoreError(error)) throw error
     this.#config.emit({ type: 'store-failed', error })
     if (this.#config.onStoreFailure === 'reject') throw error
     const session = this.#fresh(readOnly)
-    workOf(session).unsaved = true
+    stateOf(session).unsaved = true
     return session
   }
 
-  #unsaved(work: Work): Commit {
-    const keys = work.changes.edited().map(([key]) => key)
+  #unsaved(state: SessionState): Commit {
+    const keys = state.changes.edited().map(([key]) => key)
     if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
     return UNTOUCHED
   }
 
   readonly #failed = (error: unknown): never => {
-    if (isSessionError(error) && error instanceof StoreError) {
-      this.#config.emit({ type: 'store-failed', error })
-    }
+    if (isStoreError(error)) this.#config.emit({ type: 'store-failed', error })
     throw error
   }
 

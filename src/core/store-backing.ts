@@ -1,245 +1,376 @@
 /**
- * Stored sessions: the id is in the cookie, the record in a store. Commit is a rebase over compare-and-set, so no
+ * Sessions with a record in a store; the cookie holds the credential. A commit is a rebase over compare-and-set, so no
  * update is lost and an ended session stays ended.
  *
  * @module
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
+import { isStoreError, StateError, StoreError } from '../errors.ts'
 import type { Backing, Found } from './backing.ts'
 import { decodeOf } from './changes.ts'
-import { UNTOUCHED, withCookie, withoutCookie, withRemoval } from './commit-headers.ts'
+import {
+  type Commit,
+  type CommitOutcome,
+  UNTOUCHED,
+  withCookie,
+  withoutCookie,
+  withRemoval,
+} from './commit-headers.ts'
 import type { OnEvent } from './events.ts'
-import type { Expiry } from './expiry.ts'
-import { fingerprint, type IdScheme } from './ids.ts'
-import { Turns } from './keyed-queue.ts'
-import { after, type MaybePromise } from './maybe-promise.ts'
-import { type Known, Writing, type Written } from './optimistic-commit.ts'
-import type { Habits } from './policy.ts'
+import { type Credential, fingerprint, type RandomBytes } from './ids.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import type { MaybePromise } from './maybe-promise.ts'
+import {
+  type CommitConfig,
+  type CommitResult,
+  type Known,
+  type MakeDraft,
+  OptimisticCommit,
+} from './optimistic-commit.ts'
+import type { SessionPolicy } from './policy.ts'
 import { isPermanent, PERMANENT, readMeta } from './record.ts'
-import type { Commit } from './scope.ts'
+import { type Issued, Rotation } from './rotation.ts'
+import { isRequestBound } from './runtime.ts'
 import type { Seal } from './seal.ts'
-import type { Serializer } from './serializer.ts'
-import type { Origin, Work } from './session-state.ts'
-import type { Store, StoredRecord } from './store.ts'
-import { Deadline } from './time-limit.ts'
-import { Watch } from './watch.ts'
+import type { NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
+import type { StoredRecord } from './store.ts'
+import { TimeLimit } from './time-limit.ts'
 
-/** More cookies of one name than this are not looked up: a visitor must not choose how much work we do. */
+/** More cookies of one name than this are not looked up: a visitor must not choose how much work the server does. */
 const MOST_CANDIDATES = 4
 
-export interface StoredConfig {
-  readonly store: Store
-  readonly serializer: Serializer
+export interface StoreBackingConfig extends CommitConfig {
   readonly cookie: CookieWriter
-  readonly expiry: Expiry
-  readonly ids: IdScheme
-  /** Signs the id. Undefined: the cookie holds the id as it is. */
+  /** Signs the credential. Undefined: the cookie holds it as it is. */
   readonly seal: Seal | undefined
-  /** In ms; over all steps of one load or commit. */
-  readonly timeout: number
-  readonly now: () => number
-  /** Waits before another attempt. */
-  readonly backoff: (attempt: number) => Promise<void>
   readonly emit: OnEvent
-  readonly habits: Habits
+  readonly policy: SessionPolicy
+  readonly randomBytes: RandomBytes
+  /** The age of a verifier, in ms, at which a commit gives the session a new one. Undefined: never. */
+  readonly renewAfter?: number | undefined
 }
 
-export class StoredBacking implements Backing {
-  readonly #config: StoredConfig
-  readonly #turns = new Turns<Known>()
-  readonly #watch = new Watch()
+export class StoreBacking implements Backing {
+  readonly #config: StoreBackingConfig
+  /** Undefined where one request must not wait for another. */
+  readonly #queue: KeyedQueue<Known> | undefined
+  /** Undefined where the id is key and secret in one. */
+  readonly #rotation: Rotation | undefined
 
-  constructor(config: StoredConfig) {
+  constructor(config: StoreBackingConfig) {
+    const { ids, randomBytes, renewAfter, now } = config
+    const { verifiers } = ids
     this.#config = config
+    this.#queue = isRequestBound() ? undefined : new KeyedQueue()
+    this.#rotation = verifiers && new Rotation({ verifiers, randomBytes, renewAfter, now })
   }
 
   find(values: readonly string[]): MaybePromise<Found> {
-    const ids: string[] = []
+    const candidates: Credential[] = []
     let forged = false
     for (const value of values) {
-      const id = this.#idIn(value)
-      if (id === null) forged = true
-      else if (id !== undefined && !ids.includes(id) && ids.push(id) === MOST_CANDIDATES) break
+      const credential = this.#parse(value)
+      if (credential === 'forged') forged = true
+      else if (credential !== 'malformed' && isNew(candidates, credential)) {
+        candidates.push(credential)
+        if (candidates.length === MOST_CANDIDATES) break
+      }
     }
-    const [only] = ids
+    const [only] = candidates
     if (only === undefined) return forged ? 'forged' : 'malformed'
-    const deadline = new Deadline(this.#watch, this.#config.timeout)
-    return ids.length === 1 ? this.#read(only, deadline) : this.#among(ids, deadline)
+    const limit = this.#limit()
+    return candidates.length === 1 ? this.#read(only, limit) : this.#among(candidates, limit)
   }
 
-  commit(work: Work): MaybePromise<Commit> {
-    const { expiry, now } = this.#config
-    const { origin, meta } = work
-    if (work.modified) {
-      return origin !== undefined && work.ended.length === 0
-        ? this.#change(work, origin, new Deadline(this.#watch, this.#config.timeout))
-        : this.#end(work)
+  commit(state: SessionState): MaybePromise<Commit> {
+    const { origin, superseded } = state
+    if (superseded !== undefined) return this.#dropped(state, superseded)
+    if (state.modified) return this.#store(state)
+    if (origin === undefined) return UNTOUCHED
+    if (this.#rotation?.isRenewalDue(origin) || this.#rotation?.isFirstPresented(origin)) {
+      return this.#renew(state, origin)
     }
-    const due =
-      origin !== undefined &&
-      expiry.moves &&
-      work.refreshes &&
-      expiry.due(origin.expiresAt, meta.createdAt, now())
-    return due ? this.#touch(work, origin) : UNTOUCHED
+    if (origin.standing === 'renewed') return this.#withRenewed(state, origin)
+    return this.#isDue(state, origin) ? this.#touch(state, origin) : UNTOUCHED
   }
 
-  async claim(work: Work, key: string): Promise<unknown> {
-    const { origin } = work
+  async claim(state: SessionState, key: string): Promise<unknown> {
+    const { serializer } = this.#config
+    const { origin } = state
+    if (state.changes.isEdited(key)) {
+      throw new StateError(
+        `claim('${key}') comes after a change of this key in the same request. Claim it first, then write it.`,
+      )
+    }
     if (origin === undefined) return undefined
-    const { serializer, timeout } = this.#config
-    const deadline = new Deadline(this.#watch, timeout)
     let entry: unknown
-    let left = false
-    const written = await this.#turns.take(origin.key, deadline, (before) =>
-      new Writing(this.#config, origin, deadline, before ?? origin).run((onto) => {
+    let isLeftEmpty = false
+    // Nothing is handed on to it, so the store is always asked.
+    const result = await this.#inTurn(keyOf(origin), this.#limit(), (commit) =>
+      commit.replace(keyOf(origin), undefined, (onto) => {
+        const meta = readMeta(onto, serializer)
+        if (meta.v !== origin.meta.v) return 'gone'
         entry = onto.get(key)
-        // Nothing to take: the record stays as it is.
-        if (entry === undefined) return undefined
+        if (entry === undefined) return 'untouched'
         const entries = new Map(onto)
         entries.delete(key)
-        const meta = readMeta(onto, serializer)
-        left = work.isEmpty(entries, meta)
-        // Emptied or not, the record stays for this request's own writes; its commit removes an empty one.
-        return { entries, reports: [], meta, empty: false, permanent: false }
+        isLeftEmpty = state.isEmpty(entries, meta)
+        // The record stays for this request's own writes even when it is empty; the commit removes it then.
+        return { entries, reports: [], meta, before: meta, empty: false, permanent: false }
       }),
     )
-    if (written.kind !== 'written') return undefined
-    work.claimed(key, left)
+    if (result.kind !== 'written') return undefined
+    state.claimed(key, isLeftEmpty)
     return decodeOf(serializer, key, entry)
   }
 
-  /** The id in a cookie. Undefined: none; null: one that somebody else made. */
-  #idIn(value: string): string | null | undefined {
+  #limit(): TimeLimit {
+    return new TimeLimit(this.#config.timer, this.#config.timeout)
+  }
+
+  #parse(value: string): Credential | 'malformed' | 'forged' {
     const { seal, ids, cookie, now } = this.#config
-    if (seal === undefined) return ids.valid(value) ? value : undefined
+    if (seal === undefined) return ids.parse(value) ?? 'malformed'
     const opened = seal.open(value, now(), cookie.name)
-    if (!opened.ok) return opened.reason === 'malformed' ? undefined : null
-    const id = textOf(opened.bytes)
-    return ids.valid(id) ? id : undefined
+    if (!opened.ok) return opened.reason === 'malformed' ? 'malformed' : 'forged'
+    return ids.parse(textOf(opened.bytes)) ?? 'malformed'
   }
 
-  #read(id: string, deadline: Deadline): MaybePromise<Found> {
-    const { store, ids, expiry } = this.#config
-    const key = ids.key(id)
-    return deadline.run(
-      'read',
-      (options) => store.read(key, options),
-      (record) => (record === undefined ? 'unknown' : this.#cut(id, key, record)),
-      expiry.compares,
-    )
+  #read(credential: Credential, limit: TimeLimit): MaybePromise<Found> {
+    const { store, expiry } = this.#config
+    const answer = limit.call('read', (options) => store.read(credential.key, options), {
+      expiry: expiry.compares,
+    })
+    return answer instanceof Promise
+      ? answer.then((record) => this.#admit(credential, record))
+      : this.#admit(credential, answer)
   }
 
-  #cut(id: string, key: string, { bytes, version, expiresAt }: StoredRecord): Found {
-    const { serializer, expiry, now } = this.#config
+  #admit(credential: Credential, record: StoredRecord | undefined): Found {
+    if (record === undefined) return 'unknown'
+    const { serializer, expiry, now: clock } = this.#config
+    const { bytes, version, expiresAt } = record
+    const now = clock()
     const entries = serializer.split(bytes)
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
-    if (expiry.outlived(meta.createdAt, now())) return 'expired'
-    return { id, key, entries, meta, version, expiresAt }
+    if (expiry.outlived(meta, now) || expiry.passed(expiresAt, now)) return 'expired'
+    const verified = this.#rotation?.verify(credential, meta)
+    if (verified === 'replayed') {
+      this.#config.emit({ type: 'replayed', fingerprint: fingerprint(credential.key) })
+      return 'replayed'
+    }
+    const { standing = 'current', credential: current = credential } = verified ?? {}
+    return { credential: current, standing, entries, meta, version, expiresAt }
   }
 
   /** Of several cookies of the same name, the one that the store knows. */
-  async #among(ids: readonly string[], deadline: Deadline): Promise<Found> {
+  async #among(candidates: readonly Credential[], limit: TimeLimit): Promise<Found> {
     let origin: Origin | undefined
-    for (const id of ids) {
-      const found = await this.#read(id, deadline)
-      if (found === 'unknown') continue
+    let superseded: Origin | undefined
+    for (const candidate of candidates) {
+      const found = await this.#read(candidate, limit)
+      if (found === 'unknown' || found === 'replayed') continue
       if (typeof found === 'string') return found
-      if (origin !== undefined) return 'ambiguous'
-      origin = found
+      if (found.standing === 'superseded') superseded = found
+      else if (origin !== undefined) return 'ambiguous'
+      else origin = found
     }
-    return origin ?? 'unknown'
+    return origin ?? superseded ?? 'unknown'
   }
 
-  #touch(work: Work, origin: Origin): MaybePromise<Commit> {
+  #isDue(state: SessionState, origin: Origin): boolean {
+    const { expiry, now } = this.#config
+    return expiry.moves && state.refreshes && expiry.due(state.meta, origin.expiresAt, now())
+  }
+
+  async #touch(state: SessionState, origin: Origin): Promise<Commit> {
     const { store, expiry, now } = this.#config
-    const deadline = new Deadline(this.#watch, this.#config.timeout)
-    const expiresAt = expiry.deadline(work.meta.createdAt, now())
-    return deadline.run(
-      'touch',
-      (options) => store.touch(origin.key, expiresAt, origin.version, options),
-      (result) => {
-        if (result === 'gone') return this.#gone(work, origin)
-        // Another request wrote meanwhile, and moved the expiry itself.
-        if (result === 'conflict') return UNTOUCHED
-        return work.changes.peek(PERMANENT) === true
-          ? this.#give('touched', origin.id, expiresAt)
-          : withoutCookie('touched')
+    const expiresAt = expiry.moved(state.meta, state.meta, origin.expiresAt, now())
+    const result = await this.#limit().call('touch', (options) =>
+      store.touch(keyOf(origin), expiresAt, origin.version, options),
+    )
+    if (result === 'gone') return this.#gone(state, origin)
+    // Another request wrote meanwhile, and moved the expiry itself.
+    if (result === 'conflict') return UNTOUCHED
+    return state.changes.peek(PERMANENT) === true
+      ? this.#send('touched', credentialOf(origin), expiresAt)
+      : withoutCookie('touched')
+  }
+
+  async #store(state: SessionState): Promise<Commit> {
+    const { cookie } = this.#config
+    const { origin, ended } = state
+    const limit = this.#limit()
+    for (const one of ended) await this.#delete(keyOf(one), limit)
+    if (origin !== undefined) return this.#change(state, origin, limit)
+    if (state.draftNew(this.#stamp(undefined)).empty) {
+      return ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
+    }
+    try {
+      return await this.#create(state, limit)
+    } catch (error) {
+      throw ended.length > 0 ? afterDeletion(error) : error
+    }
+  }
+
+  async #delete(key: string, limit: TimeLimit): Promise<void> {
+    const { store } = this.#config
+    await limit.call('delete', (options) => store.delete(key, undefined, options))
+  }
+
+  /** Stores a session that has no record, or none any more, with this request's writes only. */
+  async #create(state: SessionState, limit: TimeLimit): Promise<Commit> {
+    let permanent = false
+    const { credential, expiresAt } = await new OptimisticCommit(this.#config, limit).create(
+      (credential) => {
+        const draft = state.draftNew(this.#stamp(this.#rotation?.first(credential)))
+        permanent = draft.permanent
+        return draft
       },
     )
-  }
-
-  async #end(work: Work): Promise<Commit> {
-    const { store, cookie, now } = this.#config
-    const deadline = new Deadline(this.#watch, this.#config.timeout)
-    for (const ended of work.ended) {
-      await deadline.run(
-        'delete',
-        (options) => store.delete(ended.key, undefined, options),
-        () => {},
-      )
-    }
-    const { origin } = work
-    if (origin !== undefined) return this.#change(work, origin, deadline)
-    const draft = work.draft(work.changes.base, now())
-    if (!draft.empty) {
-      const writing = new Writing(this.#config, undefined, deadline, undefined)
-      const written = await writing.create(draft)
-      return this.#give('saved', written.id, draft.permanent ? written.expiresAt : undefined)
-    }
-    return work.ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
+    return this.#send('saved', credential, permanent ? expiresAt : undefined)
   }
 
   /** Brings the changes of a session that has a record to the store. */
-  #change(work: Work, origin: Origin, deadline: Deadline): MaybePromise<Commit> {
-    const written = this.#turns.take(origin.key, deadline, (before) => {
-      const writing = new Writing(this.#config, origin, deadline, before ?? origin)
-      const draft = (onto: Origin['entries']) => work.draft(onto, this.#config.now())
-      return work.renewal === 'none'
-        ? writing.run(draft)
-        : writing.renew(draft, work.renewal === 'login' ? work.blank() : undefined)
-    })
-    return after(written, (written) => this.#changed(work, origin, written))
+  async #change(state: SessionState, origin: Origin, limit: TimeLimit): Promise<Commit> {
+    const issued = this.#issue(state, origin)
+    const makeDraft: MakeDraft = (onto) => state.draft(onto, this.#stamp(issued?.verifier))
+    const rotation = issued ? 'verifier' : state.rotation === 'none' ? undefined : 'key'
+    const key = keyOf(origin)
+    const result = await this.#inTurn(key, limit, (commit, known) =>
+      commit.replace(key, known ?? origin, makeDraft, rotation),
+    )
+    // A login outlives the end of the session that it began in.
+    if (result.kind === 'gone' && state.rotation === 'login') return this.#create(state, limit)
+    return this.#changed(state, origin, result, issued)
   }
 
-  #changed(work: Work, origin: Origin, written: Written): Commit {
-    const { emit, expiry, habits } = this.#config
-    if (written.kind === 'gone') return this.#gone(work, origin)
-    if (written.attempts > 1) {
-      emit({ type: 'retried', fingerprint: fingerprint(origin.id), attempts: written.attempts })
+  #inTurn(
+    key: string,
+    limit: TimeLimit,
+    task: (commit: OptimisticCommit, known: Known | undefined) => Promise<CommitResult>,
+  ): Promise<CommitResult> {
+    const commit = new OptimisticCommit(this.#config, limit)
+    return this.#queue === undefined
+      ? task(commit, undefined)
+      : this.#queue.run(key, limit, (known) => task(commit, known))
+  }
+
+  #stamp(rotation: NewVerifier | undefined): Stamp {
+    const { now, policy, expiry } = this.#config
+    return { now: now(), expiry: policy.metadata ? expiry : undefined, rotation }
+  }
+
+  /** The verifier that this commit gives to the session. Undefined: it keeps its own, or has none. */
+  #issue(state: SessionState, origin: Origin): Issued | undefined {
+    const credential = credentialOf(origin)
+    if (state.rotation !== 'none') return this.#rotation?.rotate(credential, state.rotation)
+    return this.#rotation?.isRenewalDue(origin) ? this.#rotation.renew(credential) : undefined
+  }
+
+  /** A commit for the verifier's sake only, which never fails the request. */
+  async #renew(state: SessionState, origin: Origin): Promise<Commit> {
+    try {
+      return await this.#change(state, origin, this.#limit())
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.#config.emit({ type: 'store-failed', error })
+      return UNTOUCHED
     }
-    if (written.kind === 'untouched') return UNTOUCHED
-    for (const report of written.reports) emit({ ...report, fingerprint: fingerprint(origin.id) })
-    if (written.kind === 'deleted') return withRemoval('deleted', this.#config.cookie)
-    const fresh = written.id !== origin.id
-    const moved = expiry.idle !== undefined && written.permanent
-    const changed = written.permanent !== isPermanent(origin.entries, work.serializer)
-    return fresh || moved || changed || habits.cookieOnSave
-      ? this.#give('saved', written.id, written.permanent ? written.expiresAt : undefined)
+  }
+
+  #changed(
+    state: SessionState,
+    origin: Origin,
+    result: CommitResult,
+    issued: Issued | undefined,
+  ): Commit {
+    const { emit, expiry, policy, cookie } = this.#config
+    if (result.kind === 'gone') return this.#gone(state, origin)
+    const name = fingerprint(keyOf(origin))
+    if (result.attempts > 1) {
+      emit({ type: 'retried', fingerprint: name, attempts: result.attempts })
+    }
+    if (result.kind === 'untouched') return UNTOUCHED
+    for (const report of result.reports) emit({ ...report, fingerprint: name })
+    if (result.kind === 'deleted') return withRemoval('deleted', cookie)
+    const { permanent, expiresAt, meta } = result
+    const loaded = credentialOf(origin)
+    const credential =
+      result.credential ??
+      this.#rotation?.credentialFor(loaded, origin.meta, meta, issued) ??
+      loaded
+    const isNew = credential !== origin.credential || origin.standing === 'renewed'
+    const isMoved = expiry.idle !== undefined && permanent
+    const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
+    return isNew || isMoved || isChanged || policy.cookieOnSave
+      ? this.#send('saved', credential, permanent ? expiresAt : undefined)
       : withoutCookie('saved')
   }
 
+  /** Sends the cookie that another response was to bring. */
+  #withRenewed(state: SessionState, origin: Origin): Commit {
+    const { expiry, now } = this.#config
+    const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now())
+    const permanent = state.changes.peek(PERMANENT) === true
+    return this.#send('untouched', credentialOf(origin), permanent ? expiresAt : undefined)
+  }
+
   /**
-   * The session was ended while this request ran. The browser's cookie is left alone: another response may have given
-   * it a new one by now.
+   * The session was ended, or given a new verifier, while this request ran. The browser's cookie is left alone: another
+   * response may have set a new one by now.
    */
-  #gone(work: Work, origin: Origin): Commit {
-    const keys = work.changes.edited().map(([key]) => key)
-    this.#config.emit({ type: 'gone', fingerprint: fingerprint(origin.id), keys })
+  #gone(state: SessionState, origin: Origin): Commit {
+    const keys = state.changes.edited().map(([key]) => key)
+    this.#config.emit({ type: 'gone', fingerprint: fingerprint(keyOf(origin)), keys })
     return withoutCookie('gone')
   }
 
-  #give(outcome: 'saved' | 'touched', id: string, expiresAt: number | undefined): Commit {
-    const { seal, cookie, now } = this.#config
-    const text = seal === undefined ? id : seal.seal(Buffer.from(id, 'latin1'), now(), cookie.name)
+  /** A request with a verifier that a login or `regenerate` took the place of changes nothing and gets no cookie. */
+  #dropped(state: SessionState, superseded: Origin): Commit {
+    return state.changes.modified ? this.#gone(state, superseded) : UNTOUCHED
+  }
+
+  #send(outcome: CommitOutcome, { text }: Credential, expiresAt: number | undefined): Commit {
+    const { seal, cookie, now: clock } = this.#config
+    const now = clock()
+    const value =
+      seal === undefined ? text : seal.seal(Buffer.from(text, 'latin1'), now, cookie.name)
     return withCookie(
       outcome,
       cookie,
-      text,
-      expiresAt === undefined ? undefined : { expiresAt, now: now() },
+      value,
+      expiresAt === undefined ? undefined : { expiresAt, now },
     )
   }
+}
+
+function isNew(candidates: readonly Credential[], { text }: Credential): boolean {
+  return candidates.every((other) => other.text !== text)
+}
+
+/** Where there is a store, every record has a credential. */
+function credentialOf({ credential }: Origin): Credential {
+  if (credential === undefined) throw new StateError('This session is not one of a store.')
+  return credential
+}
+
+function keyOf(origin: Origin): string {
+  return credentialOf(origin).key
+}
+
+/** The old session has been deleted, so the request as a whole is not `not-done`. */
+function afterDeletion(error: unknown): unknown {
+  if (!isStoreError(error)) return error
+  const { operation, retriable } = error
+  return new StoreError('The session was ended, and the new one could not be stored.', {
+    operation,
+    outcome: 'unknown',
+    retriable,
+    cause: error,
+  })
 }
 
 /** One character for each byte, as the seal was given them. */

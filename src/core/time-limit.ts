@@ -1,123 +1,234 @@
 /**
- * How long the core waits for a store: one deadline over all steps of a load or a commit, kept by a timer of our own,
- * because no client's own time-out can be relied on.
+ * How long the core waits for a store: one time limit over all steps of a load or a commit. It is kept by a timer of our
+ * own, because no client's own time-out can be relied on.
  *
  * @module
  */
 
 import { isSessionError, StoreError } from '../errors.ts'
 import type { MaybePromise } from './maybe-promise.ts'
+import { isRequestBound } from './runtime.ts'
 import type { ReadOptions } from './store.ts'
-import type { Wait, Watch } from './watch.ts'
 
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
-type Call<T> = (options: ReadOptions) => MaybePromise<T>
 
-/**
- * Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. It is itself
- * what each verb is given, one verb after the other.
- */
-export class Deadline implements ReadOptions, Wait {
-  /** Whether the verb that runs is asked for the deadline of the record. */
-  expiry = false
+/** The longest delay of a timer, in ms. A longer one would fire at once. */
+const LONGEST_DELAY = 2 ** 31 - 1
+/** A write that would have less time than this is not sent: its reply would come too late. In ms, and as a share of the limit. */
+const LEAST_FOR_WRITE = 5
+const LEAST_SHARE = 0.1
+
+/** Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. */
+export class TimeLimit {
   /** When it is over, on the clock of `performance.now()`. */
-  readonly end: number
-  place = -1
-  readonly #watch: Watch
+  readonly endsAt: number
+  readonly #timer: WaitTimer
   readonly #length: number
-  #verb: Verb = 'read'
-  /** Of the wait that is under way. */
-  #reject: ((error: unknown) => void) | undefined
-  /** Made when a store asks for its signal. */
-  #controller: AbortController | undefined
-  #ended = false
 
   /** @param length In ms. */
-  constructor(watch: Watch, length: number) {
-    this.end = performance.now() + length
-    this.#watch = watch
+  constructor(timer: WaitTimer, length: number) {
+    this.endsAt = performance.now() + length
+    this.#timer = timer
     this.#length = length
   }
 
-  /** The ms left; 0 when it is over. */
-  get left(): number {
-    return Math.max(0, this.end - performance.now())
-  }
-
-  get aborted(): boolean {
-    return this.#ended
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#ended) this.#controller.abort()
-    return this.#controller.signal
+  /** Whether too little time is left to send another write. */
+  get isOver(): boolean {
+    const least = Math.min(LEAST_FOR_WRITE, this.#length * LEAST_SHARE)
+    return this.endsAt - performance.now() < least
   }
 
   /**
-   * Runs one verb of a store, and `next` on its answer: at once, when it is there at once. Throws or rejects with a
-   * {@link StoreError} (or what else of this package the store threw) when the verb fails or the deadline ends first; then
-   * a write may have happened.
+   * Calls one verb of a store. The answer is given at once when it is there at once. Throws or rejects with a
+   * {@link StoreError}, or another error of this package that the store threw, when the verb fails or the time is over
+   * first; a write may have happened then. A write with too little time left is not sent, which is `not-done`.
    *
-   * @param expiry Whether the deadline of the record is asked for.
+   * @param options What the verb is asked for besides.
    */
-  run<T, R>(verb: Verb, call: Call<T>, next: (answer: T) => R, expiry = false): MaybePromise<R> {
-    this.#verb = verb
-    this.expiry = expiry
-    // A verb that comes after the end, to clean up, is still sent.
-    this.#ended = false
-    this.#controller = undefined
+  call<T>(
+    verb: Verb,
+    run: (options: ReadOptions) => MaybePromise<T>,
+    options?: Pick<ReadOptions, 'expiry' | 'fresh'>,
+  ): MaybePromise<T> {
+    if (verb !== 'read' && this.isOver) throw this.#timedOut(verb, 'not-done')
+    const call = new StoreCall(options)
     let answer: MaybePromise<T>
     try {
-      answer = call(this)
+      answer = run(call)
     } catch (error) {
       throw asStoreError(error, verb)
     }
-    return isThenable(answer) ? this.#wait(answer, next, verb) : next(answer)
-  }
-
-  /** The time is over: {@link Watch} says so. */
-  over(): void {
-    const verb = this.#verb
-    this.#ended = true
-    this.#controller?.abort()
-    this.#reject?.(
-      new StoreError(`The store did not answer \`${verb}\` within ${this.#length} ms.`, {
-        operation: verb,
-        outcome: verb === 'read' ? 'not-done' : 'unknown',
-        retriable: true,
-      }),
+    if (!isThenable(answer)) return answer
+    return this.wait(
+      answer,
+      () => {
+        call.abort()
+        return this.#timedOut(verb, verb === 'read' ? 'not-done' : 'unknown')
+      },
+      (error) => asStoreError(error, verb),
     )
   }
 
-  #wait<T, R>(answer: PromiseLike<T>, next: (answer: T) => R, verb: Verb): Promise<R> {
-    return new Promise<R>((resolve, reject) => {
-      this.#reject = reject
-      this.#watch.add(this)
-      answer.then(
+  /**
+   * Waits for a promise, and rejects when the time is over first.
+   *
+   * @param onTimeout Gives the error.
+   * @param onError Gives the error to reject with in place of the promise's own.
+   */
+  wait<T>(
+    promise: PromiseLike<T>,
+    onTimeout: () => unknown,
+    onError: (error: unknown) => unknown = same,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const wait: Wait = {
+        endsAt: this.endsAt,
+        place: -1,
+        timer: undefined,
+        end: () => reject(onTimeout()),
+      }
+      this.#timer.add(wait)
+      promise.then(
         (value) => {
-          this.#answered(reject)
-          try {
-            resolve(next(value))
-          } catch (error) {
-            reject(error)
-          }
+          this.#timer.remove(wait)
+          resolve(value)
         },
         (error: unknown) => {
-          this.#answered(reject)
-          reject(asStoreError(error, verb))
+          this.#timer.remove(wait)
+          reject(onError(error))
         },
       )
     })
   }
 
-  /** An answer that comes after its time must not end the wait for another one. */
-  #answered(reject: (error: unknown) => void): void {
-    if (this.#reject === reject) this.#watch.remove(this)
+  #timedOut(verb: Verb, outcome: 'not-done' | 'unknown'): StoreError {
+    return new StoreError(`The store did not answer \`${verb}\` within ${this.#length} ms.`, {
+      operation: verb,
+      outcome,
+      retriable: true,
+    })
   }
 }
 
-/** Also a promise of another realm, which a client may give: it must not pass for an answer. */
+/** One call of a store, as the options that it is given. The signal is made when the store asks for it. */
+class StoreCall implements ReadOptions {
+  readonly expiry: boolean
+  readonly fresh: boolean
+  aborted = false
+  #controller: AbortController | undefined
+
+  constructor(options: Pick<ReadOptions, 'expiry' | 'fresh'> | undefined) {
+    this.expiry = options?.expiry ?? false
+    this.fresh = options?.fresh ?? false
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.aborted) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.aborted = true
+    this.#controller?.abort()
+  }
+}
+
+/** Something that ends when its time is over. */
+interface Wait {
+  /** On the clock of `performance.now()`, ms. */
+  readonly endsAt: number
+  /** Where {@link SharedTimer} has it in its array; -1 while it does not. */
+  place: number
+  /** Its own timer, from {@link RequestTimers}. */
+  timer: NodeJS.Timeout | undefined
+  /** Called once, unless the wait was removed before. */
+  readonly end: () => void
+}
+
+/** Ends waits whose time is over. */
+export interface WaitTimer {
+  add(wait: Wait): void
+  remove(wait: Wait): void
+}
+
+/** The timer for this runtime. */
+export function waitTimer(): WaitTimer {
+  return isRequestBound() ? new RequestTimers() : new SharedTimer()
+}
+
+/** A timer for each wait, where a timer ends with the request that made it. */
+export class RequestTimers implements WaitTimer {
+  add(wait: Wait): void {
+    const delay = Math.min(Math.ceil(wait.endsAt - performance.now()), LONGEST_DELAY)
+    wait.timer = setTimeout(wait.end, delay)
+  }
+
+  remove(wait: Wait): void {
+    clearTimeout(wait.timer)
+  }
+}
+
+/**
+ * One timer for all waits. Nearly every wait ends long before its time, so setting and clearing a timer for each would
+ * cost more than the wait itself. Keeps the process alive while there is a wait, and no longer.
+ *
+ * The waits are in an array and know their places in it. The table of a `Map` or `Set` is replaced as entries come and
+ * go; once V8 has moved one of them to the old generation, all that later ones hold is kept until a full collection.
+ */
+export class SharedTimer implements WaitTimer {
+  readonly #waits: Wait[] = []
+  #timer: NodeJS.Timeout | undefined
+  /** When the timer fires; it may be sooner than any wait ends, and never later. */
+  #firesAt = Number.POSITIVE_INFINITY
+
+  add(wait: Wait): void {
+    if (this.#waits.length === 0) setKeepsAlive(this.#timer, true)
+    wait.place = this.#waits.push(wait) - 1
+    if (wait.endsAt < this.#firesAt) this.#arm(wait.endsAt)
+  }
+
+  remove(wait: Wait): void {
+    const { place } = wait
+    if (place < 0) return
+    wait.place = -1
+    const last = this.#waits.pop() as Wait
+    if (last !== wait) {
+      this.#waits[place] = last
+      last.place = place
+    }
+    if (this.#waits.length === 0) setKeepsAlive(this.#timer, false)
+  }
+
+  #arm(at: number): void {
+    clearTimeout(this.#timer)
+    this.#firesAt = at
+    const delay = Math.min(Math.ceil(at - performance.now()), LONGEST_DELAY)
+    // Answers that have arrived are read before a wait ends: after a busy event loop, timers run before sockets.
+    this.#timer = setTimeout(() => setImmediate(() => this.#endOverdue()), delay)
+  }
+
+  #endOverdue(): void {
+    this.#timer = undefined
+    this.#firesAt = Number.POSITIVE_INFINITY
+    const now = performance.now()
+    const overdue = this.#waits.filter((wait) => wait.endsAt <= now)
+    for (const wait of overdue) this.remove(wait)
+    let next = Number.POSITIVE_INFINITY
+    for (const wait of this.#waits) next = Math.min(next, wait.endsAt)
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next)
+    for (const wait of overdue) wait.end()
+  }
+}
+
+/** Whether a timer keeps the process alive. Some runtimes give a number for a timer, which cannot say so. */
+function setKeepsAlive(timer: NodeJS.Timeout | undefined, keeps: boolean): void {
+  if (typeof timer !== 'object') return
+  if (keeps) timer.ref()
+  else timer.unref()
+}
+
+/** Also a promise of another realm, which a client may give. */
 function isThenable<T>(answer: MaybePromise<T>): answer is Promise<T> {
   return (
     answer instanceof Promise || typeof (answer as Partial<Promise<T>> | null)?.then === 'function'
@@ -132,4 +243,8 @@ function asStoreError(error: unknown, verb: Verb): unknown {
     retriable: false,
     cause: error,
   })
+}
+
+function same(error: unknown): unknown {
+  return error
 }

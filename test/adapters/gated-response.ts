@@ -7,6 +7,7 @@ import { listening } from './suite.ts'
 /** What a commit asks for that gave a cookie. */
 export const SAVED: Commit = {
   outcome: 'saved',
+  cookies: [],
   headers: [
     ['set-cookie', 'sid=1; Path=/'],
     ['vary', 'Cookie'],

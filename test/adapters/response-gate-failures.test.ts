@@ -146,6 +146,7 @@ test('a cookie that is due after the headers left by another way is a StateError
 test('two holders share one hold: both are committed, and one failure is enough', async () => {
   const other: Commit = {
     outcome: 'saved',
+    cookies: [],
     headers: [
       ['set-cookie', 'other=2'],
       ['vary', 'Cookie'],

@@ -58,7 +58,9 @@ describe('the dictionary', () => {
     const browser = await visitorWith({})
     expect(payload(browser.cookie)).toBe('{"a":1}')
     await browser.visit((session) => session.login('ann'))
-    expect(payload(browser.cookie)).toMatch(/^\{"_vial":\{"created":\d+,"user":"ann"\},"a":1\}$/)
+    expect(payload(browser.cookie)).toMatch(
+      /^\{"_vial":\{"created":\d+,"loggedIn":\d+,"user":"ann"\},"a":1\}$/,
+    )
   })
 
   test('keys are sorted as Flask sorts them', async () => {

@@ -217,7 +217,7 @@ describe('the header', () => {
 
   test('who only asks gets Vary, and nothing else', async () => {
     const commit = await visitor().visit()
-    expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']] })
+    expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']], cookies: [] })
   })
 
   test('one that browsers would drop is an error before it is sent', async () => {

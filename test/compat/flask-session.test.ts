@@ -219,7 +219,7 @@ describe('what a request does to store and cookie', () => {
       await site.put(KEY, record)
       const browser = site.browser({}, COOKIE)
       const commit = await browser.visit((session) => expect(session.isNew).toBe(false))
-      expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']] })
+      expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']], cookies: [] })
       expect(await site.shown(KEY)).toEqual({ hex: record, left: HOUR })
     }
   })

@@ -61,7 +61,7 @@ test('a middleware that is registered twice makes one session of one request', a
   await sessions.begin(request, inner, () => {})
   expect(await sessions.of(request)).toBe(first)
   first.set('a', 1)
-  expect(inner.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  expect(inner.commit()).toEqual({ outcome: 'untouched', headers: [], cookies: [] })
   expect((await outer.commit()).outcome).toBe('saved')
 })
 
@@ -76,7 +76,7 @@ test('a scope that nobody asked commits to nothing; a session asked for after th
   const request = {}
   const scope = new HeaderScope(sessions)
   await sessions.begin(request, scope, () => {})
-  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [], cookies: [] })
   const session = await sessions.of(request)
   expect(() => session.set('a', 1)).toThrow(StateError)
   expect(scope.opened).toBe(0)
@@ -84,16 +84,19 @@ test('a scope that nobody asked commits to nothing; a session asked for after th
 
 test('a commit waits for a session that is still loading, and is made once', async () => {
   const store: Store = { ...memoryStore(), read: async () => undefined }
-  const scope = new HeaderScope(createSessions({ store }), `__Host-session=${'a'.repeat(43)}`)
+  const scope = new HeaderScope(
+    createSessions({ store }),
+    `__Host-session=${'a'.repeat(22)}.${'b'.repeat(43)}`,
+  )
   const loading = scope.load()
   const commit = scope.commit()
   expect(commit).toBeInstanceOf(Promise)
   await loading
   expect((await commit).outcome).toBe('untouched')
-  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [] })
+  expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [], cookies: [] })
 })
 
-test('a store that answers at once makes nobody wait, nor does one that fails at once', async () => {
+test('a store that answers at once, or fails at once, is one like any other', async () => {
   const store = memoryStore()
   const sessions = createSessions({ store, onStoreFailure: 'anonymous' })
   const browser = new Browser(sessions)
@@ -102,7 +105,7 @@ test('a store that answers at once makes nobody wait, nor does one that fails at
   const scope = new HeaderScope(sessions, cookie)
   const session = (await scope.load()) as StoredSession
   session.increment('n')
-  expect(scope.commit()).toMatchObject({ outcome: 'saved' })
+  expect(await scope.commit()).toMatchObject({ outcome: 'saved' })
   await browser.visit((session) => expect(session.get('n')).toBe(2))
 
   store.replace = () => {
@@ -110,7 +113,7 @@ test('a store that answers at once makes nobody wait, nor does one that fails at
   }
   const failing = new HeaderScope(sessions, cookie)
   ;((await failing.load()) as StoredSession).increment('n')
-  expect(() => failing.commit()).toThrow(StoreError)
+  await expect(failing.commit()).rejects.toThrow(StoreError)
   store.read = () => {
     throw new Error('disk gone')
   }
@@ -170,5 +173,9 @@ test('eager: a load that fails rejects, and the handler does not run', async () 
   ).rejects.toMatchObject({ code: 'ERR_VIAL_STORE' })
   expect(ran).toBe(false)
   // The error page depends on the cookie, too.
-  expect(await scope.commit()).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']] })
+  expect(await scope.commit()).toEqual({
+    outcome: 'untouched',
+    headers: [['vary', 'Cookie']],
+    cookies: [],
+  })
 })

@@ -1,15 +1,16 @@
 /** A life cycle made of the core's parts, so that a test can take the place of the waiting between attempts. */
 
 import { randomBytes } from 'node:crypto'
-import type { AnySession, Commit, Serializer, SessionEvent, Store } from 'vial'
+import type { AnySession, Commit, Serializer, SessionEvent, Store, StoredSession } from 'vial'
 import { msgpack } from 'vial/serializers/msgpack'
 import { cookieWriter } from '../../src/cookies/serialize.ts'
 import { Expiry } from '../../src/core/expiry.ts'
 import { nativeIds } from '../../src/core/ids.ts'
-import { HABITS } from '../../src/core/policy.ts'
-import { StoredSession } from '../../src/core/session.ts'
+import { DEFAULT_POLICY } from '../../src/core/policy.ts'
+import { StoredSession as StoredSessionClass } from '../../src/core/session.ts'
 import { SessionLifeCycle } from '../../src/core/sessions.ts'
-import { StoredBacking } from '../../src/core/store-backing.ts'
+import { StoreBacking } from '../../src/core/store-backing.ts'
+import { waitTimer } from '../../src/core/time-limit.ts'
 
 export interface Setup {
   readonly store: Store
@@ -20,34 +21,38 @@ export interface Setup {
   readonly serializer?: Serializer
   readonly events?: SessionEvent[]
   readonly backoff?: () => Promise<void>
+  readonly renewAfter?: number
 }
 
-/** Stored sessions whose ids are the store's keys, with the waiting between attempts under control. */
+/** Stored sessions with the waiting between attempts under control. */
 export function lifeCycle(setup: Setup): SessionLifeCycle {
-  const { store, now = Date.now, serializer = msgpack, events = [] } = setup
+  const { store, now = Date.now, serializer = msgpack as Serializer, events = [] } = setup
   const cookie = cookieWriter()
   const emit = (event: SessionEvent): void => {
     events.push(event)
   }
-  const backing = new StoredBacking({
+  const backing = new StoreBacking({
     store,
     serializer,
     cookie,
     expiry: new Expiry(setup.lifetime ?? 31 * 86_400_000, setup.idle),
-    ids: nativeIds(randomBytes, false),
+    ids: nativeIds(randomBytes, cookie.name),
+    randomBytes,
     seal: undefined,
+    timer: waitTimer(),
     timeout: setup.timeout ?? 60_000,
     now,
     backoff: setup.backoff ?? (() => Promise.resolve()),
     emit,
-    habits: HABITS,
+    policy: DEFAULT_POLICY,
+    renewAfter: setup.renewAfter,
   })
   return new SessionLifeCycle({
     backing,
     cookieName: cookie.name,
     serializer,
-    habits: HABITS,
-    sessionClass: StoredSession,
+    policy: DEFAULT_POLICY,
+    sessionClass: StoredSessionClass,
     admits: () => true,
     onStoreFailure: 'reject',
     ambient: false,
@@ -57,14 +62,22 @@ export function lifeCycle(setup: Setup): SessionLifeCycle {
   })
 }
 
-/** The session of a request that sends this id. */
-export async function sessionOf(sessions: SessionLifeCycle, id?: string): Promise<StoredSession> {
-  const session: AnySession = await sessions.load(id === undefined ? null : `__Host-session=${id}`)
+/** The session of a request that sends this cookie. */
+export async function sessionOf(
+  sessions: SessionLifeCycle,
+  cookie?: string,
+): Promise<StoredSession> {
+  const header = cookie === undefined ? null : `__Host-session=${cookie}`
+  const session: AnySession = await sessions.load(header)
   return session as StoredSession
 }
 
-/** The id in a commit's `Set-Cookie`; undefined: none, or a removal. */
-export function idIn(commit: Commit): string | undefined {
-  const line = commit.headers.find(([name]) => name === 'set-cookie')?.[1]
-  return line === undefined ? undefined : /^__Host-session=([^;]+);/.exec(line)?.[1]
+/** The value of the cookie that a commit sets. Undefined: none, or a removal. */
+export function cookieIn(commit: Commit): string | undefined {
+  return commit.cookies[0]?.value || undefined
+}
+
+/** The store's key of a cookie. */
+export function keyIn(cookie: string): string {
+  return cookie.split('.')[0] ?? ''
 }

@@ -18,7 +18,7 @@ function start(options: Omit<Partial<StoredOptions>, 'store'> = {}) {
 test('an anonymous request: no operation, no cookie, even after a look at the session', async () => {
   const { store, browser } = start({ idle: '30m' })
   const commit = await browser.visit((session) => session.get('a'))
-  expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']] })
+  expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']], cookies: [] })
   expect(store.calls).toEqual([])
 })
 
@@ -43,7 +43,7 @@ test('a first write: one create; a read: one read; a write: a read and a replace
   await browser.visit((session) => session.set('a', 2))
   expect(store.calls.splice(0)).toEqual(['read', 'replace'])
   await browser.visit((session) => session.login('ann'))
-  expect(store.calls.splice(0)).toEqual(['read', 'create', 'delete'])
+  expect(store.calls.splice(0)).toEqual(['read', 'replace'])
   await browser.visit((session) => session.destroy())
   expect(store.calls.splice(0)).toEqual(['read', 'delete'])
   expect(browser.cookie).toBeUndefined()
@@ -51,7 +51,7 @@ test('a first write: one create; a read: one read; a write: a read and a replace
 
 test('an unknown id: one read, nothing is stored under it, a write gets another id', async () => {
   const { store, sessions, events } = start()
-  const id = 'A'.repeat(43)
+  const id = `${'A'.repeat(22)}.${'B'.repeat(43)}`
   const browser = new Browser(sessions, `__Host-session=${id}`)
   await browser.visit((session) => session.set('a', 1))
   expect(store.calls).toEqual(['read', 'create'])
@@ -73,7 +73,7 @@ test('within the coalescing window a read writes nothing; past it, it moves the 
   clock.advance(1)
   const commit = await browser.visit((session) => session.get('a'))
   expect(store.calls.splice(0)).toEqual(['read', 'touch'])
-  expect(commit).toEqual({ outcome: 'touched', headers: [['vary', 'Cookie']] })
+  expect(commit).toEqual({ outcome: 'touched', headers: [['vary', 'Cookie']], cookies: [] })
   await browser.visit((session) => session.get('a'))
   expect(store.calls.splice(0)).toEqual(['read'])
 })
@@ -118,7 +118,7 @@ test('lifetime: neither activity nor a new id prolongs it; a login begins it ane
     expect([session.user, session.get('a'), session.createdAt]).toEqual([
       'ann',
       1,
-      other.clock.at - DAY + 1,
+      other.clock.at - 2 * DAY + 2,
     ])
   })
 })
@@ -150,7 +150,7 @@ test('permanent: the cookie outlives the browser, as long as the session lives',
   const off = await browser.visit((session) => {
     session.permanent = false
   })
-  expect(setCookie(off)).toMatch(/^__Host-session=[\w-]{43}; Secure/)
+  expect(setCookie(off)).toMatch(/^__Host-session=[\w-]{22}\.[\w-]{43}; Secure/)
 })
 
 test('permanent with idle: the browser’s copy moves with the deadline', async () => {
@@ -165,42 +165,56 @@ test('permanent with idle: the browser’s copy moves with the deadline', async 
   expect(commit.headers).toContainEqual(['cache-control', 'private'])
 })
 
-test('the id has 256 bits, and the store never sees it', async () => {
+test('the verifier has 256 bits, and the store never sees it', async () => {
   const { store, sessions } = start()
-  const keys: string[] = []
-  const create = store.create
+  const written: string[] = []
+  const { create } = store
   Object.assign(store, {
     create: (...args: Parameters<typeof create>) => {
-      keys.push(args[0])
+      written.push(args[0], Buffer.from(args[1]).toString('latin1'))
       return create(...args)
     },
   })
-  const ids = new Set<string>()
+  const seen = new Set<string>()
   for (let i = 0; i < 100; i += 1) {
     const browser = new Browser(sessions)
     await browser.visit((session) => session.set('a', 1))
-    const id = browser.cookie?.split('=')[1] as string
-    expect(Buffer.from(id, 'base64url')).toHaveLength(32)
-    expect(keys).not.toContain(id)
-    ids.add(id)
+    const [selector = '', verifier = ''] = browser.cookie?.split('=')[1]?.split('.') ?? []
+    expect(Buffer.from(selector, 'base64url')).toHaveLength(16)
+    expect(Buffer.from(verifier, 'base64url')).toHaveLength(32)
+    expect(written.at(-2)).toBe(selector)
+    expect(written.join()).not.toContain(verifier)
+    seen.add(selector).add(verifier)
   }
-  expect([ids.size, new Set(keys).size]).toEqual([100, 100])
+  expect(seen.size).toBe(200)
 })
 
-test('an id that exists already is not taken; a source that repeats itself is an error', async () => {
+test('a selector that exists already is not taken; a source that repeats itself is an error', async () => {
   const clock = new Clock()
   const store = countingStore(clock)
-  const bytes = [1, 1, 2, 2, 2, 2].map((byte) => new Uint8Array(32).fill(byte))
+  const fills = [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2]
   const sessions = createSessions({
     store,
     now: clock.now,
-    randomBytes: () => bytes.shift() ?? new Uint8Array(32).fill(2),
+    randomBytes: (size) => new Uint8Array(size).fill(fills.shift() ?? 2),
   })
   const visit = () => new Browser(sessions).visit((session) => session.set('a', 1))
   await visit()
   await visit()
   expect(store.calls).toEqual(['create', 'create', 'create'])
   await expect(visit()).rejects.toMatchObject({ code: 'ERR_VIAL_STATE' })
+})
+
+test('a source of random bytes that gives too few is an error that names the fix', async () => {
+  const sessions = createSessions({
+    store: countingStore(new Clock()),
+    randomBytes: () => new Uint8Array(4),
+  })
+  const visit = new Browser(sessions).visit((session) => session.set('a', 1))
+  await expect(visit).rejects.toMatchObject({
+    code: 'ERR_VIAL_CONFIG',
+    message: '`randomBytes` gave 4 bytes when asked for 16. Return exactly as many as asked for.',
+  })
 })
 
 test('login and regenerate: a new id, the old one dead at once, the data kept', async () => {

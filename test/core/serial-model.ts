@@ -121,34 +121,51 @@ function emptied(state: State): boolean {
   return state.data.size === 0 && state.flashes.length === 0 && state.user === undefined
 }
 
-/** What a request leaves behind when nobody else is there. */
+/** What a request leaves behind when no other one runs. */
 export interface Effect {
-  /** The record under the id it came with; undefined: ended. */
+  /** The session of the cookie that it came with. Undefined: ended, or it has another cookie now. */
   readonly old: State | undefined
-  /** The record under an id it was given. */
+  /** The session of a cookie that it was given. */
   readonly fresh: State | undefined
+  /** The session that it came with was ended, whatever its cookie is by now. */
+  readonly ended: boolean
 }
 
 /**
- * @param at The record under the id it came with; undefined: it began without one.
+ * @param at The session that it came with. Undefined: none, or none that it sees.
+ * @param superseded It came with a cookie that opens nothing any more, and that can only be used to end the session.
  */
-export function effectOf(done: readonly Done[], at: State | undefined): Effect {
+export function effectOf(done: readonly Done[], at: State | undefined, superseded = false): Effect {
   let state = at === undefined ? blank() : copy(at)
-  let attached = at !== undefined
-  let moved = false
+  let attached = at !== undefined || superseded
+  let hasNewCookie = false
+  let dropped = superseded
+  let ended = false
+  const end = (): void => {
+    ended ||= attached
+    state = blank()
+    attached = false
+    dropped = false
+    hasNewCookie = false
+  }
   for (const step of done) {
-    if (step.op === 'destroy') {
-      state = blank()
-      attached = false
-      moved = false
-    } else if (step.op === 'regenerate') moved = true
+    if (step.op === 'destroy') end()
+    else if (step.op === 'regenerate') hasNewCookie = true
     else {
-      if (step.op === 'login') moved = true
+      if (step.op === 'login') {
+        // A session of another user is ended first.
+        if (state.user !== undefined && state.user !== step.user) end()
+        if (dropped) attached = false
+        dropped = false
+        hasNewCookie = true
+      }
       change(state, step)
     }
   }
-  const left = emptied(state) ? undefined : state
-  return attached && !moved ? { old: left, fresh: undefined } : { old: undefined, fresh: left }
+  const left = emptied(state) || dropped ? undefined : state
+  return attached && !hasNewCookie
+    ? { old: left, fresh: undefined, ended }
+    : { old: undefined, fresh: left, ended }
 }
 
 /** Whether it ends as a login, which outlives the end of the session that it began in. */

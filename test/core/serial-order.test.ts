@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import type { Store } from 'vial'
-import { StoreError } from 'vial'
+import { type Store, StoreError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import { runs } from '../support/runs.ts'
-import { idIn, lifeCycle, sessionOf } from './life-cycle.ts'
+import { cookieIn, keyIn, lifeCycle, sessionOf } from './life-cycle.ts'
 import {
   blank,
   type Done,
@@ -33,9 +32,11 @@ interface Request {
 }
 interface Result {
   readonly done: readonly Done[]
-  readonly began: 'with the record' | 'anew'
+  /** `superseded`: with the cookie that a login or `regenerate` has taken the place of. */
+  readonly began: 'with the record' | 'superseded' | 'new'
   readonly outcome: 'kept' | 'gone' | 'failed'
-  readonly id: string | undefined
+  /** The cookie that the commit set, when it is another one. */
+  readonly cookie: string | undefined
 }
 
 const requestArbitrary: fc.Arbitrary<Request> = fc.record({
@@ -97,17 +98,17 @@ test('what requests leave behind is what some order of them would have left', {
           store: scheduled(memory, scheduler, () => undefined),
         })
         const run = (request: Request): Promise<Result> => {
-          if (request.process === 'shared') return serve(together, id, request, () => {})
+          if (request.process === 'shared') return serve(memory, together, id, request, () => {})
           let fault: Fault | undefined
           const alone = lifeCycle({ ...setup, store: scheduled(memory, scheduler, () => fault) })
-          return serve(alone, id, request, () => {
+          return serve(memory, alone, id, request, () => {
             fault = request.fault
           })
         }
         const results = await scheduler.waitFor(Promise.all(requests.map(run)))
         const found = {
           old: await stateOf(memory, id),
-          fresh: await Promise.all(results.map((result) => stateOf(memory, result.id))),
+          fresh: await Promise.all(results.map((result) => stateOf(memory, result.cookie))),
         }
         // A login is never dropped, and without faults no record is left that nobody knows.
         for (const { outcome, done } of results)
@@ -118,7 +119,7 @@ test('what requests leave behind is what some order of them would have left', {
         }
         const orders = permutations(results.map((_, index) => index))
         const explained = orders.some((order) =>
-          explains(results, order, found, 0, initial(full), []),
+          explains(id, results, order, found, 0, initial(full), []),
         )
         expect(explained, JSON.stringify({ results, found: plain(found) }, undefined, 1)).toBe(true)
       },
@@ -132,34 +133,37 @@ async function beginning(store: Store, full: boolean): Promise<string> {
   const session = await sessionOf(sessions)
   for (const [key, value] of initial(full).data) session.set(key, value)
   for (const text of initial(full).flashes) session.flash(text)
-  const id = idIn(await sessions.commit(session)) as string
+  const id = cookieIn(await sessions.commit(session)) as string
   // Half way through its idle time, so that a request that only reads moves the deadline.
-  await store.touch(id, NOW + HOUR / 2)
+  const { version } = (await store.read(keyIn(id))) ?? {}
+  await store.touch(keyIn(id), NOW + HOUR / 2, version)
   return id
 }
 
 async function serve(
+  store: Store,
   sessions: ReturnType<typeof lifeCycle>,
   id: string,
   request: Request,
   arm: () => void,
 ): Promise<Result> {
   const session = await sessionOf(sessions, id)
-  const began = session.isNew ? 'anew' : 'with the record'
+  const isStored = (await store.read(keyIn(id))) !== undefined
+  const began = !session.isNew ? 'with the record' : isStored ? 'superseded' : 'new'
   const done = request.ops.flatMap((op) => perform(session, op))
   arm()
   try {
     const commit = await sessions.commit(session)
-    const given = idIn(commit)
+    const given = cookieIn(commit)
     return {
       done,
       began,
       outcome: commit.outcome === 'gone' ? 'gone' : 'kept',
-      id: given === id ? undefined : given,
+      cookie: given === id ? undefined : given,
     }
   } catch (error) {
     expect(error).toBeInstanceOf(StoreError)
-    return { done, began, outcome: 'failed', id: undefined }
+    return { done, began, outcome: 'failed', cookie: undefined }
   }
 }
 
@@ -170,6 +174,7 @@ interface Found {
 
 /** Whether this order of the requests leaves what was found. A failed request counts in full or not at all, never twice. */
 function explains(
+  cookie: string,
   results: readonly Result[],
   order: readonly number[],
   found: Found,
@@ -185,25 +190,27 @@ function explains(
     )
   }
   const result = results[index] as Result
-  const next = (state: State | undefined, given?: State): boolean => {
-    const given_ = [...fresh]
-    given_[index] = given
-    return explains(results, order, found, at + 1, state, given_)
+  const next = (state: State | undefined, given?: State, ended = false): boolean => {
+    const after = ended
+      ? // The end of a session ends what it has become, whatever its cookie is by then.
+        fresh.map((one, i) => (isRotated(cookie, results[i]?.cookie) ? undefined : one))
+      : [...fresh]
+    after[index] = result.outcome === 'kept' ? given : undefined
+    return explains(cookie, results, order, found, at + 1, state, after)
   }
   const whole = (): boolean => {
-    if (result.began === 'anew') {
-      const effect = effectOf(result.done, undefined)
-      return next(old, result.outcome === 'kept' ? effect.fresh : undefined)
+    if (result.began !== 'with the record') {
+      const effect = effectOf(result.done, undefined, result.began === 'superseded')
+      return next(effect.ended ? undefined : old, effect.fresh, effect.ended)
     }
     if (result.done.length === 0) return next(old)
     if (old === undefined) {
-      const destroyed = result.done.some((step) => step.op === 'destroy')
-      if (!destroyed && !isLogin(result.done)) return false
       const effect = effectOf(result.done, blank())
-      return next(undefined, result.outcome === 'kept' ? (effect.fresh ?? effect.old) : undefined)
+      if (!effect.ended && !isLogin(result.done)) return false
+      return next(undefined, effect.fresh ?? effect.old, effect.ended)
     }
     const effect = effectOf(result.done, old)
-    return next(effect.old, result.outcome === 'kept' ? effect.fresh : undefined)
+    return next(effect.old, effect.fresh, effect.ended)
   }
   switch (result.outcome) {
     case 'kept':
@@ -213,6 +220,11 @@ function explains(
     case 'failed':
       return next(old) || whole()
   }
+}
+
+/** Whether a cookie is of the same session as `cookie`, with another verifier. */
+function isRotated(cookie: string, other: string | undefined): boolean {
+  return other !== undefined && keyIn(other) === keyIn(cookie)
 }
 
 function initial(full: boolean): State {

@@ -7,7 +7,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
-import { type HeaderPatch, mergeHeader } from '../../core/headers.ts'
+import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse

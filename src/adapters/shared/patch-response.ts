@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type HeaderPatch, mergeHeader } from '../../core/headers.ts'
+import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 
 /**
  * Gives a response with the headers merged in. With a cookie it is a new object, because the response may be a constant

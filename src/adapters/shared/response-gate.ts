@@ -10,10 +10,10 @@
  */
 
 import { EventEmitter } from 'node:events'
+import type { Commit } from '../../core/commit-headers.ts'
 import { UNTOUCHED } from '../../core/commit-headers.ts'
 import type { HeaderPatch } from '../../core/headers.ts'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
-import type { Commit } from '../../core/scope.ts'
 import { StateError } from '../../errors.ts'
 import { applyHead, mergeHeaders, type NodeResponse } from './headers.ts'
 

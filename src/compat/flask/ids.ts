@@ -4,15 +4,14 @@
  * @module
  */
 
-import { Buffer } from 'node:buffer'
-import type { IdScheme } from '../../core/ids.ts'
+import { type Credential, type IdScheme, type RandomBytes, randomText } from '../../core/ids.ts'
 import { ConfigError } from '../../errors.ts'
 
 export interface FlaskIdOptions {
   readonly prefix: string
   /** In bytes of entropy. */
   readonly length: number
-  readonly randomBytes: (size: number) => Uint8Array
+  readonly randomBytes: RandomBytes
 }
 
 const LEAST = 16
@@ -27,9 +26,9 @@ export function flaskIds({ prefix, length, randomBytes }: FlaskIdOptions): IdSch
       `idLength is ${length}. Give ${LEAST} to ${MOST} bytes: shorter ids can be guessed. Those that Flask gave out are read whatever their length.`,
     )
   }
+  const credential = (id: string): Credential => ({ text: id, key: prefix + id, verifier: '' })
   return {
-    make: () => Buffer.from(randomBytes(length)).toString('base64url'),
-    valid: (text) => SHAPE.test(text),
-    key: (id) => prefix + id,
+    make: () => credential(randomText(randomBytes, length)),
+    parse: (text) => (SHAPE.test(text) ? credential(text) : undefined),
   }
 }

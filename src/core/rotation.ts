@@ -1,0 +1,108 @@
+/**
+ * The verifiers of a session through its life: which one a cookie presented, and which one a commit gives next. A login
+ * and `regenerate` take a random verifier; the one before opens nothing from then on. A renewal derives the verifier from
+ * the one before, so every holder of that can be given the same new cookie, and the store alone cannot make it.
+ *
+ * @module
+ */
+
+import { type Credential, type RandomBytes, randomText, sameHash, type Verifiers } from './ids.ts'
+import type { Meta } from './record.ts'
+import type { NewVerifier, Origin } from './session-state.ts'
+
+/** How long a verifier that was replaced is not taken for a stolen one, in ms. */
+const GRACE = 60_000
+const NONCE_BYTES = 16
+
+/** A new verifier, for the cookie and for the record. */
+export interface Issued {
+  readonly credential: Credential
+  readonly verifier: NewVerifier
+}
+
+/** What a presented credential is worth. `replayed`: it opens nothing, and may have been stolen. */
+export type Verified = Pick<Origin, 'standing' | 'credential'> | 'replayed'
+
+export interface RotationConfig {
+  readonly verifiers: Verifiers
+  readonly randomBytes: RandomBytes
+  /** The age of a verifier, in ms, at which a commit renews it. Undefined: never. */
+  readonly renewAfter: number | undefined
+  readonly now: () => number
+}
+
+export class Rotation {
+  readonly #config: RotationConfig
+
+  constructor(config: RotationConfig) {
+    this.#config = config
+  }
+
+  /** Compares what was presented with what the record holds. */
+  verify(credential: Credential, meta: Meta): Verified {
+    const { verifiers, now: clock } = this.#config
+    const presented = verifiers.hash(credential.verifier)
+    if (sameHash(meta.v, presented)) return { credential, standing: 'current' }
+    if (!sameHash(meta.was, presented)) return 'replayed'
+    const now = clock()
+    if (meta.how === 'renew' && meta.nonce !== undefined) {
+      // Until the new verifier was presented, the response that brings it may be lost or under way.
+      if (meta.at !== undefined && !inGrace(meta.at, now)) return 'replayed'
+      return { credential: verifiers.renew(credential, meta.nonce), standing: 'renewed' }
+    }
+    return meta.at !== undefined && inGrace(meta.at, now)
+      ? { credential, standing: 'superseded' }
+      : 'replayed'
+  }
+
+  /** The verifier of a new record. */
+  first({ verifier }: Credential): NewVerifier {
+    return { v: this.#config.verifiers.hash(verifier) }
+  }
+
+  /** The verifier for a login or `regenerate`. */
+  rotate(credential: Credential, how: 'login' | 'regenerate'): Issued {
+    const { verifiers } = this.#config
+    const next = verifiers.rotate(credential)
+    return { credential: next, verifier: { v: verifiers.hash(next.verifier), how } }
+  }
+
+  /** The verifier for a renewal. */
+  renew(credential: Credential): Issued {
+    const { verifiers, randomBytes } = this.#config
+    const nonce = randomText(randomBytes, NONCE_BYTES)
+    const next = verifiers.renew(credential, nonce)
+    return { credential: next, verifier: { v: verifiers.hash(next.verifier), how: 'renew', nonce } }
+  }
+
+  /** Whether a commit is to renew the verifier. */
+  isRenewalDue({ meta, standing }: Origin): boolean {
+    const { renewAfter, now } = this.#config
+    if (renewAfter === undefined || standing !== 'current') return false
+    // After a renewal the age counts from the first request that presented the new verifier.
+    const since = meta.how === 'renew' ? meta.at : (meta.at ?? meta.loggedIn ?? meta.created)
+    return since !== undefined && now() - since >= renewAfter
+  }
+
+  /**
+   * Whether this request is the first to present the verifier of a renewal. Its commit notes that, which begins the
+   * grace of the one before.
+   */
+  isFirstPresented({ meta, standing }: Origin): boolean {
+    return standing === 'current' && meta.how === 'renew' && meta.at === undefined
+  }
+
+  /** What opens a record with this metadata, for a visitor that holds `credential`. */
+  credentialFor(credential: Credential, loaded: Meta, meta: Meta, issued?: Issued): Credential {
+    if (meta.v === loaded.v) return credential
+    if (issued !== undefined && meta.v === issued.verifier.v) return issued.credential
+    // Another request renewed it meanwhile.
+    return meta.nonce === undefined
+      ? credential
+      : this.#config.verifiers.renew(credential, meta.nonce)
+  }
+}
+
+function inGrace(since: number, now: number): boolean {
+  return now - since < GRACE
+}
