@@ -10,9 +10,8 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { Commit } from '../../core/commit-headers.ts'
+import type { Commit, HeaderPatch } from '../../core/commit-headers.ts'
 import { UNTOUCHED } from '../../core/commit-headers.ts'
-import type { HeaderPatch } from '../../core/headers.ts'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
 import { StateError } from '../../errors.ts'
 import { applyHead, mergeHeaders, type NodeResponse } from './headers.ts'
