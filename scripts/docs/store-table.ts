@@ -67,7 +67,12 @@ function duration(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
 }
 
+/** Stores without a page of their own lead to their source. */
+const SOURCES: Readonly<Record<string, string>> = {
+  memory: '../src/stores/memory.ts',
+  file: '../src/stores/file/index.ts',
+}
+
 function pageOf(entry: string): string {
-  const documented = !['memory', 'file'].includes(entry)
-  return documented ? `stores/${entry}.md` : `../src/stores/${entry}.ts`
+  return SOURCES[entry] ?? `stores/${entry}.md`
 }
