@@ -28,12 +28,10 @@ export interface StoredRecordView {
 /** Looks at the files of this site. */
 export function recordsInFiles(store: Store, directory: string): PanelSource {
   return {
-    cookie: 'A random id, a dot and a signature.',
+    cookie: 'A selector, a secret and a signature, with dots between them.',
     format: 'The file holds MessagePack, and this is the same as JSON.',
     async look(cookie) {
-      // The id stands before the signature.
-      const id = cookie.slice(0, cookie.lastIndexOf('.'))
-      const key = createHash('sha256').update(id).digest('base64url')
+      const key = cookie.slice(0, cookie.indexOf('.'))
       const record = await store.read(key, { expiry: true })
       if (record === undefined) return undefined
       const file = fileOf(key)
@@ -41,7 +39,7 @@ export function recordsInFiles(store: Store, directory: string): PanelSource {
         places: [
           [
             'Key',
-            html`<code data-panel="key">${key}</code> <span class="quiet">the SHA-256 of the id</span>`,
+            html`<code data-panel="key">${key}</code> <span class="quiet">the selector; it opens nothing without the secret</span>`,
           ],
           ['File', html`<code data-panel="file">sessions/${file}</code>`],
         ],
@@ -53,7 +51,7 @@ export function recordsInFiles(store: Store, directory: string): PanelSource {
   }
 }
 
-/** The file store hashes once more, so that any text can be a key. */
+/** The file store names a file by the SHA-256 of its key. */
 function fileOf(key: string): string {
   const name = createHash('sha256').update(key).digest('hex')
   return `${name.slice(0, 2)}/${name}`

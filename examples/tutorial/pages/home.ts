@@ -13,7 +13,7 @@ const STEPS = [
   [
     '/login',
     'Log in',
-    'A form with a name and a password. You get a new id, and the old one is dead.',
+    'A form with a name and a password. You get a new cookie, and the old one no longer works.',
   ],
   ['/profile', 'Profile', 'A page for those who are logged in. Others are sent to the form.'],
   ['/remember', 'Remember me', 'A session for as long as the browser is open, or for 31 days.'],
@@ -46,7 +46,7 @@ export function homePages({ sessions, page }: Site): Hono {
 function overview(isNew: boolean): Html {
   return html`
     <p class="lead">A web server forgets you after every answer. A session is how it remembers: your browser keeps a small cookie, and the server keeps the rest.</p>
-    <p>Walk through the steps in any order. The panel <span class="wide">on the right</span><span class="narrow">at the end of each page</span> shows what really happens: the cookie, the session, and the file behind it.${isNew && ' So far there is none of them, since you did nothing yet.'}</p>
+    <p>Walk through the steps in any order. The panel <span class="wide">on the right</span><span class="narrow">at the end of each page</span> shows the cookie, the session, and the file behind it.${isNew && ' So far there is none of them, since you did nothing yet.'}</p>
     <ol class="steps">
       ${STEPS.map(
         ([href, name, text]) =>

@@ -68,7 +68,7 @@ function already(user: string): Html {
 
 function explanation(): Html {
   return html`
-    <p><code>login</code> notes who you are and moves the session to a new id. Whoever knew the old id, or planted it, is left with nothing. What you had in the session, such as a full cart, stays.</p>
+    <p><code>login</code> notes the user and gives the session a new cookie. The old cookie no longer works, so an attacker who planted it gains nothing. Your data in the session, such as a full cart, stays.</p>
     <p><code>destroy</code> ends the session everywhere. A request that was still running cannot bring it back. The message after it goes into a new session, which is gone as soon as you have read it.</p>
     ${SOURCE}`
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -44,7 +43,7 @@ describe('a visitor who leaves nothing', () => {
     const visitor = newVisitor()
     const before = await recordFiles(data)
     await visitor.post('/value', { name: 'Ada' })
-    expect(visitor.cookie).toMatch(/^session=[\w-]{43}\.[\w-]{43}$/)
+    expect(visitor.cookie).toMatch(/^session=[\w-]{22}\.[\w-]{43}\.[\w-]{43}$/)
     expect(await recordFiles(data)).toHaveLength(before.length + 1)
     await visitor.post('/clear')
     expect(visitor.cookie).toBe('')
@@ -64,14 +63,13 @@ describe('the panel', () => {
     await visitor.post('/value', { name: 'Ada' })
     const page = await visitor.text('/value')
 
-    const id = /^session=([\w-]{43})\./.exec(visitor.cookie)?.[1] ?? ''
-    const key = createHash('sha256').update(id).digest('base64url')
-    expect(panelText(page, 'key')).toBe(key)
+    const selector = /^session=([\w-]{22})\./.exec(visitor.cookie)?.[1]
+    expect(panelText(page, 'key')).toBe(selector)
     const { size } = await stat(join(data, panelText(page, 'file')))
     expect(page).toContain(`${size} bytes`)
     expect(JSON.parse(panelText(page, 'record'))).toEqual({
       name: 'Ada',
-      _vial: { created: expect.any(Number) },
+      _vial: { created: expect.any(Number), until: expect.any(Number), v: expect.any(String) },
     })
   })
 
@@ -79,9 +77,12 @@ describe('the panel', () => {
     const visitor = newVisitor()
     await visitor.post('/value', { name: 'Ada' })
     const page = await visitor.text('/value')
-    const [, id = '', signature = ''] = /=(.*)\.(.*)/.exec(visitor.cookie) ?? []
-    expect(panelText(page, 'cookie')).toBe(`session=${id.slice(0, 10)}…${signature.slice(-10)}`)
-    expect(page).not.toContain(id)
+    const [, selector = '', verifier = '', signature = ''] =
+      /=(.*)\.(.*)\.(.*)/.exec(visitor.cookie) ?? []
+    expect(panelText(page, 'cookie')).toBe(
+      `session=${selector.slice(0, 10)}…${signature.slice(-10)}`,
+    )
+    expect(page).not.toContain(verifier)
     expect(page).not.toContain(signature)
   })
 
