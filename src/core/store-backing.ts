@@ -237,7 +237,9 @@ export class StoreBacking implements Backing {
   async #change(state: SessionState, origin: Origin, limit: TimeLimit): Promise<Commit> {
     const issued = this.#issue(state, origin)
     const makeDraft: MakeDraft = (onto) => state.draft(onto, this.#stamp(issued?.verifier))
-    const rotation = issued ? 'verifier' : state.rotation === 'none' ? undefined : 'key'
+    // The reply of a renewal need not be settled: until the new verifier is presented, the old one stays good.
+    const rotation =
+      state.rotation === 'none' ? undefined : issued === undefined ? 'key' : 'verifier'
     const key = keyOf(origin)
     const result = await this.#inTurn(key, limit, (commit, known) =>
       commit.replace(key, known ?? origin, makeDraft, rotation),

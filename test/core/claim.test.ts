@@ -1,4 +1,4 @@
-import { createSessions } from 'vial'
+import { createSessions, type Store, type StoredSession } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import { Browser, SECRET } from './requests.ts'
@@ -53,4 +53,93 @@ test('there is nothing to claim in a new session, and no claim without a store',
   const sealed: unknown = createSessions({ secret: SECRET })
   const untyped = sealed as typeof stored
   await expect(untyped.claim(await untyped.load(null), 'a')).rejects.toThrow(/needs a store/)
+})
+
+/** A store that holds the replies of its replaces until they are released. */
+function holding(store: Store): Store & { isHolding: boolean; release(): void } {
+  const held: (() => void)[] = []
+  const holder: ReturnType<typeof holding> = {
+    ...store,
+    isHolding: false,
+    release() {
+      holder.isHolding = false
+      for (const go of held.splice(0)) go()
+    },
+    replace: async (...args) => {
+      const result = await store.replace(...args)
+      if (holder.isHolding) await new Promise<void>((resolve) => held.push(resolve))
+      return result
+    },
+  }
+  return holder
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('a claim asks the store, whatever an earlier commit of this process left or this request loaded', async () => {
+  const memory = memoryStore()
+  const store = holding(memory)
+  const [here, elsewhere] = [createSessions({ store }), createSessions({ store: memory })]
+  const browser = new Browser(here)
+  await browser.visit((session) => session.set('a', 1))
+  for (let round = 0; round < 10; round++) {
+    const early = await here.load(browser.cookie)
+    const claiming = await here.load(browser.cookie)
+    early.set('a', round)
+    store.isHolding = true
+    const committed = here.commit(early)
+    await turn()
+    // Another process writes the token while the reply of this one's write is under way.
+    const other = await elsewhere.load(browser.cookie)
+    other.set('token', round)
+    await elsewhere.commit(other)
+    const late = await here.load(browser.cookie)
+    const claims = [here.claim(claiming, 'token'), here.claim(late, 'token')]
+    store.release()
+    await committed
+    const winners = (await Promise.all(claims)).filter((value) => value !== undefined)
+    expect(winners).toEqual([round])
+  }
+})
+
+test('a claim after a change of the key in the same request is refused, and the change is kept', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('token', { code: 1 }))
+  for (const change of [
+    (session: StoredSession) => session.set('token', { code: 2 }),
+    (session: StoredSession) => {
+      ;(session.get('token') as { code: number }).code = 3
+    },
+    (session: StoredSession) => session.update('token', () => ({ code: 4 })),
+  ]) {
+    await browser.visit(async (session) => {
+      change(session)
+      await expect(sessions.claim(session, 'token')).rejects.toMatchObject({
+        code: 'ERR_VIAL_STATE',
+        message: expect.stringContaining('Claim it first'),
+      })
+    })
+  }
+  await browser.visit((session) => expect(session.get('token')).toEqual({ code: 4 }))
+})
+
+test('an edit that does not fit what an earlier commit left is tried on the record as it is now', async () => {
+  const memory = memoryStore()
+  const store = holding(memory)
+  const [here, elsewhere] = [createSessions({ store }), createSessions({ store: memory })]
+  const browser = new Browser(here)
+  await browser.visit((session) => session.set('n', 1))
+  const [first, second] = [await here.load(browser.cookie), await here.load(browser.cookie)]
+  first.set('n', 'text')
+  second.increment('n')
+  store.isHolding = true
+  const committed = [here.commit(first), here.commit(second)]
+  await turn()
+  const other = await elsewhere.load(browser.cookie)
+  other.set('n', 10)
+  await elsewhere.commit(other)
+  store.release()
+  await Promise.all(committed)
+  await browser.visit((session) => expect(session.get('n')).toBe(11))
 })

@@ -166,3 +166,23 @@ test('close ends what the store started', async () => {
   expect(closed).toBe(1)
   await createSessions({ store: countingStore(new Clock()) }).close()
 })
+
+test('a StoreError of another copy of the package is one', async () => {
+  // What a second copy makes: the same brand and code, and no instance of this copy's class.
+  const error = Object.assign(new Error('down'), {
+    [Symbol.for('vial.error')]: true,
+    code: 'ERR_VIAL_STORE',
+    operation: 'read',
+    outcome: 'not-done',
+    retriable: true,
+  })
+  expect(error).not.toBeInstanceOf(StoreError)
+  const { events, onEvent } = listener()
+  const store = { ...countingStore(new Clock()), read: () => Promise.reject(error) }
+  const cookie = `__Host-session=${'A'.repeat(22)}.${'B'.repeat(43)}`
+  const anonymous = createSessions({ store, onStoreFailure: 'anonymous', onEvent })
+  await new Browser(anonymous, cookie).visit((session) => expect(session.isNew).toBe(true))
+  const strict = createSessions({ store, onEvent })
+  await expect(strict.load(cookie)).rejects.toBe(error)
+  expect(events).toEqual(Array(2).fill({ type: 'store-failed', error }))
+})

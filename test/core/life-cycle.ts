@@ -1,7 +1,7 @@
 /** A life cycle made of the core's parts, so that a test can take the place of the waiting between attempts. */
 
 import { randomBytes } from 'node:crypto'
-import type { AnySession, Commit, Serializer, SessionEvent, Store, StoredSession } from 'vial'
+import type { Commit, Serializer, SessionEvent, Store, StoredSession, StoredSessions } from 'vial'
 import { msgpack } from 'vial/serializers/msgpack'
 import { cookieWriter } from '../../src/cookies/serialize.ts'
 import { Expiry } from '../../src/core/expiry.ts'
@@ -25,7 +25,7 @@ export interface Setup {
 }
 
 /** Stored sessions with the waiting between attempts under control. */
-export function lifeCycle(setup: Setup): SessionLifeCycle {
+export function lifeCycle(setup: Setup): StoredSessions {
   const { store, now = Date.now, serializer = msgpack as Serializer, events = [] } = setup
   const cookie = cookieWriter()
   const emit = (event: SessionEvent): void => {
@@ -47,7 +47,7 @@ export function lifeCycle(setup: Setup): SessionLifeCycle {
     policy: DEFAULT_POLICY,
     renewAfter: setup.renewAfter,
   })
-  return new SessionLifeCycle({
+  const sessions: unknown = new SessionLifeCycle({
     backing,
     cookieName: cookie.name,
     serializer,
@@ -60,16 +60,12 @@ export function lifeCycle(setup: Setup): SessionLifeCycle {
     emit,
     close: async () => {},
   })
+  return sessions as StoredSessions
 }
 
 /** The session of a request that sends this cookie. */
-export async function sessionOf(
-  sessions: SessionLifeCycle,
-  cookie?: string,
-): Promise<StoredSession> {
-  const header = cookie === undefined ? null : `__Host-session=${cookie}`
-  const session: AnySession = await sessions.load(header)
-  return session as StoredSession
+export async function sessionOf(sessions: StoredSessions, cookie?: string): Promise<StoredSession> {
+  return sessions.load(cookie === undefined ? null : `__Host-session=${cookie}`)
 }
 
 /** The value of the cookie that a commit sets. Undefined: none, or a removal. */
