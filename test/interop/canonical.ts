@@ -1,7 +1,8 @@
 /** One text for a value and its type, the same in TypeScript and in Python: `interop/peers/canonical.py`. */
 
-import { isTuple, tuple } from 'vial'
-import { Ext, Timestamp } from 'vial/serializers/msgpack'
+import { isTuple, tuple } from '../../src/index.ts'
+import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
+import { pythonFloat } from '../../src/serializers/python/float-text.ts'
 import {
   ByteArray,
   Decimal,
@@ -17,8 +18,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from 'vial/serializers/python-values'
-import { pythonFloat } from '../../src/serializers/python/float-text.ts'
+} from '../../src/serializers/python/values.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

@@ -1,8 +1,8 @@
-/** The sessions of the vial site, as an application makes them. */
+/** The sessions of the vial site, as an application makes them. A child process without vitest's aliases runs this: imports go by path. */
 
 import type { Sessions, Store } from 'vial'
-import { flaskCookie } from 'vial/compat/flask-cookie'
-import { type FlaskFormat, flaskSession } from 'vial/compat/flask-session'
+import { flaskCookie } from '../../src/compat/flask-cookie.ts'
+import { type FlaskFormat, flaskSession } from '../../src/compat/flask-session.ts'
 
 export interface SiteSettings {
   readonly secret: string

@@ -1,7 +1,7 @@
 /** The values of `interop/peers/values.py` as they are here, when they were read from a session of a format. */
 
-import { tuple } from 'vial'
-import { Ext, Timestamp } from 'vial/serializers/msgpack'
+import { tuple } from '../../src/index.ts'
+import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
   ByteArray,
   Decimal,
@@ -17,7 +17,7 @@ import {
   Timezone,
   Uuid,
   ZonedDate,
-} from 'vial/serializers/python-values'
+} from '../../src/serializers/python/values.ts'
 
 /** What a session's values are kept in. */
 export type ValueFormat = 'tagged-json' | 'msgpack' | 'json' | 'pickle'
