@@ -1,6 +1,5 @@
 /**
- * A Flask configuration as it stands: the keys of Flask and of Flask-Session in an `app.config`, and the sessions that
- * they ask for.
+ * Sessions from an `app.config`: the keys of Flask and of Flask-Session.
  *
  * @module
  */
@@ -9,6 +8,7 @@ import type { Duration } from '../core/duration.ts'
 import type { Fields, Session, StoredSession } from '../core/session.ts'
 import type { Eager, Sessions, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
+import { setOwn } from '../core/values.ts'
 import { ConfigError } from '../errors.ts'
 import type { DynamodbClient } from '../stores/dynamodb/index.ts'
 import type { MemcachedStoreOptions } from '../stores/memcached/index.ts'
@@ -16,43 +16,41 @@ import type { MongodbCollection } from '../stores/mongodb/index.ts'
 import type { LoadPackage } from '../stores/open/index.ts'
 import type { RedisClient } from '../stores/redis/index.ts'
 import type { SqlDatabase } from '../stores/sql/index.ts'
-import { cookieOf, lifetimeOf, secretsOf } from './flask/config/cookie.ts'
+import { cookieOf, secretsOf } from './flask/config/cookie.ts'
 import {
   CLIENT_KEYS,
   checkKeys,
   type FlaskSessionType,
-  flagOf,
-  textOf,
+  get,
+  LIFE_KEYS,
+  readOptions,
+  SESSION_KEYS,
   typeOf,
-  valueIn,
-  wholeOf,
 } from './flask/config/keys.ts'
 import { storeOf } from './flask/config/store.ts'
-import type { FlaskOptions } from './flask/options.ts'
+import { checkOptions, type FlaskOptions } from './flask/options.ts'
 import { type FlaskCookieOptions, flaskCookie } from './flask-cookie.ts'
 import { type FlaskFormat, type FlaskSessionOptions, flaskSession } from './flask-session.ts'
 
-export { flaskConfigFromEnv } from './flask/config/env.ts'
-
-/** A client of MongoDB's driver, of which the database and the collection are taken. */
+/** A client of MongoDB's driver. */
 export interface FlaskMongodbClient {
   db(name: string): { collection(name: string): MongodbCollection }
 }
 
 /**
- * The keys of an `app.config`. Null is Python's `None`, which is as if the key were not there. Where a client is asked
- * for, a `Store` of one's own will do as well. Keys that have nothing to do with sessions pass.
+ * The keys of an `app.config`. Null is Python's `None`, the same as an absent key. Each key that takes a client also takes
+ * a `Store`. Keys that do not belong to sessions are ignored.
  */
 export interface FlaskConfig {
   /** Signs the cookie, or the ids with SESSION_USE_SIGNER. */
   readonly SECRET_KEY?: string | Uint8Array | null
-  /** Older keys, which open and do not sign. With SESSION_USE_SIGNER as well, where Flask-Session ignores them. */
+  /** Older keys, which open and do not sign. They open signed ids as well, where Flask-Session ignores them. */
   readonly SECRET_KEY_FALLBACKS?: readonly (string | Uint8Array)[] | null
-  /** Seconds, or a text such as `'31d'`. @default 31 days */
+  /** Seconds, or a string such as `'31d'`. @default 31 days */
   readonly PERMANENT_SESSION_LIFETIME?: number | Duration | null
   /** @default 'session' */
   readonly SESSION_COOKIE_NAME?: string | null
-  /** Never told from SERVER_NAME, as Flask did before 2.3. @default only the host that set it */
+  /** Never derived from SERVER_NAME, as Flask did before 2.3. @default only the host that set it */
   readonly SESSION_COOKIE_DOMAIN?: string | false | null
   /** @default APPLICATION_ROOT, or '/' */
   readonly SESSION_COOKIE_PATH?: string | null
@@ -62,12 +60,12 @@ export interface FlaskConfig {
   readonly SESSION_COOKIE_SECURE?: boolean | null
   /** `Lax`, `Strict` or `None`, in any letter case. @default no such attribute */
   readonly SESSION_COOKIE_SAMESITE?: string | null
-  /** Makes the cookie Secure. It counts with a SESSION_TYPE as well, where Flask-Session ignores it. @default false */
+  /** Makes the cookie Secure. Applies with a SESSION_TYPE as well, where Flask-Session ignores it. @default false */
   readonly SESSION_COOKIE_PARTITIONED?: boolean | null
   /** @default true */
   readonly SESSION_REFRESH_EACH_REQUEST?: boolean | null
   readonly APPLICATION_ROOT?: string | null
-  /** Without effect: a cookie that browsers would drop is a `TooLargeError`, where Flask warns and sends it. */
+  /** Ignored: a cookie that browsers would drop is a `TooLargeError`, where Flask warns and sends it. */
   readonly MAX_COOKIE_SIZE?: number | null
 
   /** `redis`, `memcached`, `filesystem`, `cachelib`, `mongodb`, `sqlalchemy` or `dynamodb`. Absent: Flask's own cookie. */
@@ -78,16 +76,16 @@ export interface FlaskConfig {
   readonly SESSION_USE_SIGNER?: boolean | null
   /** @default 'session:' */
   readonly SESSION_KEY_PREFIX?: string | null
-  /** Of new ids, in bytes; from 16 to 128. @default 32 */
+  /** Length of new ids in bytes, 16 to 128. @default 32 */
   readonly SESSION_ID_LENGTH?: number | null
-  /** `msgpack` or `json`; both are read. Without effect for `filesystem` and `cachelib`. @default 'msgpack' */
+  /** `msgpack` or `json`; both are read. Ignored for `filesystem` and `cachelib`. @default 'msgpack' */
   readonly SESSION_SERIALIZATION_FORMAT?: string | null
-  /** Without effect: expired rows of SQL are removed every ten minutes, and not by requests. */
+  /** Ignored: expired rows of SQL are removed every ten minutes, and not by requests. */
   readonly SESSION_CLEANUP_N_REQUESTS?: number | null
 
   /** A client of node-redis, ioredis or iovalkey, also of a Cluster; or a URL. @default 'redis://127.0.0.1:6379' */
   readonly SESSION_REDIS?: RedisClient | Store | string | null
-  /** A server or several, or options of `memcachedStore`. @default '127.0.0.1:11211' */
+  /** One server or a list, or the options of `memcachedStore`. @default '127.0.0.1:11211' */
   readonly SESSION_MEMCACHED?: string | readonly string[] | MemcachedStoreOptions | Store | null
   /** A `cachelibFileStore`, or `redisStore` for cachelib's RedisCache; or a URL of either. @default 'file:flask_session' */
   readonly SESSION_CACHELIB?: Store | string | null
@@ -110,17 +108,17 @@ export interface FlaskConfig {
   readonly SESSION_SQLALCHEMY_SCHEMA?: string | null
   /** Chooses a URL of SQLALCHEMY_BINDS. */
   readonly SESSION_SQLALCHEMY_BIND_KEY?: string | null
-  /** Without effect on a table that is there. */
+  /** Ignored. */
   readonly SESSION_SQLALCHEMY_SEQUENCE?: string | null
   readonly SQLALCHEMY_DATABASE_URI?: unknown
   readonly SQLALCHEMY_BINDS?: unknown
-  /** `new DynamoDB()` of the AWS SDK; or a URL. @default a local one at http://localhost:8000 */
+  /** `new DynamoDB()` of the AWS SDK; or a URL. @default http://localhost:8000 */
   readonly SESSION_DYNAMODB?: DynamodbClient | Store | string | null
-  /** What Flask-Session reads. @default 'Sessions' */
+  /** The key that Flask-Session reads. @default 'Sessions' */
   readonly SESSION_DYNAMODB_TABLE?: string | null
-  /** What its documentation calls it. */
+  /** The key in Flask-Session's documentation. */
   readonly SESSION_DYNAMODB_TABLE_NAME?: string | null
-  /** True: the table is not made. */
+  /** True: the table is not created. */
   readonly SESSION_DYNAMODB_TABLE_EXISTS?: boolean | null
 
   readonly [key: string]: unknown
@@ -129,29 +127,28 @@ export interface FlaskConfig {
 /** A configuration of Flask-Session. */
 export type FlaskSessionConfig = FlaskConfig & { readonly SESSION_TYPE: string }
 
-type Shared = 'ambient' | 'data' | 'eager' | 'exactFloats' | 'now' | 'onEvent' | 'onInvalid'
-type Stored = 'format' | 'onStoreFailure' | 'timeout' | 'randomBytes'
+const BOTH = ['ambient', 'data', 'eager', 'exactFloats', 'now', 'onEvent', 'onInvalid'] as const
+const FOR_COOKIE = ['clockSkew'] as const
+const FOR_SESSION = ['format', 'onStoreFailure', 'timeout', 'randomBytes'] as const
+const FOR_STORE = ['create', 'load', 'onError'] as const
+const OPTIONS = [...BOTH, ...FOR_COOKIE, ...FOR_SESSION, ...FOR_STORE] as const
 
-/** What a Flask configuration has no keys for. */
+/** Options that a Flask configuration has no keys for. */
 export interface FlaskConfigOptions<Data extends object = Fields>
-  extends Pick<FlaskOptions<Data>, Shared>,
-    Pick<FlaskCookieOptions, 'clockSkew'>,
-    Pick<FlaskSessionOptions, Stored> {
-  /** Makes the table or the indexes when they are missing, as Flask-Session does. @default true */
+  extends Pick<FlaskOptions<Data>, (typeof BOTH)[number]>,
+    Pick<FlaskCookieOptions, (typeof FOR_COOKIE)[number]>,
+    Pick<FlaskSessionOptions, (typeof FOR_SESSION)[number]> {
+  /** Creates the table or the indexes when they are missing, as Flask-Session does. @default true */
   readonly create?: boolean
-  /** Hears what fails in the background, such as a connection of a client that was opened here. Absent: ignored. */
+  /** Called with background failures, such as of a connection that was opened here. Absent: they are ignored. */
   readonly onError?: (error: unknown) => void
   /** Loads the package of a client that is opened here. @default (name) => import(name) */
   readonly load?: LoadPackage
 }
 
-const SHARED = ['ambient', 'data', 'eager', 'exactFloats', 'now', 'onEvent', 'onInvalid'] as const
-const STORED = ['format', 'onStoreFailure', 'timeout', 'randomBytes'] as const
-const OPENING = ['create', 'load', 'onError'] as const
-
 /**
- * Makes the sessions that a Flask application with this configuration has: in Flask's own cookie without SESSION_TYPE,
- * in a store with it. A client is used as it is; a URL is opened, and `close` of the sessions closes it.
+ * Makes the sessions of a Flask application with this configuration: in Flask's own cookie without SESSION_TYPE, in a
+ * store with it. A client is used as it is; a URL is opened, and `close` of the sessions closes the connection.
  *
  * ```ts
  * import { flaskConfigFromEnv, fromFlaskConfig } from 'vial/compat/flask-config'
@@ -163,15 +160,15 @@ const OPENING = ['create', 'load', 'onError'] as const
  * })
  * ```
  *
- * Done right where Flask-Session is wrong: SESSION_COOKIE_PARTITIONED counts; SECRET_KEY_FALLBACKS open signed ids; the
- * cookie is removed with all its attributes, without which browsers keep a `__Host-` one; a Redis Cluster is used and
- * not replaced by localhost; a key or value that is wrong is an error here and not at the first request.
+ * Differences from Flask-Session, on purpose: SESSION_COOKIE_PARTITIONED applies; SECRET_KEY_FALLBACKS open signed ids; the
+ * cookie is removed with all its attributes, without which browsers keep a `__Host-` cookie; a Redis Cluster is used and
+ * not replaced by localhost; a wrong key or value is an error here and not at the first request.
  *
  * For Flask-Session before 0.7 give `format: 'pickle'`.
  *
- * @throws {ConfigError} When a key of sessions is not known, naming the nearest one, or keys contradict each other, or a
- * client is of another kind. SECRET_KEY is required where something is to be signed.
- * @throws {StoreError} When a server that is to be opened does not answer.
+ * @throws {ConfigError} When a key of sessions is unknown, keys contradict each other, a client is of another kind, or
+ * SECRET_KEY is missing where something is to be signed.
+ * @throws {StoreError} When the server of a URL does not answer.
  */
 export function fromFlaskConfig<Data extends object = Fields>(
   config: FlaskSessionConfig,
@@ -194,100 +191,116 @@ export async function fromFlaskConfig(
   options: FlaskConfigOptions = {},
 ): Promise<unknown> {
   checkKeys(config)
-  checkOptions(options)
+  checkOptions('fromFlaskConfig', options, OPTIONS)
   const type = typeOf(config)
   const secret = secretsOf(config)
-  const lifetime = lifetimeOf(config)
-  const refreshEachRequest = flagOf(config, 'SESSION_REFRESH_EACH_REQUEST')
   const both = {
-    ...picked(options, SHARED),
+    ...pick(options, BOTH),
+    ...readOptions(config, LIFE_KEYS),
     cookie: cookieOf(config),
-    ...(lifetime !== undefined && { lifetime }),
-    ...(refreshEachRequest !== undefined && { refreshEachRequest }),
   }
   if (type === undefined) {
-    refuse(options, [...STORED, ...OPENING], 'for sessions in a store, and SESSION_TYPE is missing')
+    refuse(options, [...FOR_SESSION, ...FOR_STORE], 'a store, and SESSION_TYPE is missing')
     if (secret === undefined) {
       throw new ConfigError(
-        'SECRET_KEY is missing, and without a SESSION_TYPE the session is in a cookie, which it signs.',
+        "SECRET_KEY is missing. Without a SESSION_TYPE it signs the session's cookie.",
       )
     }
-    return flaskCookie({ ...both, ...picked(options, ['clockSkew']), secret })
+    return flaskCookie({ ...both, ...pick(options, FOR_COOKIE), secret })
   }
-  refuse(options, ['clockSkew'], `for Flask's own cookie, and there is a SESSION_TYPE`)
-  const own = sessionOf(config, secret)
-  const { create = true, load, onError, now = Date.now } = options
-  const store = await storeOf(type, config, { create, load, onError, now })
+  refuse(options, FOR_COOKIE, "Flask's own cookie, and SESSION_TYPE is set")
+  const { signed, ...own } = readOptions(config, SESSION_KEYS)
+  if (signed && secret === undefined) {
+    throw new ConfigError('SESSION_USE_SIGNER is true and SECRET_KEY is missing.')
+  }
+  const context = { create: true, now: Date.now, ...pick(options, [...FOR_STORE, 'now']) }
+  const store = await storeOf(type, config, context)
   try {
-    const format = options.format ?? cachelibFormat(type, store) ?? own.format
-    return flaskSession({ ...both, ...own, ...picked(options, STORED), format, store })
+    const format = cachelibFormat(type, store)
+    return flaskSession({
+      ...both,
+      ...own,
+      ...(format !== undefined && { format }),
+      ...(signed && { secret }),
+      ...pick(options, FOR_SESSION),
+      store,
+    })
   } catch (error) {
-    if (store !== valueIn(config, CLIENT_KEYS[type])) await store.close?.()
+    if (store !== get(config, CLIENT_KEYS[type])) await store.close?.()
     throw error
   }
 }
 
-/** The options of the profile that have keys of Flask-Session. */
-function sessionOf(config: FlaskConfig, secret: ReturnType<typeof secretsOf>) {
-  const keyPrefix = valueIn(config, 'SESSION_KEY_PREFIX')
-  if (keyPrefix !== undefined && typeof keyPrefix !== 'string') {
-    throw new ConfigError('SESSION_KEY_PREFIX is no text.')
-  }
-  const permanent = flagOf(config, 'SESSION_PERMANENT')
-  const idLength = wholeOf(config, 'SESSION_ID_LENGTH', 16, 128)
-  const isSigned = flagOf(config, 'SESSION_USE_SIGNER') === true
-  if (isSigned && secret === undefined) {
-    throw new ConfigError('SESSION_USE_SIGNER is true and SECRET_KEY is missing.')
-  }
-  const format = textOf(config, 'SESSION_SERIALIZATION_FORMAT') ?? 'msgpack'
-  if (format !== 'msgpack' && format !== 'json') {
-    throw new ConfigError(
-      `SESSION_SERIALIZATION_FORMAT ${JSON.stringify(format)} is not known. Give 'msgpack' or 'json'.`,
-    )
-  }
-  return {
-    format: format as FlaskFormat,
-    ...(keyPrefix !== undefined && { keyPrefix }),
-    ...(permanent !== undefined && { permanent }),
-    ...(idLength !== undefined && { idLength }),
-    ...(isSigned && { secret }),
-  }
-}
-
-/** What cachelib writes, whatever SESSION_SERIALIZATION_FORMAT says; undefined: it is not cachelib. */
+/** What cachelib writes, whatever SESSION_SERIALIZATION_FORMAT says. Undefined: the type is not cachelib's. */
 function cachelibFormat(type: FlaskSessionType, { name }: Store): FlaskFormat | undefined {
   if (type === 'filesystem') return 'pickle'
   if (type !== 'cachelib') return undefined
   if (name === 'redis') return 'cachelib-redis'
   if (!['memcached', 'mongodb', 'dynamodb'].includes(name)) return 'pickle'
   throw new ConfigError(
-    `SESSION_TYPE is 'cachelib' and SESSION_CACHELIB a store on ${name}, where cachelib keeps records in a way that is not known here. Take SESSION_TYPE '${name}' on both sides.`,
+    `SESSION_TYPE is 'cachelib' and SESSION_CACHELIB a store on ${name}, where cachelib's records cannot be read. Use SESSION_TYPE '${name}' on both sides.`,
   )
 }
 
-function checkOptions(options: FlaskConfigOptions): void {
-  const names: readonly string[] = [...SHARED, ...STORED, ...OPENING, 'clockSkew']
-  const unknown = Object.keys(options).find((name) => !names.includes(name))
-  if (unknown === undefined) return
-  const known = [...names].sort().join(', ')
-  throw new ConfigError(`fromFlaskConfig has no option '${unknown}'. It has ${known}.`)
-}
+type OptionName = (typeof OPTIONS)[number]
 
-function refuse(
-  options: FlaskConfigOptions,
-  names: readonly (keyof FlaskConfigOptions)[],
-  why: string,
-): void {
+function refuse(options: FlaskConfigOptions, names: readonly OptionName[], why: string): void {
   const name = names.find((one) => options[one] !== undefined)
-  if (name !== undefined) throw new ConfigError(`fromFlaskConfig: the option ${name} is ${why}.`)
+  if (name !== undefined) throw new ConfigError(`fromFlaskConfig: ${name} is for ${why}.`)
 }
 
-function picked<Name extends keyof FlaskConfigOptions>(
+/** The options of these names that are not undefined. */
+function pick<Name extends OptionName>(
   options: FlaskConfigOptions,
   names: readonly Name[],
 ): Pick<FlaskConfigOptions, Name> {
-  const entries = names.flatMap((name) =>
-    options[name] === undefined ? [] : [[name, options[name]] as const],
-  )
-  return Object.fromEntries(entries) as Pick<FlaskConfigOptions, Name>
+  const given = names.filter((name) => options[name] !== undefined)
+  return Object.fromEntries(given.map((name) => [name, options[name]])) as typeof options
+}
+
+/**
+ * Reads a configuration from the environment, as `app.config.from_prefixed_env()` does: each variable that begins with the
+ * prefix and `_`. A value is parsed as JSON, and is a string when it is not JSON; `__` in a name leads into an object. So
+ * `FLASK_SESSION_COOKIE_SECURE=true` is a boolean, and `True` a string, as in Flask.
+ *
+ * @throws {ConfigError} When a name leads into a value that is not an object, naming the variable.
+ */
+export function flaskConfigFromEnv(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  prefix: string = 'FLASK',
+): FlaskConfig {
+  const config: Record<string, unknown> = {}
+  const start = `${prefix}_`
+  for (const name of Object.keys(env).sort()) {
+    const text = env[name]
+    if (!name.startsWith(start) || text === undefined) continue
+    const parts = name.slice(start.length).split('__')
+    const last = parts.pop() as string
+    setOwn(objectAt(config, parts, name), last, parseValue(text))
+  }
+  return config
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** The object at a path. Missing objects are created. */
+function objectAt(config: Record<string, unknown>, path: readonly string[], name: string) {
+  let current = config
+  for (const part of path) {
+    if (!Object.hasOwn(current, part)) setOwn(current, part, {})
+    const next = current[part]
+    if (typeof next !== 'object' || next === null || Array.isArray(next)) {
+      throw new ConfigError(
+        `Environment variable ${name} leads into ${part}, which another variable sets to a value that is not an object.`,
+      )
+    }
+    current = next as Record<string, unknown>
+  }
+  return current
 }

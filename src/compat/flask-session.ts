@@ -7,31 +7,23 @@
 import { randomBytes } from 'node:crypto'
 import { assemble } from '../core/assemble.ts'
 import type { Duration } from '../core/duration.ts'
-import { DEFAULT_POLICY } from '../core/policy.ts'
+import { type Credential, type IdScheme, type RandomBytes, randomText } from '../core/ids.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, StoredSession } from '../core/session.ts'
 import type { Eager, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { flaskSigner } from '../seals/flask-signer.ts'
-import { flaskIds } from './flask/ids.ts'
-import {
-  checkOptions,
-  FLASK_OPTIONS,
-  type FlaskOptions,
-  flaskCookieWriter,
-  flaskExpiry,
-  flaskLifetime,
-} from './flask/options.ts'
+import { checkOptions, FLASK_OPTIONS, type FlaskOptions, flaskPreset } from './flask/options.ts'
 import { type FlaskFormat, flaskRecords } from './flask/records.ts'
 
 export type { FlaskFormat } from './flask/records.ts'
 
 export interface FlaskSessionOptions<Data extends object = Fields> extends FlaskOptions<Data> {
-  /** With no prefix of its own, as the key is `keyPrefix` and the id: such as `redisStore(client, { prefix: '' })`. */
+  /** Made without a prefix, as the key is `keyPrefix` and the id: such as `redisStore(client, { prefix: '' })`. */
   readonly store: Store
   /**
-   * `SESSION_SERIALIZATION_FORMAT`, which is what is written; every format is read. `pickle` is for Flask-Session before
+   * `SESSION_SERIALIZATION_FORMAT`: the format that is written. Every format is read. `pickle` is for Flask-Session before
    * 0.7 and for cachelib; `cachelib-redis` is cachelib's in Redis.
    *
    * @default 'msgpack'
@@ -39,15 +31,15 @@ export interface FlaskSessionOptions<Data extends object = Fields> extends Flask
   readonly format?: FlaskFormat
   /** `SESSION_KEY_PREFIX`. @default 'session:' */
   readonly keyPrefix?: string
-  /** Given: ids are signed with it, as with `SESSION_USE_SIGNER`; of a list, the first signs and all open. */
+  /** Signs ids, as with `SESSION_USE_SIGNER`; of a list, the first signs and all open. Absent: ids are not signed. */
   readonly secret?: Secret | undefined
   /** `SESSION_ID_LENGTH`, in bytes; at least 16. @default 32 */
   readonly idLength?: number
   /** `SESSION_PERMANENT`: whether a new session's cookie outlives the browser. @default true */
   readonly permanent?: boolean
-  /** Longest wait for the store, over all steps of one load or commit. @default '1s' */
+  /** Time limit for the store, over all steps of one load or commit. @default '1s' */
   readonly timeout?: Duration
-  /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
+  /** When the store fails on load: reject, or continue with a session that is never stored. @default 'reject' */
   readonly onStoreFailure?: 'reject' | 'anonymous'
   /** The source of ids; it must be unpredictable. @default node:crypto's */
   readonly randomBytes?: (size: number) => Uint8Array
@@ -79,11 +71,13 @@ const NAMES: readonly (keyof FlaskSessionOptions)[] = [
  * export const sessions = flaskSession({ store: redisStore(client, { prefix: '' }) })
  * ```
  *
- * What differs from Flask-Session, on purpose: no update is lost between requests here; a request that only reads moves
- * the deadline and rewrites nothing; one that never asks does nothing; an id that is not one is not looked up; the cookie
- * is removed with all its attributes.
+ * Differences from Flask-Session, on purpose: concurrent requests here lose no update; a request that only reads moves the
+ * expiry and does not rewrite the record; one that never asks for the session does nothing; a malformed id is not looked
+ * up; the cookie is removed with all its attributes. Flask-Session itself rewrites the whole record on every request, so
+ * a request there can undo a change made here.
  *
- * Flask-Session itself rewrites the whole record on every request, so a request there can undo a change made here.
+ * A login, logout or `regenerate` that changes the id creates the new record and deletes the old one at its version. A
+ * logout beside a login or `regenerate` still in flight does not end the new record.
  *
  * @throws {ConfigError} When the options cannot work, naming the fix.
  */
@@ -104,39 +98,46 @@ export function flaskSession(options: FlaskSessionOptions): unknown {
     throw new ConfigError('`secret` is undefined. Set it to sign ids, or leave the option out.')
   }
   const { store, secret, permanent = true, randomBytes: random = randomBytes } = options
-  const exactFloats = options.exactFloats ?? options.data === undefined
+  const { format = 'msgpack', keyPrefix = 'session:', idLength = 32 } = options
+  const preset = flaskPreset(options)
   return assemble({
-    options,
-    cookie: flaskCookieWriter(options.cookie),
-    serializer: flaskRecords(options.format ?? 'msgpack', exactFloats),
-    policy: {
-      ...DEFAULT_POLICY,
-      metadata: false,
-      permanent,
-      clearsTo: 'permanent',
-      refreshes: 'not empty',
-      cookieOnSave: true,
-      keepsFloats: exactFloats,
-    },
-    expiry: flaskExpiry(flaskLifetime(options.lifetime), options.refreshEachRequest),
+    ...preset,
+    serializer: flaskRecords(format, preset.policy.keepsFloats),
+    policy: { ...preset.policy, permanent, clearsTo: 'permanent', refreshes: 'not empty' },
     place: {
       store,
-      ids: flaskIds({
-        prefix: prefixOf(store, options.keyPrefix ?? 'session:'),
-        length: options.idLength ?? 32,
-        randomBytes: random,
-      }),
+      ids: flaskIds(prefixOf(store, keyPrefix), idLength, random),
       randomBytes: random,
       seal: secret === undefined ? undefined : flaskSigner({ secret, weakSecret: 'warn' }),
     },
   })
 }
 
-/** What the store's key has before the id. A wrong prefix would silently end every session. */
+/** What comes before the id in the store's key. A wrong prefix would silently end every session. */
 function prefixOf({ name, prefix = '' }: Store, keyPrefix: string): string {
   if (prefix === '') return keyPrefix
   if (prefix.endsWith(keyPrefix)) return ''
   throw new ConfigError(
     `The ${name} store puts '${prefix}' before each key, and Flask-Session '${keyPrefix}'. Give the store \`prefix: ''\`, or cachelib's own prefix and '${keyPrefix}'.`,
   )
+}
+
+/** In bytes. */
+const MIN_LENGTH = 16
+const MAX_LENGTH = 128
+/** Every length that `SESSION_ID_LENGTH` can give; a UUID has 36 characters of the same alphabet. */
+const ID = /^[A-Za-z0-9_-]{6,171}$/
+
+/** Flask-Session's ids: `secrets.token_urlsafe(length)`, and UUIDs before 0.6. The key is the prefix and the id. */
+function flaskIds(prefix: string, length: number, random: RandomBytes): IdScheme {
+  if (!Number.isSafeInteger(length) || length < MIN_LENGTH || length > MAX_LENGTH) {
+    throw new ConfigError(
+      `idLength is ${length}. Give ${MIN_LENGTH} to ${MAX_LENGTH} bytes: shorter ids can be guessed. Existing ids are read whatever their length.`,
+    )
+  }
+  const credential = (id: string): Credential => ({ text: id, key: prefix + id, verifier: '' })
+  return {
+    make: () => credential(randomText(random, length)),
+    parse: (text) => (ID.test(text) ? credential(text) : undefined),
+  }
 }

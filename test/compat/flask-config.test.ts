@@ -298,10 +298,10 @@ describe('from the environment', () => {
     expect(flaskConfigFromEnv()['VIAL_TEST']).toEqual([1])
   })
 
-  test('a name that goes into a value that is none', () => {
+  test('a name that leads into a value that is not an object', () => {
     const env = { FLASK_A: '1', FLASK_A__B: '2' }
     expect(() => flaskConfigFromEnv(env)).toThrow(ConfigError)
-    expect(() => flaskConfigFromEnv(env)).toThrow('FLASK_A__B goes into A')
+    expect(() => flaskConfigFromEnv(env)).toThrow('FLASK_A__B leads into A')
   })
 
   test('makes sessions', async () => {

@@ -1,5 +1,5 @@
 /**
- * The options that Flask's profiles share: the cookie's attributes with Flask's defaults, and the life of a session.
+ * The options that both Flask profiles share, and what they configure.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { type CookieOptions, type CookieWriter, cookieWriter } from '../../cooki
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import type { OnEvent } from '../../core/events.ts'
 import { Expiry } from '../../core/expiry.ts'
+import { DEFAULT_POLICY, type SessionPolicy } from '../../core/policy.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Fields } from '../../core/session.ts'
 import { ConfigError } from '../../errors.ts'
@@ -34,30 +35,26 @@ export interface FlaskCookieAttributes {
 /** What every Flask profile takes. */
 export interface FlaskOptions<Data extends object = Fields> {
   readonly cookie?: FlaskCookieAttributes
-  /** `PERMANENT_SESSION_LIFETIME`, in whole seconds: it begins anew with each save. @default '31d' */
+  /** `PERMANENT_SESSION_LIFETIME`, in whole seconds, counted from the last save. @default '31d' */
   readonly lifetime?: Duration
-  /**
-   * `SESSION_REFRESH_EACH_REQUEST`: a request that asks for its session moves the deadline although it changes nothing.
-   *
-   * @default true
-   */
+  /** `SESSION_REFRESH_EACH_REQUEST`: a request that only reads its session moves the expiry as well. @default true */
   readonly refreshEachRequest?: boolean
   /**
-   * Reads Python's `1.0` as `Float` of `vial/serializers/python-values`, which goes back as a float. Off: it is the
-   * number 1, and goes back as an int inside a value that was changed.
+   * Reads Python's `1.0` as a `Float` of `vial/serializers/python-values`, which is written as a float again. False: as
+   * the number 1, which is written as an int when the value around it changes.
    *
    * @default true; false with `data`, whose types say number
    */
   readonly exactFloats?: boolean
-  /** Types the data, and checks a record when it is loaded. Each key must be optional. It must be synchronous. */
+  /** A synchronous schema: types the data, and checks each loaded record. Every key must be optional. */
   readonly data?: Schema<Data>
-  /** When a record is not what `data` describes: a fresh session, or a {@link SerializationError}. @default 'fresh' */
+  /** When a record does not match `data`: a fresh session, or a {@link SerializationError}. @default 'fresh' */
   readonly onInvalid?: 'fresh' | 'throw'
   /** Lets `current()` find the session without the request. It slows every `await` on Node 20. @default false */
   readonly ambient?: boolean
   /** Loads the session before each handler and offers it as `sessions.session`, as Flask does. @default false */
   readonly eager?: boolean
-  /** Everything that was turned away, dropped, retried or failed. What it throws becomes a process warning. */
+  /** Called with every rejected, dropped, retried or failed step. What it throws becomes a process warning. */
   readonly onEvent?: OnEvent
   /** The clock, in ms since the epoch. @default Date.now */
   readonly now?: () => number
@@ -76,16 +73,15 @@ export const FLASK_OPTIONS: readonly (keyof FlaskOptions)[] = [
   'refreshEachRequest',
 ]
 
-/** Throws {@link ConfigError} for an option that is not there, such as one with a spelling mistake. */
+/** @throws {ConfigError} For an unknown option, naming the valid ones. */
 export function checkOptions(profile: string, options: object, names: readonly string[]): void {
   if (typeof options !== 'object' || options === null) {
     throw new ConfigError(`${profile} takes an object of options.`)
   }
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue
-    const known = [...names].sort().join(', ')
-    throw new ConfigError(`${profile} has no option '${name}'. It has ${known}.`)
-  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown === undefined) return
+  const valid = names.toSorted().join(', ')
+  throw new ConfigError(`${profile} has no option '${unknown}'. Valid options: ${valid}.`)
 }
 
 const ATTRIBUTES: readonly (keyof FlaskCookieAttributes)[] = [
@@ -98,7 +94,7 @@ const ATTRIBUTES: readonly (keyof FlaskCookieAttributes)[] = [
   'secure',
 ]
 
-/** The cookie as Werkzeug writes it. Throws {@link ConfigError} when browsers would refuse it. */
+/** Writes the cookie as Werkzeug does. @throws {ConfigError} When browsers would refuse it. */
 export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): CookieWriter {
   checkOptions('cookie', attributes, ATTRIBUTES)
   const { name = 'session', domain, path = '/', httpOnly = true, partitioned = false } = attributes
@@ -115,13 +111,13 @@ export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): Cooki
   })
 }
 
-/** Without port and leading dots; other scripts in their xn-- form. */
+/** Cuts off port and leading dots, and converts other scripts into their xn-- form. */
 function hostOf(domain: string): string {
   const host = domain.split(':')[0]?.replace(/^\.+/, '') ?? ''
   return /[^ -~]/.test(host) ? domainToASCII(host) : host
 }
 
-/** Percent-encodes what Werkzeug does. Half of a surrogate pair stays, and is refused as no path. */
+/** Percent-encodes what Werkzeug does. A lone surrogate stays, so that the cookie writer refuses the path. */
 function quoted(path: string): string {
   return path.replace(
     /[^\w.~\-%!$&'()*+,/:=@\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff]/g,
@@ -129,15 +125,27 @@ function quoted(path: string): string {
   )
 }
 
-/** The lifetime in ms: whole seconds, of which Flask cuts off the rest. */
+/** The lifetime in ms, rounded down to whole seconds as in Flask. @throws {ConfigError} Under 1 s. */
 export function flaskLifetime(lifetime: Duration = '31d'): number {
   const seconds = Math.floor(milliseconds(lifetime, 'lifetime') / 1000)
   if (seconds > 0) return seconds * 1000
   throw new ConfigError('lifetime: Flask counts whole seconds. Give at least 1000 ms.')
 }
 
-/** Every save begins the lifetime anew; so does every request, if told so. */
-export function flaskExpiry(lifetime: number, refreshEachRequest = true): Expiry {
-  const window = refreshEachRequest ? 0 : Number.POSITIVE_INFINITY
-  return new Expiry(Number.POSITIVE_INFINITY, lifetime, window)
+/** The parts that both profiles share. */
+export function flaskPreset(options: FlaskOptions) {
+  // Each save starts the lifetime again; with `refreshEachRequest`, so does each request.
+  const window = (options.refreshEachRequest ?? true) ? 0 : Number.POSITIVE_INFINITY
+  const policy: SessionPolicy = {
+    ...DEFAULT_POLICY,
+    metadata: false,
+    cookieOnSave: true,
+    keepsFloats: options.exactFloats ?? options.data === undefined,
+  }
+  return {
+    options,
+    cookie: flaskCookieWriter(options.cookie),
+    policy,
+    expiry: new Expiry(Number.POSITIVE_INFINITY, flaskLifetime(options.lifetime), window),
+  }
 }

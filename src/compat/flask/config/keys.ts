@@ -1,30 +1,61 @@
 /**
- * The keys of a Flask configuration that have to do with sessions, and reading their values.
+ * The keys of Flask and Flask-Session that configure sessions, each with the option that it sets and its type.
  *
  * @module
  */
 
+import { type Duration, milliseconds } from '../../../core/duration.ts'
 import { ConfigError } from '../../../errors.ts'
 
-/** A configuration as far as its keys matter. */
-export type Keyed = Readonly<Record<string, unknown>>
+/** A configuration, before its values are checked. */
+export type Config = Readonly<Record<string, unknown>>
 
-/** Flask's own. */
-const FLASK = [
-  'PERMANENT_SESSION_LIFETIME',
-  'SECRET_KEY',
-  'SECRET_KEY_FALLBACKS',
-  'SESSION_COOKIE_DOMAIN',
-  'SESSION_COOKIE_HTTPONLY',
-  'SESSION_COOKIE_NAME',
-  'SESSION_COOKIE_PARTITIONED',
-  'SESSION_COOKIE_PATH',
-  'SESSION_COOKIE_SAMESITE',
-  'SESSION_COOKIE_SECURE',
-  'SESSION_REFRESH_EACH_REQUEST',
-]
+type Reader = (config: Config, key: string) => unknown
+/** By the option that is set: the key, and what reads its value. */
+type KeyTable = Readonly<Record<string, readonly [key: string, read: Reader]>>
+type OptionsOf<Table extends KeyTable> = {
+  readonly [Option in keyof Table]?: NonNullable<ReturnType<Table[Option][1]>>
+}
 
-/** The key of each type of Flask-Session that holds its client. */
+export const COOKIE_KEYS = {
+  name: ['SESSION_COOKIE_NAME', getString],
+  domain: ['SESSION_COOKIE_DOMAIN', getDomain],
+  path: ['SESSION_COOKIE_PATH', getString],
+  httpOnly: ['SESSION_COOKIE_HTTPONLY', getBoolean],
+  secure: ['SESSION_COOKIE_SECURE', getBoolean],
+  partitioned: ['SESSION_COOKIE_PARTITIONED', getBoolean],
+  sameSite: ['SESSION_COOKIE_SAMESITE', oneOf('Lax', 'Strict', 'None')],
+} as const
+
+export const LIFE_KEYS = {
+  lifetime: ['PERMANENT_SESSION_LIFETIME', getLifetime],
+  refreshEachRequest: ['SESSION_REFRESH_EACH_REQUEST', getBoolean],
+} as const
+
+export const SESSION_KEYS = {
+  keyPrefix: ['SESSION_KEY_PREFIX', getText],
+  permanent: ['SESSION_PERMANENT', getBoolean],
+  idLength: ['SESSION_ID_LENGTH', integer(16, 128)],
+  signed: ['SESSION_USE_SIGNER', getBoolean],
+  format: ['SESSION_SERIALIZATION_FORMAT', oneOf('msgpack', 'json')],
+} as const
+
+export const FILE_KEYS = {
+  threshold: ['SESSION_FILE_THRESHOLD', integer(0)],
+  mode: ['SESSION_FILE_MODE', integer(0, 0o777)],
+} as const
+
+export const SQL_KEYS = {
+  table: ['SESSION_SQLALCHEMY_TABLE', getString],
+  schema: ['SESSION_SQLALCHEMY_SCHEMA', getString],
+} as const
+
+export const MONGODB_KEYS = {
+  database: ['SESSION_MONGODB_DB', getString],
+  collection: ['SESSION_MONGODB_COLLECT', getString],
+} as const
+
+/** The key that holds the client, for each SESSION_TYPE. */
 export const CLIENT_KEYS = {
   redis: 'SESSION_REDIS',
   memcached: 'SESSION_MEMCACHED',
@@ -37,163 +68,175 @@ export const CLIENT_KEYS = {
 
 export type FlaskSessionType = keyof typeof CLIENT_KEYS
 
-/** Flask-Session's, which need a SESSION_TYPE. */
+/** Keys that need a SESSION_TYPE. */
 const FLASK_SESSION: readonly string[] = [
   ...Object.values(CLIENT_KEYS),
+  ...[SESSION_KEYS, FILE_KEYS, SQL_KEYS, MONGODB_KEYS].flatMap(keysOf),
   'SESSION_CLEANUP_N_REQUESTS',
   'SESSION_DYNAMODB_TABLE',
   'SESSION_DYNAMODB_TABLE_EXISTS',
   'SESSION_DYNAMODB_TABLE_NAME',
-  'SESSION_FILE_MODE',
-  'SESSION_FILE_THRESHOLD',
-  'SESSION_ID_LENGTH',
-  'SESSION_KEY_PREFIX',
-  'SESSION_MONGODB_COLLECT',
-  'SESSION_MONGODB_DB',
-  'SESSION_PERMANENT',
-  'SESSION_SERIALIZATION_FORMAT',
   'SESSION_SQLALCHEMY_BIND_KEY',
-  'SESSION_SQLALCHEMY_SCHEMA',
   'SESSION_SQLALCHEMY_SEQUENCE',
-  'SESSION_SQLALCHEMY_TABLE',
-  'SESSION_USE_SIGNER',
 ]
+const KNOWN: readonly string[] = [
+  'SECRET_KEY',
+  'SECRET_KEY_FALLBACKS',
+  'SESSION_TYPE',
+  ...[LIFE_KEYS, COOKIE_KEYS].flatMap(keysOf),
+  ...FLASK_SESSION,
+]
+const SESSION_KEY = /^(?:SESSION_|PERMANENT_|SECRET_KEY)/i
 
-const KNOWN: readonly string[] = [...FLASK, ...FLASK_SESSION, 'SESSION_TYPE']
-/** Of absurd keys the beginning will do. */
-const MOST_LETTERS = 64
-const OURS = /^(?:SESSION_|PERMANENT_|SECRET_KEY)/i
-
-/** The value of a key; undefined also for null, which is Python's None. */
-export function valueIn(config: Keyed, key: string): unknown {
-  return Object.hasOwn(config, key) ? (config[key] ?? undefined) : undefined
+function keysOf(table: KeyTable): string[] {
+  return Object.values(table).map(([key]) => key)
 }
 
-/**
- * Fails on a key of sessions that is none, such as one with a spelling mistake. Other keys pass.
- *
- * @throws {ConfigError} Naming it, and the nearest that is one.
- */
-export function checkKeys(config: Keyed): void {
+/** Checks the names of the keys. @throws {ConfigError} When one looks like a key of sessions and is unknown. */
+export function checkKeys(config: Config): void {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new ConfigError('fromFlaskConfig takes an object with the keys of an app.config.')
   }
-  for (const key of Object.keys(config)) {
-    if (!OURS.test(key) || KNOWN.includes(key)) continue
-    const nearest = nearestOf(key.toUpperCase(), KNOWN)
-    throw new ConfigError(
-      `${JSON.stringify(key)} is no key of Flask or Flask-Session. Did you mean ${nearest}?`,
-    )
-  }
+  const unknown = Object.keys(config).find((key) => SESSION_KEY.test(key) && !KNOWN.includes(key))
+  if (unknown === undefined) return
+  throw new ConfigError(
+    `${JSON.stringify(unknown)} is not a key of Flask or Flask-Session. Valid keys: ${KNOWN.toSorted().join(', ')}.`,
+  )
+}
+
+/** The options of a table whose keys have a value. @throws {ConfigError} When a value has another type. */
+export function readOptions<Table extends KeyTable>(
+  config: Config,
+  table: Table,
+): OptionsOf<Table> {
+  const options = Object.entries(table).map(([name, [key, read]]) => [name, read(config, key)])
+  return Object.fromEntries(options.filter(([, value]) => value !== undefined)) as OptionsOf<Table>
 }
 
 /**
- * The type of Flask-Session that is asked for, in any letter case; undefined: Flask's own cookie.
+ * The SESSION_TYPE, in any letter case. Undefined: the configuration is for Flask's own cookie.
  *
- * @throws {ConfigError} When there is none of the name, or a key needs one, or holds the client of another one.
+ * @throws {ConfigError} When the type is unknown, missing beside a key that needs it, or another type's client is given.
  */
-export function typeOf(config: Keyed): FlaskSessionType | undefined {
-  const given = textOf(config, 'SESSION_TYPE')
+export function typeOf(config: Config): FlaskSessionType | undefined {
+  const given = getString(config, 'SESSION_TYPE')
   if (given === undefined) {
-    const needless = FLASK_SESSION.find((key) => valueIn(config, key) !== undefined)
-    if (needless === undefined) return undefined
+    const key = FLASK_SESSION.find((one) => get(config, one) !== undefined)
+    if (key === undefined) return undefined
     throw new ConfigError(
-      `${needless} is of Flask-Session, and SESSION_TYPE is missing. Give it, such as 'redis', or leave ${needless} out for the cookie of Flask itself.`,
+      `${key} belongs to Flask-Session, and SESSION_TYPE is missing. Set it, such as to 'redis', or remove ${key} to use Flask's own cookie.`,
     )
   }
   const type = given.toLowerCase()
-  const types = Object.keys(CLIENT_KEYS)
   if (type === 'null') {
     throw new ConfigError(
-      "SESSION_TYPE is 'null', which Flask-Session has not had since 0.7. Leave it out for the cookie of Flask itself.",
+      "SESSION_TYPE is 'null', which Flask-Session has not had since 0.7. Leave it out to use Flask's own cookie.",
     )
   }
-  if (!types.includes(type)) {
-    throw new ConfigError(
-      `SESSION_TYPE ${JSON.stringify(given)} is none of ${types.join(', ')}. Did you mean '${nearestOf(type, types)}'?`,
-    )
+  if (!Object.hasOwn(CLIENT_KEYS, type)) {
+    throw unknownValue('SESSION_TYPE', given, Object.keys(CLIENT_KEYS))
   }
   const own = CLIENT_KEYS[type as FlaskSessionType]
-  const other = Object.values(CLIENT_KEYS).find((key) => valueIn(config, key) !== undefined)
-  if (other !== undefined && valueIn(config, own) === undefined) {
+  const other = Object.values(CLIENT_KEYS).find((key) => get(config, key) !== undefined)
+  if (other !== undefined && get(config, own) === undefined) {
     throw new ConfigError(
-      `SESSION_TYPE is '${type}' and its ${own} is missing, while ${other} is there, which is of another type.`,
+      `SESSION_TYPE is '${type}' and ${own} is missing, but ${other} of another type is set.`,
     )
   }
   return type as FlaskSessionType
 }
 
-/** A text. @throws {ConfigError} When it is anything else. */
-export function textOf(config: Keyed, key: string): string | undefined {
-  const value = valueIn(config, key)
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value
-  throw new ConfigError(`${key} is ${kindOf(value)}. Give a text.`)
+/** The value of a key. Undefined also for null, which is Python's `None`. */
+export function get(config: Config, key: string): unknown {
+  return Object.hasOwn(config, key) ? (config[key] ?? undefined) : undefined
 }
 
-/** True or false. @throws {ConfigError} When it is anything else, such as a text, which Python takes for true. */
-export function flagOf(config: Keyed, key: string): boolean | undefined {
-  const value = valueIn(config, key)
+export function getString(config: Config, key: string): string | undefined {
+  const value = getText(config, key)
+  if (value !== '') return value
+  throw new ConfigError(`${key} is an empty string. Give a string, or leave it out.`)
+}
+
+/** A string that may be empty. */
+function getText(config: Config, key: string): string | undefined {
+  const value = get(config, key)
+  if (value === undefined || typeof value === 'string') return value
+  throw new ConfigError(`${key} is ${describe(value)}. Give a string.`)
+}
+
+export function getBoolean(config: Config, key: string): boolean | undefined {
+  const value = get(config, key)
   if (value === undefined || typeof value === 'boolean') return value
   const python = typeof value === 'string' ? ', which Flask takes for true whatever it says' : ''
-  throw new ConfigError(`${key} is ${kindOf(value)}${python}. Give true or false.`)
+  throw new ConfigError(`${key} is ${describe(value)}${python}. Give true or false.`)
 }
 
-/** A whole number from `least`. @throws {ConfigError} When it is anything else. */
-export function wholeOf(
-  config: Keyed,
-  key: string,
-  least: number,
-  most: number = Number.MAX_SAFE_INTEGER,
-): number | undefined {
-  const value = valueIn(config, key)
-  if (value === undefined) return undefined
-  if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) {
-    return Number(value)
+function integer(min: number, max?: number) {
+  return function getInteger(config: Config, key: string): number | undefined {
+    const value = get(config, key)
+    if (value === undefined) return undefined
+    const number = Number(value)
+    if (Number.isSafeInteger(value) && number >= min && number <= (max ?? number)) return number
+    const range = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new ConfigError(`${key} is ${describe(value)}. Give an integer ${range}.`)
   }
-  const range =
-    most === Number.MAX_SAFE_INTEGER ? `, at least ${least}` : ` from ${least} to ${most}`
-  throw new ConfigError(`${key} is ${kindOf(value)}. Give a whole number${range}.`)
 }
 
-/** Runs what stands for the value of a key. @throws {ConfigError} Naming the key in place of one of our options. */
-export function blaming<T>(keys: string, run: () => T): T {
+/** One of these names in any letter case, as lower case. */
+function oneOf<const Name extends string>(...names: Name[]) {
+  return (config: Config, key: string): Lowercase<Name> | undefined => {
+    const given = getString(config, key)
+    const name = names.find((one) => one.toLowerCase() === given?.toLowerCase())
+    if (given !== undefined && name === undefined) throw unknownValue(key, given, names)
+    return name?.toLowerCase() as Lowercase<Name> | undefined
+  }
+}
+
+/** The lifetime in ms. A number counts seconds, as in Flask. */
+function getLifetime(config: Config, key: string): number | undefined {
+  const value = get(config, key)
+  if (value === undefined) return undefined
+  if (typeof value === 'string') return withKey(key, () => milliseconds(value as Duration, key))
+  if (typeof value === 'number' && value >= 1 && value < Number.MAX_SAFE_INTEGER / 1_000) {
+    return Math.floor(value) * 1_000
+  }
+  throw new ConfigError(
+    `${key} is ${describe(value)}. Give seconds, at least 1, or a string such as '31d'.`,
+  )
+}
+
+/** In Flask up to 2.2, false means that there is no domain. */
+function getDomain(config: Config, key: string): string | undefined {
+  const domain = get(config, key) === false ? undefined : getString(config, key)
+  if (domain === undefined || !domain.includes('/')) return domain
+  throw new ConfigError(
+    `${key} ${JSON.stringify(domain)} is not a host name. Remove the other parts of the URL.`,
+  )
+}
+
+function unknownValue(key: string, given: string, names: readonly string[]): ConfigError {
+  const valid = names.map((name) => `'${name}'`).join(', ')
+  return new ConfigError(`${key} ${JSON.stringify(given)} is not known. Valid values: ${valid}.`)
+}
+
+/** Runs what uses the value of a key. @throws {ConfigError} With the key's name before the message. */
+export function withKey<T>(key: string, run: () => T): T {
   try {
     return run()
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(`${keys}: ${error.message}`, { cause: error })
+    throw keyError(key, error)
   }
 }
 
-/** What a value is; never a text itself, as it may be a secret. */
-export function kindOf(value: unknown): string {
+/** A `ConfigError` with the key's name before its message; any other error as it is. */
+export function keyError(key: string, error: unknown): unknown {
+  if (!(error instanceof ConfigError)) return error
+  return new ConfigError(`${key}: ${error.message}`, { cause: error })
+}
+
+/** What a value is. A string is never shown, as it may be a secret. */
+export function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (value === '') return 'an empty text'
-  if (typeof value === 'string') return 'a text'
+  if (typeof value === 'string') return 'a string'
   return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
-}
-
-/** The name with the most words in common, and of those the one that is spelled most alike. */
-function nearestOf(name: string, names: readonly string[]): string {
-  const words = new Set(name.split('_'))
-  const rank = (one: string): number => {
-    const common = one.split('_').filter((word) => words.has(word)).length
-    return distanceOf(name, one) - common * MOST_LETTERS
-  }
-  return names.toSorted((a, b) => rank(a) - rank(b))[0] as string
-}
-
-/** How many letters have to be changed, left out or put in. */
-function distanceOf(from: string, to: string): number {
-  const letters = [...from.slice(0, MOST_LETTERS)]
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-  letters.forEach((letter, index) => {
-    const next = [index + 1]
-    for (let at = 0; at < to.length; at++) {
-      const [left, above, diagonal] = [next[at], row[at + 1], row[at]] as [number, number, number]
-      next.push(Math.min(left + 1, above + 1, diagonal + (letter === to[at] ? 0 : 1)))
-    }
-    row = next
-  })
-  return row[to.length] as number
 }

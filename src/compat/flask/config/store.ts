@@ -1,5 +1,5 @@
 /**
- * The store that a configuration of Flask-Session asks for: around a client that it holds, or opened from a URL.
+ * The store of a Flask-Session configuration: around the client that it holds, or opened from a URL.
  *
  * @module
  */
@@ -8,187 +8,183 @@ import type { Store } from '../../../core/store.ts'
 import { ConfigError } from '../../../errors.ts'
 import type { DynamodbClient } from '../../../stores/dynamodb/index.ts'
 import type { MongodbCollection } from '../../../stores/mongodb/index.ts'
-import type { LoadPackage } from '../../../stores/open/index.ts'
+import type { OpenStoreOptions } from '../../../stores/open/index.ts'
 import type { RedisClient } from '../../../stores/redis/index.ts'
 import type { SqlDatabase } from '../../../stores/sql/index.ts'
 import {
-  blaming,
   CLIENT_KEYS,
+  type Config,
+  FILE_KEYS,
   type FlaskSessionType,
-  flagOf,
-  type Keyed,
-  textOf,
-  valueIn,
-  wholeOf,
+  get,
+  getBoolean,
+  getString,
+  keyError,
+  MONGODB_KEYS,
+  readOptions,
+  SQL_KEYS,
 } from './keys.ts'
 import { dynamodbUrl, mongodbUrl, sqlUrl, withParameter } from './urls.ts'
 
-/** What opening is told. */
-export interface StoreContext {
+/** The options that every store is made with. */
+export type StoreContext = OpenStoreOptions & {
   readonly create: boolean
-  readonly load: LoadPackage | undefined
-  readonly onError: ((error: unknown) => void) | undefined
   readonly now: () => number
 }
 
-type Making = (config: Keyed, given: unknown, context: StoreContext) => Promise<Store>
+/** Makes the store from the value of the type's client key. Undefined: the key is not set. */
+type MakeStore = (given: unknown, config: Config, context: StoreContext) => Promise<Store>
 
-const MAKERS: Readonly<Record<FlaskSessionType, Making>> = {
-  async redis(_, given = 'redis://127.0.0.1:6379', context) {
-    if (typeof given === 'string') {
-      return opened(withParameter(given, 'prefix', ''), ['redis', 'rediss'], context)
-    }
+const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
+  async redis(given = 'redis://127.0.0.1:6379', _, context) {
+    if (typeof given === 'string') return openUnprefixed(given, ['redis', 'rediss'], context)
     const { redisStore } = await import('../../../stores/redis/index.ts')
     return redisStore(given as RedisClient, { prefix: '', now: context.now })
   },
 
-  async memcached(_, given = '127.0.0.1:11211', context) {
+  async memcached(given = '127.0.0.1:11211', _, context) {
     if (typeof given === 'string' && given.includes('://')) {
-      return opened(withParameter(given, 'prefix', ''), ['memcached'], context)
+      return openUnprefixed(given, ['memcached'], context)
     }
     const { memcachedStore } = await import('../../../stores/memcached/index.ts')
     const options = { prefix: '', now: context.now }
-    if (typeof given === 'string' || isTexts(given)) {
+    if (typeof given === 'string' || isStrings(given)) {
       return memcachedStore({ servers: given, ...options })
     }
     if (typeof given === 'object' && given !== null && 'servers' in given) {
       return memcachedStore({ ...options, ...(given as { servers: string }) })
     }
     throw new ConfigError(
-      `this is no list of servers. Give such as ['127.0.0.1:11211'], or the options of memcachedStore.`,
+      `the value is not a list of servers. Give one such as ['127.0.0.1:11211'], or the options of memcachedStore.`,
     )
   },
 
-  filesystem: (config, given = 'flask_session', context) =>
-    cachelibFiles(config, given as string, context),
+  filesystem: (given = 'flask_session', config, context) =>
+    cachelibFiles(given as string, config, context),
 
-  async cachelib(config, given = 'file:flask_session', context) {
+  async cachelib(given = 'file:flask_session', config, context) {
     if (typeof given !== 'string') {
-      throw new ConfigError('give a cachelibFileStore, or another store.')
+      throw new ConfigError('the value is not a store. Give a cachelibFileStore, or another store.')
     }
     const path = /^file:(?:\/\/(?=\/))?(.+)$/i.exec(given)?.[1]
-    if (path !== undefined) return cachelibFiles(config, path, context)
-    return opened(withParameter(given, 'prefix', ''), ['file', 'redis', 'rediss'], context)
+    if (path !== undefined) return cachelibFiles(path, config, context)
+    return openUnprefixed(given, ['file', 'redis', 'rediss'], context)
   },
 
-  async mongodb(config, given = 'mongodb://127.0.0.1:27017', context) {
-    const database = textOf(config, 'SESSION_MONGODB_DB') ?? 'flask_session'
-    const collection = textOf(config, 'SESSION_MONGODB_COLLECT') ?? 'sessions'
+  async mongodb(given = 'mongodb://127.0.0.1:27017', config, context) {
+    const { database = 'flask_session', collection = 'sessions' } = readOptions(
+      config,
+      MONGODB_KEYS,
+    )
     if (typeof given === 'string') {
-      const url = mongodbUrl(given, database, collection)
-      return opened(url, ['mongodb', 'mongodb+srv'], context)
+      return open(mongodbUrl(given, database, collection), ['mongodb', 'mongodb+srv'], context)
     }
     const { mongodbStore } = await import('../../../stores/mongodb/index.ts')
-    const store = mongodbStore(collectionOf(config, given, database, collection), {
+    const store = mongodbStore(collectionOf(given, config, database, collection), {
       now: context.now,
     })
     if (context.create) await store.createIndexes()
     return store
   },
 
-  async sqlalchemy(config, given, context) {
-    const table = textOf(config, 'SESSION_SQLALCHEMY_TABLE') ?? 'sessions'
-    const schema = textOf(config, 'SESSION_SQLALCHEMY_SCHEMA')
+  async sqlalchemy(given, config, context) {
+    const { table = 'sessions', ...schema } = readOptions(config, SQL_KEYS)
     const target = given ?? sqlUrlOf(config)
     if (typeof target === 'string') {
-      const named = withParameter(sqlUrl(target), 'table', table)
-      const url = schema === undefined ? named : withParameter(named, 'schema', schema)
-      const schemes = ['postgres', 'postgresql', 'mysql', 'mariadb', 'sqlite']
-      return opened(url, schemes, context)
+      const parameters = Object.entries({ table, ...schema })
+      const url = parameters.reduce(
+        (made, [name, value]) => withParameter(made, name, value),
+        sqlUrl(target),
+      )
+      return open(url, ['postgres', 'postgresql', 'mysql', 'mariadb', 'sqlite'], context)
     }
-    if (valueIn(config, 'SESSION_SQLALCHEMY_BIND_KEY') !== undefined) {
+    if (get(config, 'SESSION_SQLALCHEMY_BIND_KEY') !== undefined) {
       throw new ConfigError(
-        'SESSION_SQLALCHEMY_BIND_KEY chooses among databases, and this is one already. Leave one of the two out.',
+        'SESSION_SQLALCHEMY_BIND_KEY chooses among databases, and the value is already one. Leave one of the two out.',
       )
     }
     const { sqlStore } = await import('../../../stores/sql/index.ts')
-    const { now, onError } = context
-    const store = sqlStore(target as SqlDatabase, {
-      table,
-      now,
-      ...(schema !== undefined && { schema }),
-      ...(onError !== undefined && { onError }),
-    })
+    const store = sqlStore(target as SqlDatabase, { table, ...schema, ...background(context) })
     if (context.create) await store.createTable()
     return store
   },
 
-  async dynamodb(config, given, context) {
-    const table = tableOf(config)
-    const create = context.create && flagOf(config, 'SESSION_DYNAMODB_TABLE_EXISTS') !== true
+  async dynamodb(given, config, context) {
+    const table = dynamodbTableOf(config)
+    const create = context.create && getBoolean(config, 'SESSION_DYNAMODB_TABLE_EXISTS') !== true
     if (given === undefined || typeof given === 'string') {
-      return opened(dynamodbUrl(given, table), ['dynamodb'], { ...context, create })
+      return open(dynamodbUrl(given, table), ['dynamodb'], { ...context, create })
     }
     const { dynamodbStore } = await import('../../../stores/dynamodb/index.ts')
-    const store = dynamodbStore(given as DynamodbClient, {
-      now: context.now,
-      ...(table !== undefined && { table }),
-    })
+    const options = { now: context.now, ...(table !== undefined && { table }) }
+    const store = dynamodbStore(given as DynamodbClient, options)
     if (create) await store.createTable()
     return store
   },
 }
 
 /**
- * Makes the store. What Flask-Session connects to by default is so here.
+ * Makes the store. Without a client it connects where Flask-Session does.
  *
- * @throws {ConfigError} When the client is another one, or a URL cannot be.
- * @throws {StoreError} When the server of a URL does not answer, or refuses to make what the store needs.
+ * @throws {ConfigError} When the client is of another kind, or a URL is not valid.
+ * @throws {StoreError} When the server does not answer, or refuses to make what the store needs.
  */
 export async function storeOf(
   type: FlaskSessionType,
-  config: Keyed,
+  config: Config,
   context: StoreContext,
 ): Promise<Store> {
   const key = CLIENT_KEYS[type]
-  const given = type === 'filesystem' ? textOf(config, key) : valueIn(config, key)
+  const given = type === 'filesystem' ? getString(config, key) : get(config, key)
   if (isStore(given)) return given
   try {
-    return await MAKERS[type](config, given, context)
+    return await MAKERS[type](given, config, context)
   } catch (error) {
-    return blaming(`SESSION_TYPE '${type}' with ${key}`, () => {
-      throw error
-    })
+    throw keyError(`SESSION_TYPE '${type}' with ${key}`, error)
   }
 }
 
-async function opened(
+async function open(
   url: string,
   schemes: readonly string[],
-  { create, load, onError, now }: StoreContext,
+  context: StoreContext,
 ): Promise<Store> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? ''
   if (!schemes.includes(scheme)) {
-    throw new ConfigError(`this is no URL that begins with ${schemes.join(':, ')}:.`)
+    throw new ConfigError(
+      `the value is not a URL. Give one that begins with ${schemes.join(':, ')}:.`,
+    )
   }
   const { openStore } = await import('../../../stores/open/index.ts')
-  return openStore(url, {
-    create,
-    now,
-    ...(load !== undefined && { load }),
-    ...(onError !== undefined && { onError }),
-  })
+  return openStore(url, context)
+}
+
+/** The key of a record is Flask-Session's prefix and the id: the store adds nothing. */
+function openUnprefixed(
+  url: string,
+  schemes: readonly string[],
+  context: StoreContext,
+): Promise<Store> {
+  return open(withParameter(url, 'prefix', ''), schemes, context)
 }
 
 async function cachelibFiles(
-  config: Keyed,
   directory: string,
-  { now, onError }: StoreContext,
+  config: Config,
+  context: StoreContext,
 ): Promise<Store> {
   const { cachelibFileStore } = await import('../../../stores/cachelib-file/index.ts')
-  const threshold = wholeOf(config, 'SESSION_FILE_THRESHOLD', 0)
-  const mode = wholeOf(config, 'SESSION_FILE_MODE', 0, 0o777)
-  return cachelibFileStore(directory, {
-    now,
-    ...(threshold !== undefined && { threshold }),
-    ...(mode !== undefined && { mode }),
-    ...(onError !== undefined && { onError }),
-  })
+  return cachelibFileStore(directory, { ...readOptions(config, FILE_KEYS), ...background(context) })
+}
+
+/** The clock and the error handler, for stores that work in the background. */
+function background({ now, onError }: StoreContext) {
+  return { now, ...(onError !== undefined && { onError }) }
 }
 
 function collectionOf(
-  config: Keyed,
   given: unknown,
+  config: Config,
   database: string,
   collection: string,
 ): MongodbCollection {
@@ -197,10 +193,9 @@ function collectionOf(
     namespace?: unknown
   }
   if (typeof client.db === 'function') return client.db(database).collection(collection)
-  const { namespace } = client
-  const keys = ['SESSION_MONGODB_DB', 'SESSION_MONGODB_COLLECT'] as const
-  const key = keys.find((one) => valueIn(config, one) !== undefined)
+  const key = Object.values(MONGODB_KEYS).find(([one]) => get(config, one) !== undefined)?.[0]
   const expected = `${database}.${collection}`
+  const { namespace } = client
   if (typeof namespace === 'string' && key !== undefined && namespace !== expected) {
     throw new ConfigError(
       `SESSION_MONGODB is the collection ${namespace}, and ${key} asks for ${expected}. Leave ${key} out.`,
@@ -209,41 +204,41 @@ function collectionOf(
   return given as MongodbCollection
 }
 
-/** As Flask-Session does without SESSION_SQLALCHEMY, it takes the database of the application. */
-function sqlUrlOf(config: Keyed): string {
-  const bind = textOf(config, 'SESSION_SQLALCHEMY_BIND_KEY')
+/** Without SESSION_SQLALCHEMY, the application's database, as in Flask-Session. */
+function sqlUrlOf(config: Config): string {
+  const bind = getString(config, 'SESSION_SQLALCHEMY_BIND_KEY')
   if (bind === undefined) {
-    const url = textOf(config, 'SQLALCHEMY_DATABASE_URI')
+    const url = getString(config, 'SQLALCHEMY_DATABASE_URI')
     if (url !== undefined) return url
     throw new ConfigError(
-      'it is missing, and so is SQLALCHEMY_DATABASE_URI. Give a Kysely instance or a URL.',
+      'the key is missing, and so is SQLALCHEMY_DATABASE_URI. Give a Kysely instance or a URL.',
     )
   }
-  const url = valueIn(Object(valueIn(config, 'SQLALCHEMY_BINDS')) as Keyed, bind)
+  const url = get(Object(get(config, 'SQLALCHEMY_BINDS')) as Config, bind)
   if (typeof url === 'string') return url
   throw new ConfigError(
     `SESSION_SQLALCHEMY_BIND_KEY is ${JSON.stringify(bind)}, and SQLALCHEMY_BINDS has no URL under it.`,
   )
 }
 
-/** Flask-Session's code and its documentation call the key differently. */
-function tableOf(config: Keyed): string | undefined {
-  const read = textOf(config, 'SESSION_DYNAMODB_TABLE')
-  const documented = textOf(config, 'SESSION_DYNAMODB_TABLE_NAME')
-  if (read !== undefined && documented !== undefined && read !== documented) {
+/** Flask-Session reads one key and documents the other. */
+function dynamodbTableOf(config: Config): string | undefined {
+  const table = getString(config, 'SESSION_DYNAMODB_TABLE')
+  const documented = getString(config, 'SESSION_DYNAMODB_TABLE_NAME')
+  if (table !== undefined && documented !== undefined && table !== documented) {
     throw new ConfigError(
       'SESSION_DYNAMODB_TABLE and SESSION_DYNAMODB_TABLE_NAME differ. Flask-Session reads the first; leave the other out.',
     )
   }
-  return read ?? documented
+  return table ?? documented
 }
 
 function isStore(given: unknown): given is Store {
-  const verbs = ['read', 'create', 'replace', 'touch', 'delete'] satisfies (keyof Store)[]
+  const operations = ['read', 'create', 'replace', 'touch', 'delete'] satisfies (keyof Store)[]
   const store = Object(given) as Partial<Record<string, unknown>>
-  return 'atomic' in store && verbs.every((verb) => typeof store[verb] === 'function')
+  return 'atomic' in store && operations.every((name) => typeof store[name] === 'function')
 }
 
-function isTexts(given: unknown): given is string[] {
+function isStrings(given: unknown): given is string[] {
   return Array.isArray(given) && given.every((one) => typeof one === 'string')
 }
