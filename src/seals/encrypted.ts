@@ -47,8 +47,9 @@ const KEY_ID_BYTES = 4
 const KEY_ID_END = 1 + KEY_ID_BYTES
 const HALF_END = KEY_ID_END + HALF_NONCE_BYTES
 const NONCE_END = HALF_END + HALF_NONCE_BYTES
-/** Number of zero bytes at the start of the plaintext, which commit to the key. */
+/** Zero bytes at the start of the plaintext, which commit to the key. */
 const COMMITMENT_BYTES = 16
+const COMMITMENT = Buffer.alloc(COMMITMENT_BYTES)
 const TIME_BYTES = 6
 const HEAD_BYTES = COMMITMENT_BYTES + TIME_BYTES
 const MIN_BYTES = NONCE_END + HEAD_BYTES + TAG_BYTES
@@ -75,7 +76,9 @@ export function encrypted(options: EncryptedOptions): Seal {
     (secret) => new Key(secret, context),
   )
   const first = keys[0] as Key
-  const nonces = new Nonces(first, options.randomBytes)
+  const custom = options.randomBytes && checked(options.randomBytes)
+  const start = startsOf(first, custom ?? randomBytes)
+  const random = custom ?? pooledRandomBytes
   const openText = verifiedCache(openNew)
 
   return {
@@ -83,18 +86,20 @@ export function encrypted(options: EncryptedOptions): Seal {
 
     seal(bytes, now, cookie) {
       const { associatedData, hashed } = first.bindTo(cookie)
-      const { derived, head } = nonces.firstHalf()
+      const { derived, head } = start()
       // The input of the nonce hash ends with the plaintext, so both are written once.
       const input = Buffer.allocUnsafe(hashed.length + TIME_BYTES + bytes.length)
       input.set(hashed)
-      input.set(nonces.random(NONCE_RANDOM_BYTES), KEY_BYTES)
+      input.set(random(NONCE_RANDOM_BYTES), KEY_BYTES)
       input.writeUIntBE(Math.floor(now), hashed.length, TIME_BYTES)
       input.set(bytes, hashed.length + TIME_BYTES)
       const plaintext = input.subarray(hashed.length - COMMITMENT_BYTES)
 
       const sealed = Buffer.allocUnsafe(NONCE_END + plaintext.length + TAG_BYTES)
       sealed.set(head)
-      sealed.write(secondHalf(input), HALF_END, 'latin1')
+      // The second half of the nonce. If a cloned machine repeats the random bytes, the nonce repeats only together with
+      // all the rest of the input, and then the two texts are the same.
+      sealed.write(hash('sha256', input, 'binary'), HALF_END, HALF_NONCE_BYTES, 'latin1')
       const second = sealed.subarray(HALF_END, NONCE_END)
       const { ciphertext, tag } = encrypt(derived, second, plaintext, associatedData)
       sealed.set(ciphertext, NONCE_END)
@@ -146,8 +151,8 @@ class Key {
   #bound: Bound | undefined
   /**
    * Derived keys by the first half of the nonce. Each process seals 2^16 texts with one, so a few keys open nearly all
-   * cookies, and looking one up saves a third of the work. Only halves of authentic texts enter, so a stranger cannot
-   * push others out.
+   * cookies, and a lookup saves a third of the work. Only halves of authentic texts enter, so a stranger cannot push
+   * others out.
    */
   readonly #derived = new Map<string, Buffer>()
 
@@ -157,30 +162,22 @@ class Key {
     this.head = Buffer.concat([Buffer.of(VERSION), expand('key id', KEY_ID_BYTES)])
     this.input = inputKey(expand('encryption key', KEY_BYTES))
     this.#nonceKey = expand('nonce key', KEY_BYTES)
-    this.#context = Buffer.from(context)
+    this.#context = withLength(context)
   }
 
-  /** Gives the associated data of a cookie, and the part of the nonce hash's input that is the same for each text. */
+  /** Returns the associated data of a cookie, and the part of the nonce hash's input that is the same for each text. */
   bindTo(cookie: string): Bound {
     // A seal has one cookie in practice, so the last result serves nearly every call.
     if (cookie === this.#bound?.cookie) return this.#bound
-    const name = Buffer.from(cookie)
-    const associatedData = Buffer.concat([
-      Buffer.from(NAME),
-      this.head,
-      lengthOf(name),
-      name,
-      lengthOf(this.#context),
-      this.#context,
-    ])
+    const parts = [Buffer.from(NAME), this.head, withLength(cookie), this.#context]
+    const associatedData = Buffer.concat(parts)
     const random = Buffer.alloc(NONCE_RANDOM_BYTES)
-    const commitment = Buffer.alloc(COMMITMENT_BYTES)
-    const hashed = Buffer.concat([this.#nonceKey, random, associatedData, commitment])
+    const hashed = Buffer.concat([this.#nonceKey, random, associatedData, COMMITMENT])
     this.#bound = { cookie, associatedData, hashed }
     return this.#bound
   }
 
-  /** Gives the plaintext, or undefined when the text was not sealed with this key for this cookie and context. */
+  /** Returns the plaintext, or undefined when the text was not sealed with this key for this cookie and context. */
   decrypt(sealed: Buffer, cookie: string): Buffer | undefined {
     const half = sealed.subarray(KEY_ID_END, HALF_END)
     const name = half.toString('latin1')
@@ -189,69 +186,49 @@ class Key {
     const second = sealed.subarray(HALF_END, NONCE_END)
     const { associatedData } = this.bindTo(cookie)
     const plaintext = decrypt(derived, second, sealed.subarray(NONCE_END), associatedData)
-    if (plaintext === undefined || !startsWithZeros(plaintext)) return undefined
-    if (known === undefined) this.#keep(name, derived)
+    if (!plaintext?.subarray(0, COMMITMENT_BYTES).equals(COMMITMENT)) return undefined
+    if (known === undefined) {
+      const [oldest] = this.#derived.keys()
+      if (this.#derived.size >= MAX_DERIVED_KEYS) this.#derived.delete(oldest ?? '')
+      this.#derived.set(name, derived)
+    }
     return plaintext
-  }
-
-  #keep(name: string, derived: Buffer): void {
-    const [oldest] = this.#derived.keys()
-    if (oldest !== undefined && this.#derived.size >= MAX_DERIVED_KEYS) this.#derived.delete(oldest)
-    this.#derived.set(name, derived)
   }
 }
 
-/** The random parts of nonces. */
-class Nonces {
-  readonly #key: Key
-  /** Gives random bytes past any pool. */
-  readonly #direct: (size: number) => Uint8Array
-  /** Gives random bytes, which may come from a pool. */
-  readonly random: (size: number) => Uint8Array
-  #current: { readonly derived: Buffer; readonly head: Buffer } | undefined
-  #left = 0
-
-  constructor(key: Key, source: ((size: number) => Uint8Array) | undefined) {
-    this.#key = key
-    this.#direct = source === undefined ? randomBytes : checked(source)
-    this.random = source === undefined ? pooledRandomBytes : this.#direct
-  }
-
-  /**
-   * Gives the head of the next text up to the first half of the nonce, and the key derived from that half. The half is
-   * random and serves 2^16 texts. It is drawn when the first text is sealed, never at module load.
-   */
-  firstHalf(): { readonly derived: Buffer; readonly head: Buffer } {
-    if (this.#current === undefined) beforeSnapshot(() => (this.#current = undefined))
-    if (this.#current === undefined || this.#left === 0) {
-      const half = this.#direct(HALF_NONCE_BYTES)
-      const derived = deriveKey(this.#key.input, half)
-      this.#current = { derived, head: Buffer.concat([this.#key.head, half]) }
-      this.#left = SEALS_PER_DERIVED_KEY
-    }
-    this.#left--
-    return this.#current
-  }
+/** The start of a text, and the key for its rest. */
+interface Start {
+  readonly derived: Buffer
+  /** Version, key id and the first half of the nonce. */
+  readonly head: Buffer
 }
 
 /**
- * The second half of a nonce, one character a byte: SHA-256 over a key, random bytes, the associated data and the
- * plaintext with its time. If a cloned machine repeats the random bytes, the nonce repeats only together with all the
- * rest, and then the two texts are the same.
+ * Makes the function that starts each text. The first half of the nonce is random and serves 2^16 texts. It is drawn when
+ * the first text is sealed, never at module load.
+ *
+ * @param random Must not come from a pool.
  */
-function secondHalf(input: Buffer): string {
-  return hash('sha256', input, 'binary').slice(0, HALF_NONCE_BYTES)
+function startsOf(key: Key, random: (size: number) => Uint8Array): () => Start {
+  let start: Start | undefined
+  let left = 0
+  return () => {
+    if (start === undefined) beforeSnapshot(() => (start = undefined))
+    if (start === undefined || left === 0) {
+      const half = random(HALF_NONCE_BYTES)
+      start = { derived: deriveKey(key.input, half), head: Buffer.concat([key.head, half]) }
+      left = SEALS_PER_DERIVED_KEY
+    }
+    left--
+    return start
+  }
 }
 
-function startsWithZeros(plaintext: Buffer): boolean {
-  for (let at = 0; at < COMMITMENT_BYTES; at++) if (plaintext[at] !== 0) return false
-  return true
-}
-
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bytes.length)
-  return length
+/** Returns UTF-8 after its length in 4 bytes, big-endian. */
+function withLength(text: string): Buffer {
+  const bytes = Buffer.from(`\0\0\0\0${text}`)
+  bytes.writeUInt32BE(bytes.length - 4)
+  return bytes
 }
 
 function checked(source: (size: number) => Uint8Array): (size: number) => Uint8Array {
@@ -259,7 +236,7 @@ function checked(source: (size: number) => Uint8Array): (size: number) => Uint8A
     const bytes = source(size)
     if (bytes.length === size) return bytes
     throw new StateError(
-      `randomBytes(${size}) gave ${bytes.length} bytes. Return as many bytes as asked for.`,
+      `randomBytes(${size}) returned ${bytes.length} bytes. Return as many bytes as asked for.`,
     )
   }
 }

@@ -9,10 +9,9 @@
 
 import { Buffer } from 'node:buffer'
 import { createHmac } from 'node:crypto'
-import type { Opened, Seal } from '../core/seal.ts'
+import type { Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { bufferOf, signedText } from './text.ts'
-import { verifiedCache } from './verified-cache.ts'
 
 export interface FlaskSignerOptions {
   /** In a list, the first signs and all verify. Flask-Session itself has one secret only. */
@@ -26,28 +25,17 @@ export interface FlaskSignerOptions {
  *
  * @throws {ConfigError} When the secret is missing or weak.
  */
-export function flaskSigner(options: FlaskSignerOptions): Seal {
-  const { weakSecret = 'refuse' } = options
-  const keys = secretKeys(options.secret, 'secret', { weak: weakSecret }).map((secret) =>
-    createHmac('sha1', secret).update('flask-session').digest(),
-  )
-  const texts = signedText('sha1', keys)
-  const openText = verifiedCache(openNew)
-
+export function flaskSigner({ secret, weakSecret = 'refuse' }: FlaskSignerOptions): Seal {
+  const { seal, open } = signedText({
+    algorithm: 'sha1',
+    keys: secretKeys(secret, 'secret', { weak: weakSecret }).map((key) =>
+      createHmac('sha1', key).update('flask-session').digest(),
+    ),
+    parse: (id) => ({ ok: true, bytes: Buffer.from(id) }),
+  })
   return {
     name: 'flask-signer',
-
-    seal(bytes, _now, cookie) {
-      return texts.seal(bufferOf(bytes).toString('latin1'), cookie)
-    },
-
-    open(sealed) {
-      return openText(sealed, '')
-    },
-  }
-
-  function openNew(sealed: string, cookie: string): Opened {
-    const id = texts.open(sealed, cookie)
-    return typeof id === 'string' ? { ok: true, bytes: Buffer.from(id, 'utf8') } : id
+    seal: (bytes, _now, cookie) => seal(bufferOf(bytes).toString('latin1'), cookie),
+    open: (sealed) => open(sealed, ''),
   }
 }

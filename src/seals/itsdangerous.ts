@@ -16,7 +16,6 @@ import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { ConfigError } from '../errors.ts'
 import { bufferOf, decodeBase64url, EXPIRED, MALFORMED, signedText } from './text.ts'
-import { verifiedCache } from './verified-cache.ts'
 
 /** How the signing key is derived from secret and salt, in itsdangerous's names. Flask uses `hmac`. */
 export type KeyDerivation = 'hmac' | 'django-concat' | 'concat' | 'none'
@@ -59,11 +58,8 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
   const keys = secretKeys(options.secret, 'secret', { weak: weakSecret }).map((secret) =>
     derive(secret, salt, keyDerivation),
   )
-  const texts = signedText('sha1', keys)
   const maxAge =
-    options.maxAge === undefined
-      ? Number.POSITIVE_INFINITY
-      : milliseconds(options.maxAge, 'maxAge') / 1000
+    options.maxAge === undefined ? Infinity : milliseconds(options.maxAge, 'maxAge') / 1000
   const leeway = orZero(options.leeway, 'leeway')
   const backdate = orZero(options.backdate, 'backdate')
   if (!Number.isSafeInteger(maxOutputLength) || maxOutputLength < 1) {
@@ -71,8 +67,7 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
       'maxOutputLength is not a positive number of bytes. Leave it out for 1 MiB.',
     )
   }
-
-  const openText = verifiedCache(openNew)
+  const texts = signedText({ algorithm: 'sha1', keys, parse })
 
   return {
     name: 'itsdangerous',
@@ -82,18 +77,15 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
     },
 
     open(text, now) {
-      const opened = openText(text, '')
+      const opened = texts.open(text, '')
       if (!opened.ok) return opened
       const { sealedAt = 0 } = opened
-      const isInTime =
-        sealedAt - now <= leeway && Math.floor(now / 1000) - sealedAt / 1000 <= maxAge
-      return isInTime ? opened : EXPIRED
+      const age = Math.floor(now / 1000) - sealedAt / 1000
+      return sealedAt - now <= leeway && age <= maxAge ? opened : EXPIRED
     },
   }
 
-  function openNew(text: string, cookie: string): Opened {
-    const signed = texts.open(text, cookie)
-    if (typeof signed !== 'string') return signed
+  function parse(signed: string): Opened {
     const dot = signed.lastIndexOf('.')
     if (dot === -1) return MALFORMED
     const time = decodeBase64url(signed.slice(dot + 1))

@@ -9,11 +9,10 @@
 
 import { Buffer } from 'node:buffer'
 import { hkdfSync } from 'node:crypto'
-import type { Opened, Seal } from '../core/seal.ts'
+import type { Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { StateError } from '../errors.ts'
 import { bufferOf, MALFORMED, signedText } from './text.ts'
-import { verifiedCache } from './verified-cache.ts'
 
 export interface SignedOptions {
   /** At least 32 random bytes. In a list, the first signs and all verify. */
@@ -28,34 +27,26 @@ const TEXT = /^[A-Za-z0-9_.-]+$/
  *
  * @throws {ConfigError} When the secret is missing or weak.
  */
-export function signed(options: SignedOptions): Seal {
-  const keys = secretKeys(options.secret, 'secret', { weak: 'refuse' }).map((secret) =>
-    Buffer.from(hkdfSync('sha256', secret, FORMAT, 'key', 32)),
-  )
-  const texts = signedText('sha256', keys, (text, cookie) => `${cookie}\0${text}`)
-  const openText = verifiedCache(openNew)
-
+export function signed({ secret }: SignedOptions): Seal {
+  const { seal, open } = signedText({
+    algorithm: 'sha256',
+    keys: secretKeys(secret, 'secret', { weak: 'refuse' }).map((key) =>
+      Buffer.from(hkdfSync('sha256', key, FORMAT, 'key', 32)),
+    ),
+    bind: (text, cookie) => `${cookie}\0${text}`,
+    parse: (text) => ({ ok: true, bytes: Buffer.from(text, 'latin1') }),
+  })
   return {
     name: 'signed',
 
     seal(bytes, _now, cookie) {
       const text = bufferOf(bytes).toString('latin1')
-      if (!TEXT.test(text)) {
-        throw new StateError(
-          'signed() seals ids and other text of A-Z a-z 0-9 - _ . only. Use encrypted() for a record in the cookie.',
-        )
-      }
-      return texts.seal(text, cookie)
+      if (TEXT.test(text)) return seal(text, cookie)
+      throw new StateError(
+        'signed() seals ids and other text of A-Z a-z 0-9 - _ . only. Use encrypted() for a record in the cookie.',
+      )
     },
 
-    open(sealed, _now, cookie) {
-      return openText(sealed, cookie)
-    },
-  }
-
-  function openNew(sealed: string, cookie: string): Opened {
-    if (!TEXT.test(sealed)) return MALFORMED
-    const text = texts.open(sealed, cookie)
-    return typeof text === 'string' ? { ok: true, bytes: Buffer.from(text, 'latin1') } : text
+    open: (sealed, _now, cookie) => (TEXT.test(sealed) ? open(sealed, cookie) : MALFORMED),
   }
 }

@@ -7,67 +7,65 @@
 import { Buffer } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Opened } from '../core/seal.ts'
+import { verifiedCache } from './verified-cache.ts'
 
-/** A text that was not honoured. */
-export type Rejected = Extract<Opened, { ok: false }>
+/** The result for a text that does not open. */
+type Rejected = Extract<Opened, { ok: false }>
 
 export const MALFORMED: Rejected = { ok: false, reason: 'malformed' }
 export const FORGED: Rejected = { ok: false, reason: 'forged' }
 export const EXPIRED: Rejected = { ok: false, reason: 'expired' }
 
-/** Gives the bytes of canonical base64url without padding (RFC 4648, section 5), or undefined for any other text. */
+/** Returns the bytes of canonical base64url without padding (RFC 4648, section 5), or undefined for any other text. */
 export function decodeBase64url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url')
   // Node skips foreign characters, accepts both alphabets and ignores spare bits, so one value has many spellings.
   return bytes.toString('base64url') === text ? bytes : undefined
 }
 
-/** Gives a Buffer over the same memory. */
+/** Returns a Buffer over the same memory. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export interface SignedTextOptions {
+  readonly algorithm: 'sha1' | 'sha256'
+  /** At least one: the first signs, all verify. */
+  readonly keys: readonly Buffer[]
+  /** Returns the string to sign, for a text and its cookie; signed as UTF-8. Absent: the text alone. */
+  readonly bind?: (text: string, cookie: string) => string
+  /** Makes the result of a text with a valid signature. The result must depend on the text alone. */
+  readonly parse: (text: string) => Opened
 }
 
 /** Makes and checks texts of the form `<text>.<signature>`, where the signature is HMAC in base64url. */
 export interface SignedText {
   /** Signs with the first key. */
   seal(text: string, cookie: string): string
-  /** Gives the text when one of the keys signed it. */
-  open(sealed: string, cookie: string): string | Rejected
+  /** Opens a text that one of the keys signed, through a {@link verifiedCache}. */
+  open(sealed: string, cookie: string): Opened
 }
 
-/**
- * Makes the shared part of the seals that sign.
- *
- * @param keys At least one: the first signs, all verify.
- * @param bind What the signature is over, for a text and its cookie. UTF-8. Default: the text alone.
- */
-export function signedText(
-  algorithm: 'sha1' | 'sha256',
-  keys: readonly Buffer[],
-  bind: (text: string, cookie: string) => string = (text) => text,
-): SignedText {
-  const [first] = keys
-  if (first === undefined) throw new RangeError('signedText needs a key.')
-  const signatureLength = sign(algorithm, first, '').toString('base64url').length
+/** Makes the shared part of the seals that sign. */
+export function signedText(options: SignedTextOptions): SignedText {
+  const { algorithm, keys, bind = (text) => text, parse } = options
+  const sign = (key: Buffer, message: string): Buffer =>
+    createHmac(algorithm, key).update(message).digest()
+  const first = keys[0] as Buffer
+  const signatureLength = sign(first, '').toString('base64url').length
 
   return {
-    seal(text, cookie) {
-      return `${text}.${sign(algorithm, first, bind(text, cookie)).toString('base64url')}`
-    },
+    seal: (text, cookie) => `${text}.${sign(first, bind(text, cookie)).toString('base64url')}`,
 
-    open(sealed, cookie) {
+    open: verifiedCache((sealed, cookie) => {
       const dot = sealed.length - signatureLength - 1
       if (dot < 1 || sealed[dot] !== '.') return MALFORMED
       const text = sealed.slice(0, dot)
       const signature = decodeBase64url(sealed.slice(dot + 1))
       if (signature === undefined) return MALFORMED
       const message = bind(text, cookie)
-      const isSigned = keys.some((key) => timingSafeEqual(sign(algorithm, key, message), signature))
-      return isSigned ? text : FORGED
-    },
+      const isSigned = keys.some((key) => timingSafeEqual(sign(key, message), signature))
+      return isSigned ? parse(text) : FORGED
+    }),
   }
-}
-
-function sign(algorithm: string, key: Buffer, message: string): Buffer {
-  return createHmac(algorithm, key).update(message).digest()
 }

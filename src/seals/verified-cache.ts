@@ -8,6 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { beforeSnapshot } from '../core/random.ts'
+import { isRequestBound } from '../core/runtime.ts'
 import type { Opened } from '../core/seal.ts'
 
 /** Bounds one generation, in bytes; there are two. */
@@ -21,7 +22,7 @@ const SLOTS = 2 ** 14
 /** Number of characters at the end of a text that tell it apart: all seals end in a signature or a tag. */
 const TAIL = 16
 
-/** The bytes and the text are copies, so that an entry does not keep a whole header or a pool alive. */
+/** Bytes and text are copies, so that an entry does not keep a whole header or a pool alive. */
 interface Entry {
   readonly text: string
   readonly cookie: string
@@ -38,12 +39,12 @@ export type Schedule = (callback: () => void, ms: number) => () => void
  * Wraps `open` with a cache. It keeps a text that opened twice, up to 4 MB of them, and drops what was not used for a
  * minute. A text that did not open is never kept, so a stranger cannot fill the cache.
  *
- * Cloudflare Workers get `open` as it is: a timer belongs to a request there, so nothing would drop old entries.
+ * On Cloudflare Workers it returns `open`: a timer ends with its request there, so nothing would drop old entries.
  *
  * @param schedule The timer. The default one does not keep the process alive.
  */
 export function verifiedCache(open: OpenText, schedule: Schedule = unreferencedTimer): OpenText {
-  if (timersBelongToRequests()) return open
+  if (isRequestBound()) return open
   // Two generations replace an order of use: an entry that is used moves to the young one.
   let young = new Map<string, Entry>()
   let old = new Map<string, Entry>()
@@ -58,17 +59,15 @@ export function verifiedCache(open: OpenText, schedule: Schedule = unreferencedT
   }
 
   function tick(): void {
-    cancel = undefined
     startGeneration()
-    if (old.size > 0) cancel = schedule(tick, GENERATION)
+    cancel = old.size > 0 ? schedule(tick, GENERATION) : undefined
   }
 
   function clear(): void {
     cancel?.()
-    cancel = undefined
+    cancel = openedOnce = undefined
     startGeneration()
     startGeneration()
-    openedOnce = undefined
   }
 
   function keep(entry: Entry): void {
@@ -101,15 +100,13 @@ export function verifiedCache(open: OpenText, schedule: Schedule = unreferencedT
       return older.opened
     }
     const opened = open(text, cookie)
-    if (opened.ok && isSecond(text)) {
-      const copy = Buffer.from(text, 'latin1').toString('latin1')
-      // Characters beyond Latin-1 would turn into others, so such a text is not kept.
-      if (copy === text) {
-        const own = Buffer.allocUnsafeSlow(opened.bytes.length)
-        own.set(opened.bytes)
-        keep({ text: copy, cookie, opened: { ...opened, bytes: own } })
-      }
-    }
+    if (!opened.ok || !isSecond(text)) return opened
+    const copy = Buffer.from(text, 'latin1').toString('latin1')
+    // Characters beyond Latin-1 would turn into others, so such a text is not kept.
+    if (copy !== text) return opened
+    const own = Buffer.allocUnsafeSlow(opened.bytes.length)
+    own.set(opened.bytes)
+    keep({ text: copy, cookie, opened: { ...opened, bytes: own } })
     return opened
   }
 }
@@ -127,9 +124,4 @@ function unreferencedTimer(callback: () => void, ms: number): () => void {
   const timer = setTimeout(callback, ms)
   timer.unref()
   return () => clearTimeout(timer)
-}
-
-function timersBelongToRequests(): boolean {
-  const { navigator } = globalThis as { navigator?: { userAgent?: string } }
-  return navigator?.userAgent === 'Cloudflare-Workers'
 }

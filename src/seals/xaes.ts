@@ -43,19 +43,10 @@ export function inputKey(key: Buffer): InputKey {
  */
 export function deriveKey({ key, k1 }: InputKey, half: Uint8Array): Buffer {
   // M1 and M2: a 16-bit counter, the label "X", a zero byte, the half of the nonce.
-  const blocks = Buffer.alloc(2 * BLOCK_BYTES)
-  for (const [start, counter] of [
-    [0, 1],
-    [BLOCK_BYTES, 2],
-  ] as const) {
-    blocks[start + 1] = counter
-    blocks[start + 2] = 0x58
-    blocks.set(half, start + 4)
-    for (let i = 0; i < BLOCK_BYTES; i++) {
-      blocks[start + i] = blocks.readUInt8(start + i) ^ k1.readUInt8(i)
-    }
-  }
-  return encryptBlocks(key, blocks)
+  const blocks = [1, 2].map((counter) =>
+    Buffer.of(0, counter, 0x58, 0, ...half).map((byte, at) => byte ^ (k1[at] ?? 0)),
+  )
+  return encryptBlocks(key, Buffer.concat(blocks))
 }
 
 /**

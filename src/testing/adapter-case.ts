@@ -8,7 +8,7 @@ import type { LifeCycle } from '../core/scope.ts'
 import type { Store } from '../core/store.ts'
 import type { Client } from './adapter-client.ts'
 import type { SuiteTest } from './runner.ts'
-import type { StoreBehaviour, StoreSpy } from './store-spy.ts'
+import type { StoreSpy } from './store-spy.ts'
 
 /** What the suite does with a session. */
 export interface SuiteSession {
@@ -67,21 +67,52 @@ export type ExchangeHandler = (exchange: Exchange) => Promise<Answer>
 
 /** What a case checks: the server, its store and one visitor. */
 export interface Kit extends StoreSpy {
-  readonly sessions: SuiteSessions
   readonly client: Client
   readonly origin: string
+  readonly errorsCommit: boolean
   /** Resolves to the number of records. */
   records(): Promise<number>
 }
 
-export type ServeOptions = StoreBehaviour & Omit<SuiteOptions, 'store'>
+export interface AdapterCase {
+  /** Default: one cookie with the default name. For two names, `other` of the handler is the second. */
+  readonly cookies?: readonly string[]
+  readonly ambient?: boolean
+  readonly eager?: boolean
+  /** Default: {@link application}. */
+  readonly handler?: (
+    exchange: Exchange,
+    sessions: SuiteSessions,
+    other: SuiteSessions,
+  ) => Promise<Answer>
+  readonly check: (kit: Kit) => Promise<void>
+}
 
-/** Starts a server for one case, and closes it after `check`. */
-export type Serve = (
-  options: ServeOptions,
-  handler: (exchange: Exchange, sessions: SuiteSessions) => Promise<Answer>,
-  check: (kit: Kit) => Promise<void>,
-) => Promise<void>
+/** Cases by name, which begins with a letter and a number. */
+export type Cases = Record<string, () => AdapterCase>
+
+/** The handler of most cases: `/read` responds with the name in the session; other paths write it and respond variously. */
+export async function application({ session, path, reply }: Exchange): Promise<Answer> {
+  const mine = await session()
+  if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
+  if (path === '/logout') {
+    mine.destroy()
+    return reply.json('bye')
+  }
+  if (path === '/login') mine.login('ada')
+  mine.set('name', 'Ada')
+  if (path === '/fail') throw new Error('thrown by the handler')
+  if (path === '/login') return reply.redirect('/read')
+  if (path === '/html') return reply.html('<p>Ada &amp; co.</p>')
+  if (path === '/stream') return reply.stream(lines())
+  if (/^\/\d+$/.test(path)) return reply.empty(Number(path.slice(1)))
+  return reply.json('welcome')
+}
+
+/** The body of `/stream`: 400,000 characters, more than fit into the buffers of a connection. */
+async function* lines(): AsyncIterable<string> {
+  for (let part = 0; part < 40; part++) yield `welcome ${part}\n`.padStart(10_000, '.')
+}
 
 export interface RunningServer {
   /** Such as `http://127.0.0.1:40123`. */
@@ -110,6 +141,3 @@ export interface AdapterSuiteOptions {
    */
   readonly errorsCommit?: boolean
 }
-
-/** Cases by name, which begins with a letter and a number. */
-export type Cases = Record<string, (serve: Serve, options: AdapterSuiteOptions) => Promise<void>>

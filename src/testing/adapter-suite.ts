@@ -6,36 +6,32 @@
  */
 
 import type { Store } from '../core/store.ts'
-import { ambientCases } from './adapter-ambient.ts'
-import type { AdapterSuiteOptions, Serve } from './adapter-case.ts'
+import { type AdapterSuiteOptions, application, type SuiteSessions } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
-import { faultCases } from './adapter-faults.ts'
 import { headerCases } from './adapter-headers.ts'
 import { timingCases } from './adapter-timing.ts'
 import { spyOn } from './store-spy.ts'
 
 /** Registers the cases for one adapter. Each name begins with a letter and a number that never change. */
 export function adapterSuite(options: AdapterSuiteOptions): void {
-  const { test, name } = options
-  const serve: Serve = async ({ gate, failing, ...rest }, handler, check) => {
-    const spy = spyOn(options.store(), {
-      ...(gate !== undefined && { gate }),
-      ...(failing !== undefined && { failing }),
+  const { test, name, errorsCommit = true } = options
+  for (const [title, make] of Object.entries({ ...headerCases, ...timingCases })) {
+    test(`${name}: ${title}`, async () => {
+      const { cookies = ['__Host-session'], handler = application, check, ...modes } = make()
+      const spy = spyOn(options.store())
+      const all = cookies.map((cookie) =>
+        options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
+      )
+      const [sessions, other = sessions] = all as [SuiteSessions, SuiteSessions?]
+      const server = await options.start(all, (exchange) => handler(exchange, sessions, other))
+      try {
+        const { origin } = server
+        const records = () => countOf(spy.store)
+        await check({ ...spy, origin, client: new Client(origin), errorsCommit, records })
+      } finally {
+        await server.close()
+      }
     })
-    const sessions = options.createSessions({ ...rest, store: spy.store })
-    const server = await options.start([sessions], (exchange) => handler(exchange, sessions))
-    try {
-      const { origin } = server
-      const records = () => countOf(spy.store)
-      await check({ ...spy, sessions, origin, client: new Client(origin), records })
-    } finally {
-      await server.close()
-    }
-  }
-  for (const cases of [headerCases, timingCases, faultCases, ambientCases]) {
-    for (const [title, run] of Object.entries(cases)) {
-      test(`${name}: ${title}`, () => run(serve, options))
-    }
   }
 }
 

@@ -8,20 +8,15 @@ import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 
-/** How a {@link StoreSpy} behaves. May be changed at any time. */
-export interface StoreBehaviour {
-  /** Writes wait for this promise. */
-  gate?: Promise<void>
-  /** Writes fail before they do anything. */
-  failing?: boolean
-}
-
 /** A store under observation. */
 export interface StoreSpy {
   readonly store: Store
-  readonly behaviour: StoreBehaviour
   /** The verbs that were called, in order. */
   readonly calls: string[]
+  /** Holds back the writes that begin from now on, until the result is called. */
+  hold(): () => void
+  /** Lets all reads or all writes fail before they do anything. */
+  fail(verbs: 'reads' | 'writes' | 'none'): void
   /** Resolves when `count` writes more have begun; default 1. */
   writing(count?: number): Promise<void>
   /** Resolves when no write is under way. */
@@ -44,21 +39,26 @@ export function gate(): Gate {
 }
 
 /** Makes a spy on a store. */
-export function spyOn(inner: Store, behaviour: StoreBehaviour = {}): StoreSpy {
+export function spyOn(inner: Store): StoreSpy {
   const calls: string[] = []
   const underWay = new Set<Promise<unknown>>()
   const waiting = new Set<() => void>()
+  let held: Promise<void> | undefined
+  let failing = 'none'
 
-  async function behave(operation: string): Promise<void> {
-    await behaviour.gate
-    if (behaviour.failing === true) {
-      throw new StoreError('The store is down', { operation, outcome: 'not-done', retriable: true })
-    }
+  async function call<T>(
+    verbs: 'reads' | 'writes',
+    operation: string,
+    run: () => MaybePromise<T>,
+  ): Promise<T> {
+    if (verbs === 'writes') await held
+    if (failing !== verbs) return run()
+    throw new StoreError('The store is down', { operation, outcome: 'not-done', retriable: true })
   }
 
   function write<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
     calls.push(operation)
-    const done = behave(operation).then(run)
+    const done = call('writes', operation, run)
     underWay.add(done)
     const end = (): unknown => underWay.delete(done)
     done.then(end, end)
@@ -73,7 +73,7 @@ export function spyOn(inner: Store, behaviour: StoreBehaviour = {}): StoreSpy {
     ...(inner.list && { list: inner.list.bind(inner) }),
     read(...args) {
       calls.push('read')
-      return inner.read(...args)
+      return call('reads', 'read', () => inner.read(...args))
     },
     create: (...args) => write('create', () => inner.create(...args)),
     replace: (...args) => write('replace', () => inner.replace(...args)),
@@ -82,8 +82,15 @@ export function spyOn(inner: Store, behaviour: StoreBehaviour = {}): StoreSpy {
   }
   return {
     store,
-    behaviour,
     calls,
+    hold() {
+      const { opened, open } = gate()
+      held = opened
+      return open
+    },
+    fail(verbs) {
+      failing = verbs
+    },
     writing(count = 1) {
       return new Promise((resolve) => {
         let left = count

@@ -53,7 +53,7 @@ test('a session that cannot be stored reaches the error handlers, once', async (
     res.status(503).json({ sorry: session.get('name') })
   }
   app.use(onError)
-  watch.behaviour.failing = true
+  watch.fail('writes')
   await visiting(createServer(app), async (visitor) => {
     const { status, text, cookies, vary, header } = await visitor.ask('/deep')
     expect([status, text, cookies, vary]).toEqual([503, '{"sorry":"Ada"}', [], ['cookie']])

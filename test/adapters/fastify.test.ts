@@ -56,7 +56,7 @@ test('child plugins share the session, and so does the page for what is not foun
 
 test('an error handler answers for a session that cannot be stored', async () => {
   const { sessions, watch } = memorySessions()
-  watch.behaviour.failing = true
+  watch.fail('writes')
   const { app } = logging()
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('access-control-allow-origin', '*')

@@ -82,7 +82,7 @@ test('a failure is thrown on: the handler’s discards its writes, the store’s
   })
   await expect(handler(request('/throw'))).rejects.toThrow('handler')
   expect(watch.calls).toEqual([])
-  watch.behaviour.failing = true
+  watch.fail('writes')
   await expect(handler(request())).rejects.toMatchObject({ code: 'ERR_VIAL_STORE' })
   expect(cancelled).toBe(true)
 })

@@ -65,7 +65,7 @@ test('a response that is a constant gets no cookie of another visitor', async ()
 
 test('onError answers for a session that cannot be stored, with the headers of the middleware before', async () => {
   const { sessions, watch } = memorySessions()
-  watch.behaviour.failing = true
+  watch.fail('writes')
   const app = new Hono()
   app.onError((error, c) => c.json({ code: (error as { code?: unknown }).code }, 503))
   app.use(cors())

@@ -52,7 +52,7 @@ test('the middleware outside sees the headers, and the error when nothing could 
     const thrown = await visitor.ask('/throw')
     expect([thrown.status, thrown.cookies.length, thrown.vary]).toEqual([503, 1, ['cookie']])
     visitor.jar.clear()
-    watch.behaviour.failing = true
+    watch.fail('writes')
     const { status, text, cookies, vary } = await visitor.ask('/')
     expect([status, text, cookies]).toEqual([503, '{"code":"ERR_VIAL_STORE"}', []])
     expect(vary).toEqual(['cookie'])
@@ -61,7 +61,7 @@ test('the middleware outside sees the headers, and the error when nothing could 
 
 test('when handler and store both fail, both are told', async () => {
   const { sessions, watch } = memorySessions()
-  watch.behaviour.failing = true
+  watch.fail('writes')
   const app = new Koa()
   const told: string[] = []
   app.on('error', (error: Error) => told.push(error.message))

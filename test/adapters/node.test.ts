@@ -30,7 +30,7 @@ test('without onError, an error is a warning and answered with 500', async () =>
     expect([thrown.cookies.length, thrown.header('x-frame-options')]).toEqual([1, 'DENY'])
     expect(thrown.header('content-encoding')).toBe('')
     expect((await visitor.ask('/late')).text).toBe('welcome')
-    watch.behaviour.failing = true
+    watch.fail('writes')
     visitor.jar.clear()
     const { status, text, cookies } = await visitor.ask('/')
     expect([status, text, cookies]).toEqual([500, 'Internal Server Error', []])

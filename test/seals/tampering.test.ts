@@ -44,9 +44,9 @@ const subjects: Record<string, Subject> = {
   itsdangerous: { make: (secret) => itsdangerous({ secret }), bound: false, payloads: records },
 }
 
-/** All texts one small change away, and many that are farther. */
-function* changed(text: string, other: string): Generator<string> {
-  for (let at = 0; at < text.length; at++) {
+/** All texts one small change away at these positions, and many that are farther. */
+function* changed(text: string, other: string, positions: Iterable<number>): Generator<string> {
+  for (const at of positions) {
     const [before, after] = [text.slice(0, at), text.slice(at + 1)]
     for (let bit = 0; bit < 8; bit++) {
       yield before + String.fromCharCode(text.charCodeAt(at) ^ (1 << bit)) + after
@@ -77,19 +77,22 @@ describe.each(Object.entries(subjects))('%s', (_, { make, bound, payloads }) => 
   it('opens no changed text, and throws for none', () => {
     let tried = 0
     const accepted: string[] = []
-    for (const payload of payloads) {
+    for (const [index, payload] of payloads.entries()) {
       const bytes = Buffer.from(payload)
       const text = seal.seal(bytes, NOW, NAME)
       expect(seal.open(text, NOW, NAME)).toMatchObject({ ok: true, bytes })
       const other = seal.seal(Buffer.from(payloads[0] as string), NOW - 5_000, NAME)
-      for (const one of changed(text, other)) {
+      // Each position of one text, and random ones of the rest.
+      const positions =
+        index === 1 ? text.split('').keys() : fc.sample(fc.nat(text.length - 1), runs(16, 400))
+      for (const one of changed(text, other, positions)) {
         if (one === text || one === other) continue
         tried++
         if (seal.open(one, NOW, NAME).ok) accepted.push(one)
       }
     }
     expect(accepted).toEqual([])
-    expect(tried).toBeGreaterThan(40_000)
+    expect(tried).toBeGreaterThan(10_000)
   })
 
   it('opens nothing of another secret, and of another cookie where the format tells', () => {
@@ -140,7 +143,7 @@ describe.each(Object.entries(subjects))('%s', (_, { make, bound, payloads }) => 
       '.'.repeat(43),
     ]) {
       expect(seal.open(one, NOW, NAME).ok).toBe(false)
-      expect(seal.open(one.repeat(2 ** 20), NOW, NAME).ok).toBe(false)
+      expect(seal.open(one.repeat(2 ** 20 / (one.length || 1)), NOW, NAME).ok).toBe(false)
     }
     const big = 'A'.repeat(2 ** 20)
     for (const dots of [27, 28, 43, 44, 1]) {
