@@ -32,7 +32,7 @@ describe('options', () => {
     ['no store', { store: undefined }, /needs a `store`.*flaskCookie/],
     ['an option that is not there', { prefix: 'x' }, /no option 'prefix'.*keyPrefix/],
     ['the skew of the cookie', { clockSkew: '1s' }, /no option 'clockSkew'/],
-    ['an unknown format', { format: 'xml' }, /no format 'xml'.*msgpack, json, pickle/],
+    ['an unknown format', { format: 'xml' }, /Format 'xml' is unknown.*msgpack, json, pickle/],
     ['an id that can be guessed', { idLength: 15 }, /idLength is 15.*16 to 128/],
     ['an id without end', { idLength: 129 }, /idLength/],
     ['half a byte', { idLength: 16.5 }, /idLength/],

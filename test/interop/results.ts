@@ -54,36 +54,36 @@ export function committedLines(): readonly string[] {
 export function resultsPage(results: readonly Result[]): { file: string; text: string } {
   const text = `# Flask and vial on the same sessions
 
-Written by \`npm run interop:results\` on ${new Date().toISOString().slice(0, 10)}; \`npm run test:interop\` compares it
-with what comes out then. In each row a real Flask and a site with vial share a server or a disk, and one cookie goes back
-and forth between them. *There* is Flask, *here* is vial. A number counts the values of which Python's own \`repr\` is what
-it is when Flask alone has the session.
+Written by \`npm run interop:results\` on ${new Date().toISOString().slice(0, 10)}; \`npm run test:interop\` compares
+a new run with it. In each row a real Flask application and a vial site share a server or a directory, and one cookie goes
+back and forth between them. *There* is Flask, *here* is vial. A number counts the values whose \`repr\` in Python is the
+same as when Flask alone has the session.
 
 ${matrixLines(results).join('\n')}
 
-- **One changed here**: written there, one key set here, everything read there. **One changed there**: the other way round.
+- **One changed here**: written there, one key set here, everything read there. **One changed there**: the reverse.
 - **Rewritten here**: written there; each value is read here and set again, under its own key and under another; read there.
-- **Flash**: messages and their categories show on the other side, once. \`Markup\`, where the format has it, is \`Markup\`
-  again there; here each message is a text.
-- **Logout**: on either side; a copy of the cookie brings nothing back on either. Where the session itself is in the cookie,
-  logout removes the cookie, and nothing can end a copy.
-- **Permanent**: set on one side it is so on the other, and so is the cookie. Flask-Session before 0.6 fails by itself on
+- **Flash**: messages and their categories appear on the other side, once. \`Markup\`, where the format has it, is \`Markup\`
+  again there; here each message is a string.
+- **Logout**: on either side; a copy of the cookie opens nothing on either. Where the record itself is in the cookie, logout
+  removes the cookie, and a copy stays valid.
+- **Permanent**: what one side sets, the other reads, and the cookie follows. Flask-Session before 0.6 itself fails on
   sessions in SQL and MongoDB that are not permanent.
-- **Record and deadline**: Flask finds the record under the id in the cookie, and it ends when its writer said, in the
-  backend's own terms.
+- **Record and expiry**: Flask finds the record under the id in the cookie, and the record expires when its writer said, in
+  the backend's own terms.
 
 One thing is lost: the order of keys such as \`"10"\` and \`"9"\` in a dictionary that is written here. JavaScript puts them
-first and in the order of the numbers; the dictionaries are equal.
+first, in numerical order; the dictionaries are equal.
 
-Flask runs as it comes, but for this: pymemcache is told to wait for the server (\`default_noreply=False\`), as otherwise the
-next request may not find what this one stored; the process that uses DynamoDB has \`TZ=UTC\`, as Flask-Session 0.8 takes UTC
-for local time there; \`mypy_boto3_dynamodb\`, a package of types, is an empty module. The servers are those of
-\`npm run services\`: among them, MongoDB is PostgreSQL's extension DocumentDB behind a gateway that speaks MongoDB's
-protocol, and DynamoDB is the emulator dynoxide.
+Flask runs with its defaults, with three exceptions: pymemcache waits for the server (\`default_noreply=False\`), as the next
+request may otherwise miss what this one stored; the process that uses DynamoDB has \`TZ=UTC\`, as Flask-Session 0.8 takes
+UTC for local time there; \`mypy_boto3_dynamodb\`, a package of types, is an empty module. The servers are those of
+\`npm run services\`. Among them, MongoDB is PostgreSQL's extension DocumentDB behind a gateway for MongoDB's protocol, and
+DynamoDB is the emulator dynoxide.
 
 ## The values
 
-As Python shows them after Flask has kept and read them; – where Flask refuses the value, or it belongs to another format.
+The \`repr\` in Python after Flask has stored and read the value; – where Flask refuses it, or it belongs to another format.
 
 ${valueLines(results).join('\n')}
 
@@ -141,7 +141,7 @@ function line(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
-/** Rows of the file that nobody knows any more. */
+/** Rows of the file that are no longer in the matrix. */
 export function strangers(lines: readonly string[]): readonly string[] {
   const known = ROWS.map((row) => line([row.flask, placeOf(row), formatOf(row)]).slice(0, -1))
   return lines.filter(

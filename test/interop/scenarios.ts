@@ -253,5 +253,5 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   flash: { run: flashes, ...whole },
   logout: { run: logouts, ...whole },
   permanent: { run: permanence, ...whole },
-  'record and deadline': { run: deadlines, ...whole, inCookie: false },
+  'record and expiry': { run: deadlines, ...whole, inCookie: false },
 }

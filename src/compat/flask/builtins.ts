@@ -1,5 +1,5 @@
 /**
- * Converts Python's types as msgspec does on their way into MessagePack or JSON: a list of a tuple, text of a UUID.
+ * Converts Python's types as msgspec does for MessagePack or JSON: a tuple to a list, a UUID to a string.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { isPlainObject } from '../../serializers/shared/path.ts'
 import { secondsOf } from '../../serializers/shared/timestamp.ts'
 
-/** The types that a format holds by itself. The others become text. */
+/** The types that a format holds. Others become strings. */
 export interface BuiltinTypes {
   /** Bytes, dates in UTC, and maps with any key. */
   readonly binary: boolean
@@ -27,10 +27,11 @@ export interface BuiltinTypes {
   readonly bigints: boolean
 }
 
+const TEXT_TYPES = [PlainDateTime, PlainDate, PlainTime, Uuid, Decimal]
 const MIN_INT = -(2n ** 63n)
 const MAX_INT = 2n ** 64n - 1n
 
-/** A value without the types that the format lacks. The result shares with `value` what needs no change. */
+/** Converts the types that the format lacks. Parts that need no change are shared with `value`. */
 export function toBuiltins(value: unknown, target: BuiltinTypes): unknown {
   if (typeof value === 'bigint') {
     return target.bigints || (value >= MIN_INT && value <= MAX_INT) ? value : String(value)
@@ -44,10 +45,7 @@ export function toBuiltins(value: unknown, target: BuiltinTypes): unknown {
   if (value instanceof Date) return target.binary ? value : dateText(value)
   if (value instanceof Markup) return value.html
   if (value instanceof Timedelta) return durationText(value)
-  if (value instanceof PlainDateTime || value instanceof PlainDate || value instanceof PlainTime) {
-    return value.text
-  }
-  if (value instanceof Uuid || value instanceof Decimal) return value.text
+  if (TEXT_TYPES.some((type) => value instanceof type)) return (value as Uuid).text
   return isPlainObject(value) ? mapToBuiltins(new Map(Object.entries(value)), target) : value
 }
 
@@ -76,7 +74,7 @@ function dateText(date: Date): string {
   return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${offsetText(offset)}`
 }
 
-/** To the minute, as msgspec has it: `Z`, `+05:30`. */
+/** Rounded to minutes, as in msgspec: `Z`, `+05:30`. */
 function offsetText(offset: Timedelta): string {
   const minutes = Math.round(offset.milliseconds / 60_000)
   if (minutes === 0) return 'Z'

@@ -32,19 +32,22 @@ export type StoreContext = OpenStoreOptions & {
   readonly now: () => number
 }
 
+/** The record's key is Flask-Session's prefix and the id: the store adds nothing. */
+const UNPREFIXED = { prefix: '' }
+
 /** Makes the store from the value of the type's client key. Undefined: the key is not set. */
 type MakeStore = (given: unknown, config: Config, context: StoreContext) => Promise<Store>
 
 const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
   async redis(given = 'redis://127.0.0.1:6379', _, context) {
-    if (typeof given === 'string') return openUnprefixed(given, ['redis', 'rediss'], context)
+    if (typeof given === 'string') return open(given, ['redis', 'rediss'], context, UNPREFIXED)
     const { redisStore } = await import('../../../stores/redis/index.ts')
     return redisStore(given as RedisClient, { prefix: '', now: context.now })
   },
 
   async memcached(given = '127.0.0.1:11211', _, context) {
     if (typeof given === 'string' && given.includes('://')) {
-      return openUnprefixed(given, ['memcached'], context)
+      return open(given, ['memcached'], context, UNPREFIXED)
     }
     const { memcachedStore } = await import('../../../stores/memcached/index.ts')
     const options = { prefix: '', now: context.now }
@@ -68,7 +71,7 @@ const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
     }
     const path = /^file:(?:\/\/(?=\/))?(.+)$/i.exec(given)?.[1]
     if (path !== undefined) return cachelibFiles(path, config, context)
-    return openUnprefixed(given, ['file', 'redis', 'rediss'], context)
+    return open(given, ['file', 'redis', 'rediss'], context, UNPREFIXED)
   },
 
   async mongodb(given = 'mongodb://127.0.0.1:27017', config, context) {
@@ -91,12 +94,8 @@ const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
     const { table = 'sessions', ...schema } = readOptions(config, SQL_KEYS)
     const target = given ?? sqlUrlOf(config)
     if (typeof target === 'string') {
-      const parameters = Object.entries({ table, ...schema })
-      const url = parameters.reduce(
-        (made, [name, value]) => withParameter(made, name, value),
-        sqlUrl(target),
-      )
-      return open(url, ['postgres', 'postgresql', 'mysql', 'mariadb', 'sqlite'], context)
+      const schemes = ['postgres', 'postgresql', 'mysql', 'mariadb', 'sqlite']
+      return open(sqlUrl(target), schemes, context, { table, ...schema })
     }
     if (get(config, 'SESSION_SQLALCHEMY_BIND_KEY') !== undefined) {
       throw new ConfigError(
@@ -144,35 +143,26 @@ export async function storeOf(
   }
 }
 
+/** Opens a URL of one of these schemes, with parameters that it does not have itself. */
 async function open(
   url: string,
   schemes: readonly string[],
   context: StoreContext,
+  parameters: Readonly<Record<string, string>> = {},
 ): Promise<Store> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? ''
   if (!schemes.includes(scheme)) {
-    throw new ConfigError(
-      `the value is not a URL. Give one that begins with ${schemes.join(':, ')}:.`,
-    )
+    throw new ConfigError(`the value is not a URL. Begin it with ${schemes.join(':, ')}:.`)
   }
   const { openStore } = await import('../../../stores/open/index.ts')
-  return openStore(url, context)
+  const added = Object.entries(parameters)
+  return openStore(
+    added.reduce((made, [name, value]) => withParameter(made, name, value), url),
+    context,
+  )
 }
 
-/** The key of a record is Flask-Session's prefix and the id: the store adds nothing. */
-function openUnprefixed(
-  url: string,
-  schemes: readonly string[],
-  context: StoreContext,
-): Promise<Store> {
-  return open(withParameter(url, 'prefix', ''), schemes, context)
-}
-
-async function cachelibFiles(
-  directory: string,
-  config: Config,
-  context: StoreContext,
-): Promise<Store> {
+async function cachelibFiles(directory: string, config: Config, context: StoreContext) {
   const { cachelibFileStore } = await import('../../../stores/cachelib-file/index.ts')
   return cachelibFileStore(directory, { ...readOptions(config, FILE_KEYS), ...background(context) })
 }
