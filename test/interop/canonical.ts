@@ -2,7 +2,6 @@
 
 import { isTuple, tuple } from '../../src/index.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
-import { pythonFloat } from '../../src/serializers/python/float-text.ts'
 import {
   ByteArray,
   Decimal,
@@ -19,6 +18,7 @@ import {
   Uuid,
   ZonedDate,
 } from '../../src/serializers/python/values.ts'
+import { pythonFloat } from '../../src/serializers/shared/text.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

@@ -7,7 +7,6 @@
 import type { Entries } from '../../core/serializer.ts'
 import { Float, isInteger } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { msgspecFloat } from '../python/float-text.ts'
 import type { FloatSerializer } from '../python/values.ts'
 import {
   encodeWith,
@@ -17,7 +16,7 @@ import {
   refuse,
   type ValuePath,
 } from '../shared/path.ts'
-import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
+import { decodeUtf8, isWellFormed, msgspecFloat } from '../shared/text.ts'
 import { parseJson } from './parse.ts'
 import { cutObject, writeBigint, writeList } from './text.ts'
 

@@ -7,7 +7,7 @@
 import { exactFloat, type Float, setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { MAX_DIGITS } from '../shared/path.ts'
-import { isWellFormed } from '../shared/utf8.ts'
+import { isWellFormed } from '../shared/text.ts'
 import { skipSpace, stringEnd } from './text.ts'
 
 const ESCAPED_SURROGATE = /\\u[dD]/

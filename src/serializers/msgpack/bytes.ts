@@ -10,7 +10,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
+import { decodeUtf8, isWellFormed } from '../shared/text.ts'
 
 const TWO_POW_32 = 0x1_0000_0000
 

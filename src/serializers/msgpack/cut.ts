@@ -36,6 +36,17 @@ export class Slice {
   }
 }
 
+/** An extension that is not a timestamp, as `msgspec.msgpack.Ext`: `type` is -128 to 127, `data` means what `type` says. */
+export class Ext {
+  readonly type: number
+  readonly data: Uint8Array
+
+  constructor(type: number, data: Uint8Array) {
+    this.type = type
+    this.data = data
+  }
+}
+
 /** Reads a length prefix. Bytes beyond the end count as zero; the caller finds its position beyond the end. */
 export function readLength(bytes: Uint8Array, at: number, size: number): number {
   let length = 0

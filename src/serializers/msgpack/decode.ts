@@ -7,10 +7,10 @@
 import { exactFloat, type Float, setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { MAX_DEPTH } from '../shared/path.ts'
-import { decodeUtf8 } from '../shared/utf8.ts'
+import { decodeUtf8 } from '../shared/text.ts'
+import { Timestamp } from '../shared/timestamp.ts'
 import { keyText } from './bytes.ts'
-import { itemEnd, readLength, type Slice } from './cut.ts'
-import { Ext, Timestamp } from './values.ts'
+import { Ext, itemEnd, readLength, type Slice } from './cut.ts'
 
 const MAX_DATE_MS = 8.64e15
 const TWO_POW_32 = 0x1_0000_0000

@@ -16,7 +16,7 @@ import {
 } from '../shared/path.ts'
 import { secondsOf } from '../shared/timestamp.ts'
 import { Writer } from './bytes.ts'
-import { Ext } from './values.ts'
+import { Ext } from './cut.ts'
 
 const TWO_POW_32 = 0x1_0000_0000
 const MIN_INT = -(2n ** 63n)

@@ -12,7 +12,8 @@ import { itemEnd, readLength, Slice } from './cut.ts'
 import { decodeItem } from './decode.ts'
 import { encodeItem } from './encode.ts'
 
-export { Ext, Timestamp } from './values.ts'
+export { Timestamp } from '../shared/timestamp.ts'
+export { Ext } from './cut.ts'
 
 /**
  * Keeps records as MessagePack. Values are null, booleans, numbers, strings, arrays, plain objects, Uint8Array, Date,

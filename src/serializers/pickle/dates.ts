@@ -23,31 +23,31 @@ import {
 } from '../python/dates.ts'
 import { secondsOf, Timestamp } from '../shared/timestamp.ts'
 
-type Kind = 'datetime' | 'date' | 'time'
+export type DateKind = 'datetime' | 'date' | 'time'
 
 /** What a date is made of: a call of `datetime.<kind>` with bytes and a zone. */
 export interface PackedDate {
-  readonly kind: Kind
+  readonly kind: DateKind
   readonly bytes: Uint8Array
-  readonly zone: Timezone | undefined
+  readonly zone?: Timezone | undefined
 }
 
 const SIZES = { datetime: 10, date: 4, time: 6 } as const
-/** Python's `fold` is the highest bit of the month, or of the hour when there is no month. */
+/** Where Python's `fold` is, as the highest bit: in the month, or in the hour when there is no month. */
+const FOLD_AT = { datetime: 2, date: 2, time: 0 } as const
 const FOLD = 0x80
 const UTC = new Timezone(new Timedelta())
 
 /** The date of packed bytes. Undefined: they are no calendar day or no time of day. */
-export function unpackDate(kind: Kind, packed: Uint8Array, zone: Timezone | undefined): unknown {
-  if (packed.length !== SIZES[kind]) return undefined
-  const bytes = new Uint8Array(packed)
-  const place = foldPlace(kind)
-  const fold: Fold = kind !== 'date' && ((bytes[place] as number) & FOLD) !== 0 ? 1 : 0
-  if (fold === 1) bytes[place] = (bytes[place] as number) & ~FOLD
+export function unpackDate(packed: PackedDate): unknown {
+  const { kind, zone } = packed
+  if (packed.bytes.length !== SIZES[kind]) return undefined
+  const bytes = kind === 'date' ? packed.bytes : withoutFold(packed)
+  const fold: Fold = bytes[FOLD_AT[kind]] === packed.bytes[FOLD_AT[kind]] ? 0 : 1
   const [high = 0, low = 0, month = 0, date = 0] = bytes
   const day: DateParts = [high * 256 + low, month, date]
-  const [hour = 0, minute = 0, second = 0, ...micros] = bytes.subarray(-6)
-  const time: TimeParts = [hour, minute, second, micros.reduce((sum, byte) => sum * 256 + byte, 0)]
+  const [hour = 0, minute = 0, second = 0, a = 0, b = 0, c = 0] = bytes.subarray(-6)
+  const time: TimeParts = [hour, minute, second, (a << 16) | (b << 8) | c]
   if (kind !== 'time' && !isDate(day)) return undefined
   if (kind === 'date') return new PlainDate(dateText(day))
   if (!isTime(time)) return undefined
@@ -68,52 +68,44 @@ function instant(
   const local = midnight + hour * 3600 + minute * 60 + second
   const whole = local - days * 86_400 - seconds + Math.floor(exact / 1e6)
   const nanoseconds = (exact < 0 ? exact + 1e6 : exact) * 1000
-  if (!isUtc(zone) || fold === 1) return new ZonedDate(whole, nanoseconds, zone, fold)
+  const isUtc = zone.label === undefined && !(days || seconds || microseconds)
+  if (!isUtc || fold === 1) return new ZonedDate(whole, nanoseconds, zone, fold)
   return nanoseconds % 1e6 === 0
     ? new Date(whole * 1000 + nanoseconds / 1e6)
     : new Timestamp(whole, nanoseconds)
 }
 
-function isUtc({ offset, label }: Timezone): boolean {
-  return label === undefined && offset.days === 0 && offset.seconds + offset.microseconds === 0
-}
-
-/** A date without a place on the time line, packed. */
-export function packPlainDate(value: PlainDate | PlainTime | PlainDateTime): PackedDate {
+/** A date, packed. Undefined: Python cannot hold it, as its local year is not 1 to 9999. */
+export function packDate(
+  value: Date | PlainDate | PlainTime | PlainDateTime,
+): PackedDate | undefined {
+  if (value instanceof Date) return packInstant(value)
   if (value instanceof PlainDate) return pack('date', datePartsOf(value.text), undefined, 0)
-  const [first = '', second] = value.text.split('T')
-  if (value instanceof PlainTime) {
-    return pack('time', undefined, timePartsOf(first), value.fold, value.zone)
-  }
-  return pack('datetime', datePartsOf(first), timePartsOf(second ?? ''), value.fold)
+  const [first = '', second = ''] = value.text.split('T')
+  return value instanceof PlainTime
+    ? pack('time', undefined, timePartsOf(first), value.fold, value.zone)
+    : pack('datetime', datePartsOf(first), timePartsOf(second), value.fold)
 }
 
-/** An instant, packed. Undefined: Python cannot hold it, as its local year is not 1 to 9999. */
-export function packInstant(date: Date): PackedDate | undefined {
-  const zoned = date instanceof ZonedDate ? date : undefined
-  const zone = zoned?.zone ?? UTC
+function packInstant(date: Date): PackedDate | undefined {
+  const { zone, fold } = date instanceof ZonedDate ? date : { zone: UTC, fold: 0 as const }
   const [whole, nanoseconds] = secondsOf(date)
-  const exact = Math.floor(nanoseconds / 1000) + zone.offset.microseconds
-  const { days, seconds } = zone.offset
+  const { days, seconds, microseconds } = zone.offset
+  const exact = Math.floor(nanoseconds / 1000) + microseconds
   const wall = new Date((whole + days * 86_400 + seconds + Math.floor(exact / 1e6)) * 1000)
   const day: DateParts = [wall.getUTCFullYear(), wall.getUTCMonth() + 1, wall.getUTCDate()]
   if (!isDate(day)) return undefined
   const clock = [wall.getUTCHours(), wall.getUTCMinutes(), wall.getUTCSeconds()] as const
-  return pack('datetime', day, [...clock, exact % 1e6], zoned?.fold ?? 0, zone)
+  return pack('datetime', day, [...clock, exact % 1e6], fold, zone)
 }
 
 /** The bytes without Python's `fold`, for which protocols before 4 have no place. */
 export function withoutFold({ kind, bytes }: PackedDate): Uint8Array {
-  const place = foldPlace(kind)
-  return bytes.map((byte, index) => (index === place ? byte & ~FOLD : byte))
-}
-
-function foldPlace(kind: Kind): number {
-  return kind === 'time' ? 0 : 2
+  return bytes.map((byte, index) => (index === FOLD_AT[kind] ? byte & ~FOLD : byte))
 }
 
 function pack(
-  kind: Kind,
+  kind: DateKind,
   day: DateParts | undefined,
   time: TimeParts | undefined,
   fold: Fold,
@@ -125,7 +117,6 @@ function pack(
     const [hour, minute, second, micros] = time
     bytes.push(hour, minute, second, micros >> 16, (micros >> 8) & 0xff, micros & 0xff)
   }
-  const place = foldPlace(kind)
-  if (fold === 1) bytes[place] = (bytes[place] as number) | FOLD
+  if (fold === 1) bytes[FOLD_AT[kind]] = (bytes[FOLD_AT[kind]] as number) | FOLD
   return { kind, bytes: new Uint8Array(bytes), zone }
 }

@@ -7,16 +7,10 @@
 
 import { Buffer } from 'node:buffer'
 import type { Entries } from '../../core/serializer.ts'
-import { Float, isTuple, setOwn, tupleFrom } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import {
-  DefaultDict,
-  type FloatSerializer,
-  Foreign,
-  FrozenSet,
-  OrderedDict,
-} from '../python/values.ts'
+import type { FloatSerializer } from '../python/values.ts'
 import { encodeWith, ValuePath } from '../shared/path.ts'
+import { Copier, checkCost, type Purpose, ReadPath } from './copy.ts'
 import { Dict } from './objects.ts'
 import { parsePickle } from './read.ts'
 import { notData } from './text.ts'
@@ -33,11 +27,11 @@ export interface PickleOptions {
   readonly protocol?: 0 | 4 | 5
 }
 
-/** One entry of a record: the pickle of its value alone, which refers to nothing outside of it. */
+/** One entry of a record: its value with Python's types, which nothing else refers to. */
 export interface PickleEntry {
-  readonly bytes: Uint8Array
-  /** The pickle of a key that is not a string. */
-  readonly key?: PickleEntry
+  readonly value: unknown
+  /** A key that is not a string. */
+  readonly key?: unknown
   /** What the entry may cost to read, in bytes more or less. */
   readonly cost: number
   /** Whether there is a `Foreign` in it, which no other format can hold. */
@@ -48,23 +42,22 @@ export interface PickleEntry {
  * Keeps records as pickles of dictionaries. Values are null, booleans, numbers, bigints, strings, arrays, tuples, plain
  * objects, Uint8Array, Set, Date, Map for a dictionary with a key that is not a string, and all of `python-values`.
  *
- * In a pickle objects refer to each other across keys, so `split` reads the record as a whole and writes each value as a
- * pickle of its own. What comes back has the same value and type in Python; its bytes may differ. A record that holds
- * anything but data is none: a call of an unknown name, code, itself, more than 128 levels inside a key, or more than
- * 32 MiB when what it refers to many times is copied.
+ * In a pickle objects refer to each other across keys, so `split` reads the record as a whole, and an entry is a value.
+ * What is written has the same values and types in Python; its bytes may differ. A record that holds anything but data is
+ * none: a call of an unknown name, code, itself, more than 128 levels inside a key, or more than 32 MiB when what it
+ * refers to many times is copied.
  *
  * @throws {SerializationError} On an unknown protocol.
  */
 export function pickle(options: PickleOptions = {}): FloatSerializer<PickleEntry> {
-  const { protocol = 4 } = options
-  const header = headerOf(protocol)
+  const protocol = protocolOf(options)
   return {
     name: 'pickle',
     split,
-    join: (entries) => withHeader(header, recordOf(entries, protocol === 0)),
-    encode: (value) => write(value, false),
-    decode: ({ bytes }, exactFloats = false) => present(parsePickle(bytes).value, exactFloats),
-    equal: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0,
+    join: (entries) => join(entries, protocol),
+    encode,
+    decode: ({ value }, exactFloats) => copyRead(value, exactFloats ? 'floats' : 'numbers'),
+    equal: (a, b) => Buffer.compare(write(a, 4), write(b, 4)) === 0,
   }
 }
 
@@ -82,16 +75,13 @@ export function readPickle(
     readonly exactFloats?: boolean
   } = {},
 ): unknown {
-  const shared = readShared(bytes)
-  const writer = new Writer(new ReadPath('pickle'), false)
-  const alone = entryOf(writer, () => writer.value(shared))
-  return present(parsePickle(alone.bytes).value, exactFloats)
+  return copyRead(parseWhole(bytes), exactFloats ? 'floats' : 'numbers')
 }
 
 /** The pickle of one value. Throws {@link SerializationError} on what pickle cannot hold. */
-export function writePickle(value: unknown, { protocol = 4 }: PickleOptions = {}): Uint8Array {
-  const header = headerOf(protocol)
-  return withHeader(header, write(value, protocol === 0).bytes)
+export function writePickle(value: unknown, options: PickleOptions = {}): Uint8Array {
+  const protocol = protocolOf(options)
+  return write(encode(value), protocol)
 }
 
 /** Where the pickle at `start` ends: old caches put two into a file. Throws {@link SerializationError} when it does not. */
@@ -99,51 +89,24 @@ export function pickleEnd(bytes: Uint8Array, start = 0): number {
   return parsePickle(bytes, start).end
 }
 
-function headerOf(protocol: unknown): Uint8Array {
-  if (protocol === 0) return new Uint8Array()
-  if (protocol === 4 || protocol === 5) return new Uint8Array([0x80, protocol])
+function protocolOf({ protocol = 4 }: PickleOptions): 0 | 4 | 5 {
+  if (protocol === 0 || protocol === 4 || protocol === 5) return protocol
   throw new SerializationError('pickle writes no such protocol: pass protocol 0, 4 or 5.')
 }
 
-function withHeader(header: Uint8Array, body: Uint8Array): Uint8Array {
-  if (header.length === 0) return body
-  const bytes = new Uint8Array(header.length + body.length)
-  bytes.set(header)
-  bytes.set(body, header.length)
-  return bytes
-}
-
-function write(value: unknown, isText: boolean): PickleEntry {
-  return encodeWith('pickle', (path) => {
-    const writer = new Writer(path, isText)
-    return entryOf(writer, () => writer.value(value))
-  })
-}
-
-function entryOf(writer: Writer, task: () => void): PickleEntry {
-  const { cost } = writer
-  writer.hasForeign = false
-  task()
-  writer.op('.')
-  return { bytes: writer.take(), cost: writer.cost - cost, hasForeign: writer.hasForeign }
-}
-
-/** The place inside of a pickle that is read: what the writer refuses in it is no data. */
-class ReadPath extends ValuePath {
-  override refusal(wrong: string): SerializationError {
-    return notData(`it ${wrong}`)
-  }
-}
-
-function readShared(bytes: Uint8Array): unknown {
+function parseWhole(bytes: Uint8Array): unknown {
   const { value, end } = parsePickle(bytes)
   if (end !== bytes.length) throw notData('more bytes follow')
   return value
 }
 
+function copyRead(value: unknown, purpose: Purpose): unknown {
+  return new Copier(new ReadPath('pickle'), purpose).copy(value)
+}
+
 function split(bytes: Uint8Array): Entries<PickleEntry> | undefined {
   try {
-    const record = readShared(bytes)
+    const record = parseWhole(bytes)
     return record instanceof Dict ? entriesOf(record) : undefined
   } catch (error) {
     if (error instanceof SerializationError) return undefined
@@ -151,78 +114,47 @@ function split(bytes: Uint8Array): Entries<PickleEntry> | undefined {
   }
 }
 
-/** Writes each value as a pickle of its own. One writer bounds the record as a whole. */
 function entriesOf(record: Dict): Entries<PickleEntry> {
-  const writer = new Writer(new ReadPath('pickle'), false)
   const entries: Entries<PickleEntry> = new Map()
-  for (const [key, value] of record) {
-    const pickledKey = entryOf(writer, () => writer.key(key))
-    const entry = entryOf(writer, () => writer.value(value))
+  // One copier bounds the record as a whole.
+  const copier = new Copier(new ReadPath('pickle'), 'entry')
+  for (const [name, value] of record) {
+    const { cost } = copier
+    const key = copier.key(name)
+    copier.hasForeign = false
+    const copy = copier.copy(value)
+    const entry = { value: copy, cost: copier.cost - cost, hasForeign: copier.hasForeign }
     if (typeof key === 'string') entries.set(key, entry)
-    else entries.set(Symbol('key that is not a string'), { ...entry, key: pickledKey })
+    else entries.set(Symbol('key that is not a string'), { ...entry, key })
   }
   return entries
 }
 
-/** A record of the entries, in protocol 0 or in the others. */
-function recordOf(entries: Entries<PickleEntry>, isText: boolean): Uint8Array {
+function encode(value: unknown): PickleEntry {
   return encodeWith('pickle', (path) => {
-    const writer = new Writer(path, isText)
-    writer.op('(')
-    for (const [name, entry] of entries) {
-      if (entry.key === undefined) writer.text(String(name))
-      else copyEntry(writer, entry.key)
-      copyEntry(writer, entry)
-    }
-    writer.op('d')
-    writer.op('.')
-    return writer.take()
+    const copier = new Copier(path, 'entry')
+    const copy = copier.copy(value)
+    return { value: copy, cost: copier.cost, hasForeign: copier.hasForeign }
   })
 }
 
-function copyEntry(writer: Writer, { bytes, cost }: PickleEntry): void {
-  if (writer.isText) writer.value(parsePickle(bytes).value)
-  else writer.copy(bytes.subarray(0, -1), cost)
+function join(entries: Entries<PickleEntry>, protocol: 0 | 4 | 5): Uint8Array {
+  const cost = [...entries.values()].reduce((sum, entry) => sum + entry.cost, 0)
+  const pairs = [...entries].map(([name, { key = name, value }]) => [key, value] as const)
+  return written(protocol, cost, (writer) => writer.dict(pairs))
 }
 
-/** What a session gets for a value as it was read; new but for what cannot change. */
-function present(value: unknown, exactFloats: boolean): unknown {
-  const inner = (item: unknown): unknown => present(item, exactFloats)
-  if (value instanceof Float) return exactFloats ? value : value.value
-  if (Array.isArray(value)) {
-    const items = value.map(inner)
-    return isTuple(value) ? tupleFrom(items) : items
-  }
-  if (value instanceof Foreign) return presentForeign(value)
-  if (value instanceof FrozenSet) return new FrozenSet([...value].map(inner))
-  if (value instanceof Set) return new Set([...value].map(inner))
-  if (!(value instanceof Map)) return value
-  const pairs = [...value].map(([key, item]): [unknown, unknown] => [inner(key), inner(item)])
-  if (value instanceof OrderedDict) return new OrderedDict(pairs)
-  if (value instanceof DefaultDict) return new DefaultDict(value.factory, pairs)
-  return pairs.every(([key]) => typeof key === 'string')
-    ? objectOf(pairs as [string, unknown][])
-    : new Map(pairs)
+function write({ value, cost }: PickleEntry, protocol: 0 | 4 | 5): Uint8Array {
+  return written(protocol, cost, (writer) => writer.value(value))
 }
 
-/** With its whole floats as they are: it shall go back as it came. */
-function presentForeign(value: Foreign): Foreign {
-  const inner = (item: unknown): unknown => present(item, true)
-  const { args, items, pairs, keywords, state } = value
-  return new Foreign({
-    ...value,
-    args: args.map(inner),
-    items: items.map(inner),
-    pairs: pairs.map(([key, item]) => [inner(key), inner(item)]),
-    ...(keywords && {
-      keywords: objectOf(Object.entries(keywords).map(([key, item]) => [key, inner(item)])),
-    }),
-    ...(state !== undefined && { state: inner(state) }),
-  })
-}
-
-function objectOf(pairs: readonly (readonly [string, unknown])[]): Record<string, unknown> {
-  const object: Record<string, unknown> = {}
-  for (const [key, value] of pairs) setOwn(object, key, value)
-  return object
+function written(protocol: 0 | 4 | 5, cost: number, task: (writer: Writer) => void): Uint8Array {
+  const path = new ValuePath('pickle')
+  checkCost(cost, path)
+  const writer = new Writer(protocol)
+  task(writer)
+  const bytes = writer.finish()
+  // The escapes of protocol 0 take more than was accounted for.
+  checkCost(bytes.length, path)
+  return bytes
 }

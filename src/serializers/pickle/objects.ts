@@ -18,7 +18,7 @@ import {
   Timezone,
   Uuid,
 } from '../python/values.ts'
-import { unpackDate } from './dates.ts'
+import { type DateKind, unpackDate } from './dates.ts'
 import { latin1Bytes, notData } from './text.ts'
 
 /** A `dict` as it is read: a Map, whatever its keys are. Values given to a session have plain objects where they can. */
@@ -53,11 +53,8 @@ export class Name {
   }
 }
 
-/** Accounts for work that the size of the pickle does not bound. */
-export type Spend = (cost: number) => void
-
 /** The value of a call, or undefined when the arguments are not what a pickler writes. */
-type Known = (args: readonly unknown[], spend: Spend) => unknown
+type Known = (args: readonly unknown[]) => unknown
 
 const SHOWN_CHARACTERS = 40
 
@@ -85,50 +82,49 @@ const KNOWN: ReadonlyMap<string, Known> = new Map<string, Known>([
   ['_codecs\nencode', latin1Encode],
   ['copyreg\n_reconstructor', reconstruct],
   ['copyreg\n__newobj__', ([type, ...args]) => create([type, tupleFrom(args)])],
-  ['copyreg\n__newobj_ex__', createWith],
+  ['copyreg\n__newobj_ex__', create],
   ...Array.from(DefaultDict.factories, (name): [string, Known] => [`builtins\n${name}`, never]),
-  ['builtins\nset', (args, spend) => setOf(Set, args, spend)],
-  ['builtins\nfrozenset', (args, spend) => setOf(FrozenSet, args, spend)],
+  ['builtins\nset', (args) => (isOneList(args) ? new Set(args[0]) : undefined)],
+  ['builtins\nfrozenset', (args) => (isOneList(args) ? new FrozenSet(args[0]) : undefined)],
   ['builtins\nbytearray', byteArray],
   ['builtins\nbytes', ({ length }) => (length === 0 ? new Uint8Array() : undefined)],
 ])
 
-/** What a call of the name results in. Throws {@link SerializationError} unless that is data. */
-export function call([callee, args]: readonly unknown[], spend: Spend): unknown {
+/**
+ * What a call of the name results in. Throws {@link SerializationError} unless that is data.
+ *
+ * @param spend Accounts for the arguments, as many calls may share them.
+ */
+export function call([callee, args]: readonly unknown[], spend: (cost: number) => void): unknown {
   if (!(callee instanceof Name) || !isTuple(args)) throw notData('it calls what is no name')
   if (callee.known === undefined) throw notData(`it names ${callee}`)
-  const value = callee.known(args, spend)
+  for (const arg of args) {
+    if (Array.isArray(arg)) spend(arg.length * 64)
+    else if (typeof arg === 'string' || arg instanceof Uint8Array) spend(arg.length)
+  }
+  const value = callee.known(args)
   if (value !== undefined) return value
   throw notData(`it calls ${callee} with other arguments than data has`)
 }
 
-/** What `NEWOBJ` makes of a class and its arguments. Throws {@link SerializationError} unless that is data. */
-export function create([type, args]: readonly unknown[]): unknown {
-  if (type instanceof Name && isTuple(args)) {
-    const [text, ...more] = args
-    if (type.known === undefined) return foreign(type, { args })
-    if (type.name === 'UUID' && args.length === 0) return uuidWithoutNumber()
-    if (type.name === 'Markup' && typeof text === 'string' && more.length === 0) {
-      return new Markup(text)
-    }
-  }
-  throw notData('it makes an object that is not data')
-}
-
-/** What `NEWOBJ_EX` makes, also of keyword arguments. Throws {@link SerializationError} unless that is data. */
-export function createWith([type, args, keywords]: readonly unknown[]): unknown {
+/** What `NEWOBJ` makes of a class and its arguments, and `NEWOBJ_EX` also of keyword arguments. */
+export function create([type, args, keywords = new Dict()]: readonly unknown[]): unknown {
   if (type instanceof Name && isTuple(args) && keywords instanceof Dict) {
     const named = [...keywords] as [string, unknown][]
-    if (named.length === 0) return create([type, args])
     if (type.known === undefined && named.every(([key]) => typeof key === 'string')) {
-      return foreign(type, { args, keywords: Object.fromEntries(named) })
+      return foreign(type, {
+        args,
+        ...(named.length > 0 && { keywords: Object.fromEntries(named) }),
+      })
     }
+    if (named.length === 0 && type.name === 'UUID' && args.length === 0) return uuidWithoutNumber()
+    if (named.length === 0 && type.name === 'Markup' && isOneText(args)) return new Markup(args[0])
   }
   throw notData('it makes an object that is not data')
 }
 
 /** Sets an object's state. Throws {@link SerializationError} when the object can have none. */
-export function build(object: unknown, state: unknown): void {
+export function build(state: unknown, object: unknown): void {
   if (object instanceof Foreign && object.state === undefined) {
     ;(object as { state?: unknown }).state = state
   } else if (object instanceof Uuid && object.text === undefined && state instanceof Dict) {
@@ -162,26 +158,21 @@ function foreign(
 
 /** Protocols 0 and 1 make objects by `_reconstructor(type, base, state)`. */
 function reconstruct([type, base, state, ...more]: readonly unknown[]): unknown {
-  if (!(type instanceof Name) || !(base instanceof Name) || more.length > 0) return undefined
-  if (type.known === undefined) {
-    const { module, name } = base
-    return state === undefined
-      ? undefined
-      : foreign(type, { args: [state], base: { module, name } })
+  if (!(type instanceof Name && base instanceof Name) || state === undefined || more.length > 0) {
+    return undefined
   }
-  if (type.name === 'UUID' && base.name === 'object' && state === null) return uuidWithoutNumber()
-  const isMarkup = type.name === 'Markup' && base.name === 'str' && typeof state === 'string'
+  const { module, name } = base
+  if (type.known === undefined) return foreign(type, { args: [state], base: { module, name } })
+  if (type.name === 'UUID' && name === 'object' && state === null) return uuidWithoutNumber()
+  const isMarkup = type.name === 'Markup' && name === 'str' && typeof state === 'string'
   return isMarkup ? new Markup(state) : undefined
 }
 
-function date(
-  kind: 'datetime' | 'date' | 'time',
-  [packed, zone, ...more]: readonly unknown[],
-): unknown {
-  const state = packedBytes(packed)
+function date(kind: DateKind, [packed, zone, ...more]: readonly unknown[]): unknown {
+  const bytes = packedBytes(packed)
   const hasZone = zone instanceof Timezone && kind !== 'date'
-  if (state === undefined || more.length > 0 || (zone !== undefined && !hasZone)) return undefined
-  const value = unpackDate(kind, state, hasZone ? zone : undefined)
+  if (bytes === undefined || more.length > 0 || (zone !== undefined && !hasZone)) return undefined
+  const value = unpackDate({ kind, bytes, zone: hasZone ? zone : undefined })
   if (value === undefined) throw notData(`a ${kind} in it is wrong`)
   return value
 }
@@ -189,38 +180,28 @@ function date(
 /** Python 3 packs dates into bytes, Python 2 into a string of them. */
 function packedBytes(packed: unknown): Uint8Array | undefined {
   if (packed instanceof OldString) return packed.bytes
-  return typeof packed === 'string' ? latin1Bytes(packed) : bytesOrNothing(packed)
-}
-
-function bytesOrNothing(value: unknown): Uint8Array | undefined {
-  return value instanceof Uint8Array && !(value instanceof ByteArray) ? value : undefined
+  if (typeof packed === 'string') return latin1Bytes(packed)
+  return isBytes(packed) ? packed : undefined
 }
 
 function timedelta(args: readonly unknown[]): Timedelta | undefined {
-  const [days = NaN, seconds = NaN, microseconds = NaN, ...more] = args.map((value) =>
-    Number.isSafeInteger(value) ? (value as number) : NaN,
-  )
-  const fits =
-    Math.abs(days) <= 999_999_999 &&
-    seconds >= 0 &&
-    seconds < 86_400 &&
-    microseconds >= 0 &&
-    microseconds < 1e6
-  return fits && more.length === 0 ? new Timedelta(days, seconds, microseconds) : undefined
+  if (args.length > 3 || !args.every(Number.isSafeInteger)) return undefined
+  const [days = NaN, seconds = NaN, micros = NaN] = args as readonly number[]
+  const isCarried = seconds >= 0 && seconds < 86_400 && micros >= 0 && micros < 1e6
+  return isCarried ? attempt(() => new Timedelta(days, seconds, micros)) : undefined
 }
 
 function timezone([offset, name, ...more]: readonly unknown[]): Timezone | undefined {
   if (!(offset instanceof Timedelta) || more.length > 0) return undefined
   if (name !== undefined && typeof name !== 'string') return undefined
-  return orNothing(() => new Timezone(offset, name))
+  return attempt(() => new Timezone(offset, name))
 }
 
-function decimal([text, ...more]: readonly unknown[]): Decimal | undefined {
-  if (typeof text !== 'string' || more.length > 0) return undefined
-  return orNothing(() => new Decimal(text))
+function decimal(args: readonly unknown[]): Decimal | undefined {
+  return isOneText(args) ? attempt(() => new Decimal(args[0])) : undefined
 }
 
-function orNothing<T>(make: () => T): T | undefined {
+function attempt<T>(make: () => T): T | undefined {
   try {
     return make()
   } catch {
@@ -229,14 +210,11 @@ function orNothing<T>(make: () => T): T | undefined {
 }
 
 /** Python 2 passes a list of pairs, Python 3 nothing. */
-function orderedDict(
-  [pairs = [], ...more]: readonly unknown[],
-  spend: Spend,
-): OrderedDict | undefined {
-  if (!isList(pairs) || more.length > 0) return undefined
-  spend(pairs.length * 64)
+function orderedDict(args: readonly unknown[]): OrderedDict | undefined {
+  if (args.length === 0) return new OrderedDict()
   const isPair = (pair: unknown): boolean => Array.isArray(pair) && pair.length === 2
-  return pairs.every(isPair) ? new OrderedDict(pairs as [unknown, unknown][]) : undefined
+  if (!isOneList(args) || !args[0].every(isPair)) return undefined
+  return new OrderedDict(args[0] as [unknown, unknown][])
 }
 
 function defaultDict([factory = null, ...more]: readonly unknown[]): DefaultDict | undefined {
@@ -248,37 +226,15 @@ function defaultDict([factory = null, ...more]: readonly unknown[]): DefaultDict
 }
 
 /** Protocols 0 to 2 write bytes as `_codecs.encode(text, 'latin1')`. */
-function latin1Encode(
-  [text, codec, ...more]: readonly unknown[],
-  spend: Spend,
-): Uint8Array | undefined {
+function latin1Encode([text, codec, ...more]: readonly unknown[]): Uint8Array | undefined {
   if (typeof text !== 'string' || typeof codec !== 'string' || more.length > 0) return undefined
-  spend(text.length)
   return /^latin-?1$/.test(codec) ? latin1Bytes(text) : undefined
 }
 
-/** Protocols 0 to 3 make sets of a list. */
-function setOf<T>(
-  type: new (items: readonly unknown[]) => T,
-  [list, ...more]: readonly unknown[],
-  spend: Spend,
-): T | undefined {
-  if (!isList(list) || more.length > 0) return undefined
-  spend(list.length * 8)
-  return new type(list)
-}
-
-function isList(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value) && !isTuple(value)
-}
-
-function byteArray(args: readonly unknown[], spend: Spend): ByteArray | undefined {
-  const [content] = args
-  if (content === undefined) return byteArrayOf(new Uint8Array())
-  const bytes = args.length === 1 ? bytesOrNothing(content) : latin1Encode(args, spend)
-  if (bytes === undefined) return undefined
-  spend(bytes.length)
-  return byteArrayOf(bytes)
+function byteArray(args: readonly unknown[]): ByteArray | undefined {
+  if (args.length === 0) return byteArrayOf(new Uint8Array())
+  const bytes = args.length === 1 && isBytes(args[0]) ? args[0] : latin1Encode(args)
+  return bytes && byteArrayOf(bytes)
 }
 
 /** A copy. */
@@ -286,4 +242,17 @@ export function byteArrayOf(bytes: Uint8Array): ByteArray {
   const copy = new ByteArray(new ArrayBuffer(bytes.length))
   copy.set(bytes)
   return copy
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && !(value instanceof ByteArray)
+}
+
+function isOneText(args: readonly unknown[]): args is readonly [string] {
+  return args.length === 1 && typeof args[0] === 'string'
+}
+
+/** Protocols 0 to 3 make sets of a list. */
+function isOneList(args: readonly unknown[]): args is readonly [readonly unknown[]] {
+  return args.length === 1 && Array.isArray(args[0]) && !isTuple(args[0])
 }

@@ -10,8 +10,8 @@ import { Buffer } from 'node:buffer'
 import { exactFloat, isTuple, tupleFrom } from '../../core/values.ts'
 import { DefaultDict, Foreign, FrozenSet, OrderedDict } from '../python/values.ts'
 import { MAX_DIGITS } from '../shared/path.ts'
-import { build, byteArrayOf, call, create, createWith, Dict, Name, OldString } from './objects.ts'
-import { decodeQuoted, decodeRawEscapes, decodeText, latin1, notData } from './text.ts'
+import { build, byteArrayOf, call, create, Dict, Name, OldString } from './objects.ts'
+import { decodeQuoted, decodeRawEscapes, decodeText, isAscii, latin1, notData } from './text.ts'
 
 /** What one pickle may cost to read and to hold, in bytes more or less: 64 MiB. */
 export const BUDGET = 2 ** 26
@@ -22,18 +22,12 @@ const NEWEST_PROTOCOL = 5
 /** As many bytes as {@link MAX_DIGITS} digits take. */
 const MAX_LONG_BYTES = Math.ceil((MAX_DIGITS * Math.log2(10)) / 8)
 const FLOAT = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?$/i
-const FLOAT_WORDS: ReadonlyMap<string, number> = new Map([
-  ['nan', Number.NaN],
-  ['inf', Number.POSITIVE_INFINITY],
-  ['-inf', Number.NEGATIVE_INFINITY],
-  ['infinity', Number.POSITIVE_INFINITY],
-  ['-infinity', Number.NEGATIVE_INFINITY],
-])
+const FLOAT_WORD = /^(?:nan|(-?)inf(?:inity)?)$/i
 
 interface Parsed {
   /**
    * With Python's types: a whole float is a `Float`, a `dict` is a {@link Dict}. It may still hold itself, be too deep or
-   * hold a bare name, all of which the writer refuses.
+   * hold a bare name, all of which a copy refuses.
    */
   readonly value: unknown
   /** Where the pickle ends: after its STOP. */
@@ -50,16 +44,80 @@ export function parsePickle(bytes: Uint8Array, start = 0): Parsed {
   return { value: reader.run(), end: reader.at }
 }
 
+/**
+ * Each follows one opcode and returns the value that goes onto the stack; undefined when there is none. No pickler writes
+ * the opcodes that are missing here (INST, OBJ, EXT1, PERSID, DUP, POP, …) for data.
+ */
+const OPCODES: Readonly<Record<number, (reader: Reader) => unknown>> = {
+  78: () => null, // NONE
+  136: () => true, // NEWTRUE
+  137: () => false, // NEWFALSE
+  74: (r) => r.i32(), // BININT
+  75: (r) => r.u8(), // BININT1
+  77: (r) => r.view.getUint16(r.skip(2), true), // BININT2
+  138: (r) => longOf(r, r.u8()), // LONG1
+  139: (r) => longOf(r, r.size32()), // LONG4
+  73: (r) => integerOf(r.line()), // INT
+  76: (r) => digitsOf(r.line().replace(/L$/, '')), // LONG
+  71: (r) => exactFloat(r.view.getFloat64(r.skip(8))), // BINFLOAT
+  70: (r) => exactFloat(floatOf(r.line())), // FLOAT
+  86: (r) => decodeRawEscapes(r.line()), // UNICODE
+  140: (r) => decodeText(r.take(r.u8())), // SHORT_BINUNICODE
+  88: (r) => decodeText(r.take(r.u32())), // BINUNICODE
+  141: (r) => decodeText(r.take(r.u64())), // BINUNICODE8
+  83: (r) => oldString(decodeQuoted(r.line())), // STRING
+  85: (r) => oldString(latin1(r.take(r.u8()))), // SHORT_BINSTRING
+  84: (r) => oldString(latin1(r.take(r.size32()))), // BINSTRING
+  67: (r) => new Uint8Array(r.take(r.u8())), // SHORT_BINBYTES
+  66: (r) => new Uint8Array(r.take(r.u32())), // BINBYTES
+  142: (r) => new Uint8Array(r.take(r.u64())), // BINBYTES8
+  150: (r) => byteArrayOf(r.take(r.u64())), // BYTEARRAY8
+
+  40: (r) => void r.marks.push(r.stack.length), // MARK
+  41: () => tupleFrom([]), // EMPTY_TUPLE
+  133: (r) => tupleFrom(r.pop(1)), // TUPLE1
+  134: (r) => tupleFrom(r.pop(2)), // TUPLE2
+  135: (r) => tupleFrom(r.pop(3)), // TUPLE3
+  116: (r) => tupleFrom(r.popToMark()), // TUPLE
+  93: () => [], // EMPTY_LIST
+  108: (r) => r.popToMark(), // LIST
+  97: (r) => append(r.pop(1), r.top()), // APPEND
+  101: (r) => append(r.popToMark(), r.top()), // APPENDS
+  125: () => new Dict(), // EMPTY_DICT
+  100: (r) => new Dict(pairsOf(r.popToMark())), // DICT
+  115: (r) => setItems(r.pop(2), r.top()), // SETITEM
+  117: (r) => setItems(r.popToMark(), r.top()), // SETITEMS
+  143: () => new Set(), // EMPTY_SET
+  144: (r) => addItems(r.popToMark(), r.top()), // ADDITEMS
+  145: (r) => new FrozenSet(r.popToMark()), // FROZENSET
+
+  99: (r) => new Name(decodeText(r.lineBytes()), decodeText(r.lineBytes())), // GLOBAL
+  147: (r) => nameOf(r.pop(2)), // STACK_GLOBAL
+  82: (r) => call(r.pop(2), (cost) => r.spend(cost)), // REDUCE
+  129: (r) => create(r.pop(2)), // NEWOBJ
+  146: (r) => create(r.pop(3)), // NEWOBJ_EX
+  98: (r) => build(r.pop(1)[0], r.top()), // BUILD
+
+  148: (r) => r.put(r.memo.size), // MEMOIZE
+  112: (r) => r.put(indexOf(r.line())), // PUT
+  113: (r) => r.put(r.u8()), // BINPUT
+  114: (r) => r.put(r.u32()), // LONG_BINPUT
+  103: (r) => r.get(indexOf(r.line())), // GET
+  104: (r) => r.get(r.u8()), // BINGET
+  106: (r) => r.get(r.u32()), // LONG_BINGET
+  149: (r) => r.ensure(r.u64()), // FRAME
+}
+
 class Reader {
   readonly bytes: Uint8Array
   readonly view: DataView
   at: number
   #budget = BUDGET
-  readonly #stack: unknown[] = []
+  readonly stack: unknown[] = []
   /** The stack's length at each mark. */
-  readonly #marks: number[] = []
+  readonly marks: number[] = []
   /** A map, so that the number of a billion costs no memory. */
-  readonly #memo = new Map<number, unknown>()
+  readonly memo = new Map<number, unknown>()
 
   constructor(bytes: Uint8Array, start: number) {
     if (bytes.length > BUDGET) throw notData(`it is larger than ${BUDGET} bytes`)
@@ -78,139 +136,16 @@ class Reader {
         if (this.u8() > NEWEST_PROTOCOL) throw notData('its protocol is newer than 5')
         continue
       }
-      const value = this.step(opcode)
-      if (value !== undefined) this.#stack.push(value)
-    }
-    if (this.#stack.length !== 1 || this.#marks.length > 0) throw notData('it ends too early')
-    return this.#stack[0]
-  }
-
-  /**
-   * Follows one opcode. Returns the value that goes onto the stack; undefined when there is none. No pickler writes the
-   * opcodes that are missing here (INST, OBJ, EXT1, PERSID, DUP, POP, …) for data.
-   */
-  step(opcode: number): unknown {
-    switch (opcode) {
-      case 0x4e: // NONE
-        return null
-      case 0x88: // NEWTRUE
-        return true
-      case 0x89: // NEWFALSE
-        return false
-      case 0x4a: // BININT
-        return this.i32()
-      case 0x4b: // BININT1
-        return this.u8()
-      case 0x4d: // BININT2
-        return this.view.getUint16(this.skip(2), true)
-      case 0x8a: // LONG1
-        return this.long(this.u8())
-      case 0x8b: // LONG4
-        return this.long(this.size32())
-      case 0x49: // INT
-        return integerLine(this.line())
-      case 0x4c: // LONG
-        return digits(latin1(this.line()).replace(/L$/, ''))
-      case 0x47: // BINFLOAT
-        return exactFloat(this.view.getFloat64(this.skip(8)))
-      case 0x46: // FLOAT
-        return floatLine(this.line())
-      case 0x56: // UNICODE
-        return decodeRawEscapes(this.line())
-      case 0x8c: // SHORT_BINUNICODE
-        return decodeText(this.take(this.u8()))
-      case 0x58: // BINUNICODE
-        return decodeText(this.take(this.u32()))
-      case 0x8d: // BINUNICODE8
-        return decodeText(this.take(this.u64()))
-      case 0x53: // STRING
-        return oldString(decodeQuoted(this.line()))
-      case 0x55: // SHORT_BINSTRING
-        return oldString(latin1(this.take(this.u8())))
-      case 0x54: // BINSTRING
-        return oldString(latin1(this.take(this.size32())))
-      case 0x43: // SHORT_BINBYTES
-        return new Uint8Array(this.take(this.u8()))
-      case 0x42: // BINBYTES
-        return new Uint8Array(this.take(this.u32()))
-      case 0x8e: // BINBYTES8
-        return new Uint8Array(this.take(this.u64()))
-      case 0x96: // BYTEARRAY8
-        return byteArrayOf(this.take(this.u64()))
-
-      case 0x28: // MARK
-        this.#marks.push(this.#stack.length)
-        return undefined
-      case 0x29: // EMPTY_TUPLE
-        return tupleFrom([])
-      case 0x85: // TUPLE1
-      case 0x86: // TUPLE2
-      case 0x87: // TUPLE3
-        return tupleFrom(this.pop(opcode - 0x84))
-      case 0x74: // TUPLE
-        return tupleFrom(this.popToMark())
-      case 0x5d: // EMPTY_LIST
-        return []
-      case 0x6c: // LIST
-        return this.popToMark()
-      case 0x61: // APPEND
-        return this.append(this.pop(1))
-      case 0x65: // APPENDS
-        return this.append(this.popToMark())
-      case 0x7d: // EMPTY_DICT
-        return new Dict()
-      case 0x64: // DICT
-        return new Dict(pairs(this.popToMark()))
-      case 0x73: // SETITEM
-        return this.setItems(this.pop(2))
-      case 0x75: // SETITEMS
-        return this.setItems(this.popToMark())
-      case 0x8f: // EMPTY_SET
-        return new Set()
-      case 0x90: // ADDITEMS
-        return this.addItems(this.popToMark())
-      case 0x91: // FROZENSET
-        return new FrozenSet(this.popToMark())
-
-      case 0x63: // GLOBAL
-        return new Name(decodeText(this.line()), decodeText(this.line()))
-      case 0x93: // STACK_GLOBAL
-        return stackGlobal(this.pop(2))
-      case 0x52: // REDUCE
-        return call(this.pop(2), (cost) => this.spend(cost))
-      case 0x81: // NEWOBJ
-        return create(this.pop(2))
-      case 0x92: // NEWOBJ_EX
-        return createWith(this.pop(3))
-      case 0x62: {
-        // BUILD
-        const [state] = this.pop(1)
-        return build(this.top(), state)
-      }
-
-      case 0x94: // MEMOIZE
-        return this.put(this.#memo.size)
-      case 0x70: // PUT
-        return this.put(this.index())
-      case 0x71: // BINPUT
-        return this.put(this.u8())
-      case 0x72: // LONG_BINPUT
-        return this.put(this.u32())
-      case 0x67: // GET
-        return this.get(this.index())
-      case 0x68: // BINGET
-        return this.get(this.u8())
-      case 0x6a: // LONG_BINGET
-        return this.get(this.u32())
-      case 0x95: // FRAME
-        if (this.u64() > this.bytes.length - this.at) throw notData('it is cut off')
-        return undefined
-      default:
+      const follow = OPCODES[opcode]
+      if (follow === undefined) {
         throw notData(`it holds the opcode 0x${opcode.toString(16).padStart(2, '0')}`)
+      }
+      const value = follow(this)
+      if (value !== undefined) this.stack.push(value)
     }
+    if (this.stack.length !== 1 || this.marks.length > 0) throw notData('it ends too early')
+    return this.stack[0]
   }
-
-  // The bytes, with every length checked.
 
   /** Accounts for work or memory that does not follow from the number of bytes. */
   spend(cost: number): void {
@@ -218,12 +153,15 @@ class Reader {
     if (this.#budget < 0) throw notData('it takes too much to read')
   }
 
+  ensure(size: number): void {
+    if (size > this.bytes.length - this.at) throw notData('it is cut off')
+  }
+
   /** Steps over `size` bytes and returns where they began. */
   skip(size: number): number {
-    const start = this.at
-    if (size > this.bytes.length - start) throw notData('it is cut off')
+    this.ensure(size)
     this.at += size
-    return start
+    return this.at - size
   }
 
   u8(): number {
@@ -258,7 +196,7 @@ class Reader {
   }
 
   /** The bytes before the next line feed, which is stepped over. */
-  line(): Uint8Array {
+  lineBytes(): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at)
     if (end < 0) throw notData('a line in it does not end')
     const line = this.take(end - this.at)
@@ -266,81 +204,59 @@ class Reader {
     return line
   }
 
-  /** A number of the memo in protocol 0. */
-  index(): number {
-    const line = latin1(this.line())
-    if (!/^[0-9]{1,10}$/.test(line)) throw notData('a number in it is wrong')
-    return Number(line)
+  /** The same line, one character a byte. */
+  line(): string {
+    return latin1(this.lineBytes())
   }
-
-  /** An int in two's complement, little-endian. */
-  long(size: number): number | bigint {
-    if (size > MAX_LONG_BYTES) throw tooLong()
-    const hex = Buffer.from(this.take(size)).reverse().toString('hex')
-    return size === 0 ? 0 : integer(BigInt.asIntN(size * 8, BigInt(`0x${hex}`)))
-  }
-
-  // The stack, its marks and the memo.
 
   top(): unknown {
-    if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw notData('its stack is empty')
-    return this.#stack.at(-1)
+    if (this.stack.length <= (this.marks.at(-1) ?? 0)) throw notData('its stack is empty')
+    return this.stack.at(-1)
   }
 
   /** Takes off the last `count` values, in their order. */
   pop(count: number): unknown[] {
-    if (this.#stack.length - count < (this.#marks.at(-1) ?? 0)) throw notData('its stack is empty')
-    return this.#stack.splice(this.#stack.length - count)
+    const start = this.stack.length - count
+    if (start < (this.marks.at(-1) ?? 0)) throw notData('its stack is empty')
+    return this.stack.splice(start)
   }
 
   /** Takes off the last mark, and the values above it. */
   popToMark(): unknown[] {
-    const mark = this.#marks.pop()
+    const mark = this.marks.pop()
     if (mark === undefined) throw notData('it has no mark')
-    return this.#stack.splice(mark)
+    return this.stack.splice(mark)
   }
 
   put(index: number): void {
-    this.#memo.set(index, this.top())
+    this.memo.set(index, this.top())
   }
 
   get(index: number): unknown {
-    const value = this.#memo.get(index)
+    const value = this.memo.get(index)
     if (value === undefined) throw notData('it refers to nothing')
     return value
   }
-
-  // Containers and objects.
-
-  append(items: readonly unknown[]): void {
-    const target = this.top()
-    const list = isOpenForeign(target) ? target.items : target
-    if (!Array.isArray(list) || isTuple(list)) throw notData('it adds to what is no list')
-    for (const item of items) list.push(item)
-  }
-
-  setItems(items: readonly unknown[]): void {
-    const target = this.top()
-    const isDict = [Dict, OrderedDict, DefaultDict].some((type) => target instanceof type)
-    if (isOpenForeign(target)) {
-      for (const pair of pairs(items)) (target.pairs as unknown[]).push(pair)
-    } else if (isDict) {
-      for (const [key, value] of pairs(items)) (target as Dict).set(key, value)
-    } else throw notData('it adds to what is no dict')
-  }
-
-  addItems(items: readonly unknown[]): void {
-    const target = this.top()
-    if (!(target instanceof Set) || target instanceof FrozenSet) {
-      throw notData('it adds to what is no set')
-    }
-    for (const item of items) target.add(item)
-  }
 }
 
-function stackGlobal([module, name]: readonly unknown[]): Name {
-  if (typeof module === 'string' && typeof name === 'string') return new Name(module, name)
-  throw notData('it names what is no name')
+function append(items: readonly unknown[], target: unknown): void {
+  const list = isOpenForeign(target) ? target.items : target
+  if (!Array.isArray(list) || isTuple(list)) throw notData('it adds to what is no list')
+  for (const item of items) list.push(item)
+}
+
+function setItems(items: readonly unknown[], target: unknown): void {
+  const isDict = [Dict, OrderedDict, DefaultDict].some((type) => target instanceof type)
+  if (isOpenForeign(target)) append(pairsOf(items), target.pairs)
+  else if (!isDict) throw notData('it adds to what is no dict')
+  else for (const [key, value] of pairsOf(items)) (target as Dict).set(key, value)
+}
+
+function addItems(items: readonly unknown[], target: unknown): void {
+  if (!(target instanceof Set) || target instanceof FrozenSet) {
+    throw notData('it adds to what is no set')
+  }
+  for (const item of items) target.add(item)
 }
 
 /** Picklers write the items of an object before its state. */
@@ -348,27 +264,44 @@ function isOpenForeign(value: unknown): value is Foreign {
   return value instanceof Foreign && value.state === undefined
 }
 
-function pairs(items: readonly unknown[]): [unknown, unknown][] {
+function pairsOf(items: readonly unknown[]): [unknown, unknown][] {
   if (items.length % 2 === 1) throw notData('a key in it has no value')
-  const found: [unknown, unknown][] = []
-  for (let at = 0; at < items.length; at += 2) found.push([items[at], items[at + 1]])
-  return found
+  const pairs: [unknown, unknown][] = []
+  for (let at = 0; at < items.length; at += 2) pairs.push([items[at], items[at + 1]])
+  return pairs
+}
+
+function nameOf([module, name]: readonly unknown[]): Name {
+  if (typeof module === 'string' && typeof name === 'string') return new Name(module, name)
+  throw notData('it names what is no name')
 }
 
 /** Python 2's `str`: text when it is ASCII, as Python 3 reads it. */
 function oldString(text: string): unknown {
-  return /^[\0-\x7f]*$/.test(text) ? text : new OldString(Buffer.from(text, 'latin1'))
+  return isAscii(text) ? text : new OldString(Buffer.from(text, 'latin1'))
+}
+
+/** A number of the memo in protocol 0. */
+function indexOf(line: string): number {
+  if (!/^[0-9]{1,10}$/.test(line)) throw wrongNumber()
+  return Number(line)
+}
+
+/** An int in two's complement, little-endian. */
+function longOf(reader: Reader, size: number): number | bigint {
+  if (size > MAX_LONG_BYTES) throw tooLong()
+  const hex = Buffer.from(reader.take(size)).reverse().toString('hex')
+  return size === 0 ? 0 : integer(BigInt.asIntN(size * 8, BigInt(`0x${hex}`)))
 }
 
 /** `I01` and `I00` are the booleans of protocol 0. */
-function integerLine(line: Uint8Array): number | bigint | boolean {
-  const text = latin1(line)
-  return text === '01' || (text === '00' ? false : digits(text))
+function integerOf(line: string): number | bigint | boolean {
+  return line === '01' || (line === '00' ? false : digitsOf(line))
 }
 
-function digits(text: string): number | bigint {
+function digitsOf(text: string): number | bigint {
   if (text.length > MAX_DIGITS + 1) throw tooLong()
-  if (!/^-?[0-9]+$/.test(text)) throw notData('a number in it is wrong')
+  if (!/^-?[0-9]+$/.test(text)) throw wrongNumber()
   return text.length < 16 ? Number(text) + 0 : integer(BigInt(text))
 }
 
@@ -378,13 +311,17 @@ function integer(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value
 }
 
-function tooLong(): Error {
-  return notData(`an integer in it is longer than ${MAX_DIGITS} digits`)
+function floatOf(line: string): number {
+  if (FLOAT.test(line)) return Number(line)
+  const [word, sign] = FLOAT_WORD.exec(line) ?? []
+  if (word === undefined) throw wrongNumber()
+  return sign === undefined ? Number.NaN : Number(`${sign}Infinity`)
 }
 
-function floatLine(line: Uint8Array): unknown {
-  const text = latin1(line)
-  const value = FLOAT.test(text) ? Number(text) : FLOAT_WORDS.get(text.toLowerCase())
-  if (value === undefined) throw notData('a number in it is wrong')
-  return exactFloat(value)
+function wrongNumber(): Error {
+  return notData('a number in it is wrong')
+}
+
+function tooLong(): Error {
+  return notData(`an integer in it is longer than ${MAX_DIGITS} digits`)
 }

@@ -6,7 +6,7 @@
 
 import { Buffer } from 'node:buffer'
 import { SerializationError } from '../../errors.ts'
-import { decodeUtf8, isWellFormed } from '../shared/utf8.ts'
+import { decodeUtf8, isWellFormed } from '../shared/text.ts'
 
 /** The error for a pickle that is refused. `how` never holds a value of it. */
 export function notData(how: string, cause?: unknown): SerializationError {
@@ -40,15 +40,20 @@ function strict(bytes: Uint8Array): string {
   return text
 }
 
-/** Encodes UTF-8, with half of a surrogate pair as three bytes. */
-export function encodeText(text: string): Uint8Array {
-  if (isWellFormed(text)) return Buffer.from(text, 'utf8')
-  const parts = Array.from(text, (character) => {
+export function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text)
+}
+
+/** UTF-8, one character a byte, with half of a surrogate pair as three bytes. */
+export function encodeText(text: string): string {
+  if (isAscii(text)) return text
+  if (isWellFormed(text)) return latin1(Buffer.from(text))
+  return Array.from(text, (character) => {
     const code = character.charCodeAt(0)
-    if (character.length > 1 || code < 0xd800 || code > 0xdfff) return Buffer.from(character)
-    return Buffer.from([0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)])
-  })
-  return Buffer.concat(parts)
+    if (character.length > 1 || code < 0xd800 || code > 0xdfff) return encodeText(character)
+    const bytes = [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)]
+    return String.fromCharCode(...bytes)
+  }).join('')
 }
 
 const { latin1Slice } = Buffer.prototype
@@ -63,31 +68,21 @@ export function latin1Bytes(text: string): Uint8Array | undefined {
   return /[^\0-\xff]/.test(text) ? undefined : Buffer.from(text, 'latin1')
 }
 
-const RAW_ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^uU]|$))/g
+const RAW_ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^uU]|$))?/g
 
 /** Decodes Python's `raw-unicode-escape`, where only `\u` and `\U` are escapes. */
-export function decodeRawEscapes(line: Uint8Array): string {
-  const text = latin1(line)
-  if (!text.includes('\\')) return text
-  let done = 0
-  let decoded = ''
-  for (const match of text.matchAll(RAW_ESCAPE)) {
-    decoded += plain(text.slice(done, match.index))
-    const hex = match[1] ?? match[2]
-    decoded += hex === undefined ? match[0] : character(Number.parseInt(hex, 16))
-    done = match.index + match[0].length
-  }
-  return decoded + plain(text.slice(done))
+export function decodeRawEscapes(text: string): string {
+  return text.replace(RAW_ESCAPE, (whole, short?: string, long?: string, other?: string) => {
+    if (other === undefined) return character(short ?? long)
+    return whole
+  })
 }
 
-function plain(text: string): string {
-  if (text.includes('\\')) throw notData('an escape in it is wrong')
-  return text
-}
-
-function character(point: number): string {
-  if (point > 0x10ffff) throw notData('an escape in it is wrong')
-  return String.fromCodePoint(point)
+/** The character of a code point in hexadecimal digits. */
+function character(hex: string | undefined): string {
+  const point = Number.parseInt(hex ?? '', 16)
+  if (point <= 0x10ffff) return String.fromCodePoint(point)
+  throw notData('an escape in it is wrong')
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: CPython escapes it.
@@ -103,27 +98,16 @@ export function encodeRawEscapes(text: string): string {
 }
 
 const QUOTED = /^(?:'[^\n]*'|"[^\n]*")$/
-const STRING_ESCAPE = /\\(?:x([0-9a-fA-F]{2})|([\\'"abfnrtv])|[\s\S]?)/g
+const STRING_ESCAPE = /\\(?:x([0-9a-fA-F]{2})|([\\'"abfnrtv]))?/g
 const SIMPLE: Readonly<Record<string, string>> = {
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
+  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+  ...{ '\\': '\\', "'": "'", '"': '"' },
 }
 
 /** Decodes Python 2's `repr` of a string; each character is a byte. */
-export function decodeQuoted(line: Uint8Array): string {
-  const text = latin1(line)
+export function decodeQuoted(text: string): string {
   if (text.length < 2 || !QUOTED.test(text)) throw notData('a string in it has no quotes')
-  return text.slice(1, -1).replace(STRING_ESCAPE, (_, hex?: string, simple?: string) => {
-    const found = hex === undefined ? SIMPLE[simple ?? ''] : character(Number.parseInt(hex, 16))
-    if (found === undefined) throw notData('an escape in it is wrong')
-    return found
-  })
+  return text
+    .slice(1, -1)
+    .replace(STRING_ESCAPE, (_, hex?: string, simple = '') => SIMPLE[simple] ?? character(hex))
 }

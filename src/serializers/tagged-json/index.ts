@@ -9,7 +9,7 @@ import type { Entries } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 import { cutList, cutObject, skipSpace, unquote } from '../json/text.ts'
 import type { FloatSerializer } from '../python/values.ts'
-import { decodeUtf8 } from '../shared/utf8.ts'
+import { decodeUtf8 } from '../shared/text.ts'
 import { decodeTagged, unescapeKey } from './decode.ts'
 import { encodeTagged, TAGS, writeDictionary } from './encode.ts'
 

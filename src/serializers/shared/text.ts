@@ -1,8 +1,39 @@
 /**
- * Floats as text. JavaScript prints the same digits as Python and msgspec but places the exponent otherwise.
+ * UTF-8 without replacement characters, and floats as text. JavaScript prints the same digits as Python and msgspec but
+ * places the exponent otherwise.
  *
  * @module
  */
+
+import { Buffer } from 'node:buffer'
+
+const SHORT = 24
+/** One character a byte; the same for ASCII, without the start of a decoder. */
+const { latin1Slice } = Buffer.prototype
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The text of these bytes, a BOM included; undefined when they are not UTF-8. */
+export function decodeUtf8(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+): string | undefined {
+  if (end - start <= SHORT) {
+    let at = start
+    while (at < end && (bytes[at] as number) < 0x80) at++
+    if (at === end) return latin1Slice.call(bytes, start, end)
+  }
+  try {
+    return decoder.decode(bytes.subarray(start, end))
+  } catch {
+    return undefined
+  }
+}
+
+/** True when UTF-8 can hold this text: no half of a surrogate pair stands alone. */
+export function isWellFormed(text: string): boolean {
+  return text.isWellFormed()
+}
 
 /** As Python's `repr`: `1e+16`, `1e-05`, `9007199254740992.0`; also `nan` and `inf` as its JSON encoder has them. */
 export function pythonFloat(value: number): string {
