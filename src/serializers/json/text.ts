@@ -14,6 +14,8 @@ const OPEN_LIST = 0x5b
 const CLOSE_LIST = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
+/** Numbers, and words such as `true` and `NaN`. */
+const SCALAR = /[0-9A-Za-z+.-]+/y
 
 /** The position of the first character from `start` on that is not white space. */
 export function skipSpace(text: string, start: number): number {
@@ -48,51 +50,45 @@ export function unquote(token: string): string | undefined {
 
 /** Cuts an object into its entries, whose values stay as they are written; undefined when `text` is not an object. */
 export function cutObject(text: string): Map<string, string> | undefined {
-  let at = skipSpace(text, 0)
-  if (text.charCodeAt(at) !== OPEN_OBJECT) return undefined
   const entries = new Map<string, string>()
-  at = skipSpace(text, at + 1)
-  if (text.charCodeAt(at) === CLOSE_OBJECT) return endsAt(text, at + 1) ? entries : undefined
-  for (;;) {
-    if (text.charCodeAt(at) !== QUOTE) return undefined
-    const keyEnd = stringEnd(text, at)
+  const isObject = cut(text, OPEN_OBJECT, CLOSE_OBJECT, (at) => {
+    const keyEnd = text.charCodeAt(at) === QUOTE ? stringEnd(text, at) : -1
     const key = keyEnd < 0 ? undefined : unquote(text.slice(at, keyEnd))
-    if (key === undefined) return undefined
-    at = skipSpace(text, keyEnd)
-    if (text[at] !== ':') return undefined
-    at = skipSpace(text, at + 1)
-    const end = valueEnd(text, at)
-    if (end < 0) return undefined
-    entries.set(key, text.slice(at, end))
-    at = skipSpace(text, end)
-    const next = text.charCodeAt(at)
-    if (next === CLOSE_OBJECT) return endsAt(text, at + 1) ? entries : undefined
-    if (next !== COMMA) return undefined
-    at = skipSpace(text, at + 1)
-  }
+    const colon = skipSpace(text, keyEnd)
+    if (key === undefined || text[colon] !== ':') return -1
+    const start = skipSpace(text, colon + 1)
+    const end = valueEnd(text, start)
+    if (end >= 0) entries.set(key, text.slice(start, end))
+    return end
+  })
+  return isObject ? entries : undefined
 }
 
 /** Cuts a list into its items as they are written; undefined when `text` is not a list. */
 export function cutList(text: string): string[] | undefined {
-  let at = skipSpace(text, 0)
-  if (text.charCodeAt(at) !== OPEN_LIST) return undefined
   const items: string[] = []
-  at = skipSpace(text, at + 1)
-  if (text.charCodeAt(at) === CLOSE_LIST) return endsAt(text, at + 1) ? items : undefined
-  for (;;) {
+  const isList = cut(text, OPEN_LIST, CLOSE_LIST, (at) => {
     const end = valueEnd(text, at)
-    if (end < 0) return undefined
-    items.push(text.slice(at, end))
-    at = skipSpace(text, end)
-    const next = text.charCodeAt(at)
-    if (next === CLOSE_LIST) return endsAt(text, at + 1) ? items : undefined
-    if (next !== COMMA) return undefined
-    at = skipSpace(text, at + 1)
-  }
+    if (end >= 0) items.push(text.slice(at, end))
+    return end
+  })
+  return isList ? items : undefined
 }
 
-function endsAt(text: string, at: number): boolean {
-  return skipSpace(text, at) === text.length
+/** Cuts between commas. `item` gets where an item starts and returns where it ends; -1 when there is none. */
+function cut(text: string, open: number, close: number, item: (at: number) => number): boolean {
+  let at = skipSpace(text, 0)
+  if (text.charCodeAt(at) !== open) return false
+  at = skipSpace(text, at + 1)
+  let next = text.charCodeAt(at) === close ? close : COMMA
+  while (next === COMMA) {
+    const end = item(at)
+    if (end < 0) return false
+    at = skipSpace(text, end)
+    next = text.charCodeAt(at)
+    if (next === COMMA) at = skipSpace(text, at + 1)
+  }
+  return next === close && skipSpace(text, at + 1) === text.length
 }
 
 /** Where the value at `start` ends; -1 when there is none. Brackets are counted, not matched. */
@@ -100,9 +96,8 @@ function valueEnd(text: string, start: number): number {
   const first = text.charCodeAt(start)
   if (first === QUOTE) return stringEnd(text, start)
   if (first === OPEN_LIST || first === OPEN_OBJECT) return nestedEnd(text, start)
-  let at = start
-  while (at < text.length && isScalar(text.charCodeAt(at))) at += 1
-  return at > start ? at : -1
+  SCALAR.lastIndex = start
+  return SCALAR.test(text) ? SCALAR.lastIndex : -1
 }
 
 function nestedEnd(text: string, start: number): number {
@@ -119,18 +114,6 @@ function nestedEnd(text: string, start: number): number {
     }
   }
   return -1
-}
-
-/** Characters of numbers and of words such as `true` and `NaN`. */
-function isScalar(code: number): boolean {
-  return (
-    (code >= 0x30 && code <= 0x39) ||
-    (code >= 0x61 && code <= 0x7a) ||
-    (code >= 0x41 && code <= 0x5a) ||
-    code === 0x2b ||
-    code === 0x2d ||
-    code === 0x2e
-  )
 }
 
 /** Writes an integer. Throws {@link SerializationError} when Python would refuse to read so many digits. */

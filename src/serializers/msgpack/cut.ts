@@ -83,52 +83,21 @@ export function itemEnd(bytes: Uint8Array, start: number, limit: number = bytes.
   return at <= limit ? at : -1
 }
 
+/** Of the heads 0xc0 to 0xdb: the size of the length behind each, and how many bytes there are besides. */
+const LENGTHS = Int8Array.of(
+  ...[0, 0, 0, 0, 1, 2, 4, 1, 2, 4],
+  ...new Array<number>(15).fill(0),
+  1,
+  2,
+  4,
+)
+const OTHERS = Int8Array.of(
+  ...[0, -1, 0, 0, 0, 0, 0, 1, 1, 1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 0, 0, 0],
+)
+
 /** How many bytes follow the head of an item that holds no others; -1 for the one head that the format never uses. */
 function payload(bytes: Uint8Array, at: number, head: number): number {
-  switch (head) {
-    case 0xc0:
-    case 0xc2:
-    case 0xc3:
-      return 0
-    case 0xcc:
-    case 0xd0:
-      return 1
-    case 0xcd:
-    case 0xd1:
-    case 0xd4:
-      return 2
-    case 0xd5:
-      return 3
-    case 0xca:
-    case 0xce:
-    case 0xd2:
-      return 4
-    case 0xd6:
-      return 5
-    case 0xcb:
-    case 0xcf:
-    case 0xd3:
-      return 8
-    case 0xd7:
-      return 9
-    case 0xd8:
-      return 17
-    case 0xc4:
-    case 0xd9:
-      return 1 + readLength(bytes, at, 1)
-    case 0xc5:
-    case 0xda:
-      return 2 + readLength(bytes, at, 2)
-    case 0xc6:
-    case 0xdb:
-      return 4 + readLength(bytes, at, 4)
-    case 0xc7:
-      return 2 + readLength(bytes, at, 1)
-    case 0xc8:
-      return 3 + readLength(bytes, at, 2)
-    case 0xc9:
-      return 5 + readLength(bytes, at, 4)
-    default:
-      return -1
-  }
+  const size = LENGTHS[head - 0xc0] as number
+  const others = OTHERS[head - 0xc0] as number
+  return size === 0 ? others : size + others + readLength(bytes, at, size)
 }

@@ -67,7 +67,7 @@ export class Copier {
   copy(value: unknown): unknown {
     switch (typeof value) {
       case 'string':
-        this.spend(1, Buffer.byteLength(value))
+        this.spend(1, value.length < 100 ? value.length * 3 : Buffer.byteLength(value))
         return value
       case 'number':
       case 'boolean':

@@ -8,6 +8,23 @@
 import { SerializationError } from '../../errors.ts'
 import { Timestamp } from '../shared/timestamp.ts'
 
+/** A value that is its text: in a template, and in JSON. */
+export class TextValue {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toString(): string {
+    return this.text
+  }
+
+  toJSON(): string {
+    return this.text
+  }
+}
+
 /** Python's `fold`: when a clock is set back, the same time occurs twice, and 1 is the later one. */
 export type Fold = 0 | 1
 
@@ -84,67 +101,36 @@ export type DateParts = readonly [number, number, number]
 /** Hour, minute, second, microsecond. */
 export type TimeParts = readonly [number, number, number, number]
 
-/** A calendar day, as Python's `datetime.date`. */
-export class PlainDate {
-  /** `2024-02-29`. */
-  readonly text: string
-
+/** A calendar day, as Python's `datetime.date`. Its text is such as `2024-02-29`. */
+export class PlainDate extends TextValue {
   /** @throws {SerializationError} Unless it is a day of the years 1 to 9999, written as `2024-02-29`. */
   constructor(text: string) {
-    this.text = dateText(datePartsOf(text))
-  }
-
-  toString(): string {
-    return this.text
-  }
-
-  toJSON(): string {
-    return this.text
+    super(dateText(datePartsOf(text)))
   }
 }
 
-/** A time of day, as Python's `datetime.time`. */
-export class PlainTime {
-  /** `01:02:03`, or `01:02:03.000004` when there are microseconds. */
-  readonly text: string
+/** A time of day, as Python's `datetime.time`. Its text is `01:02:03`, or `01:02:03.000004` with microseconds. */
+export class PlainTime extends TextValue {
   readonly zone: Timezone | undefined
   readonly fold: Fold
 
   /** @throws {SerializationError} Unless it is a time, written as `01:02`, `01:02:03` or `01:02:03.000004`. */
   constructor(text: string, zone?: Timezone, fold: Fold = 0) {
-    this.text = timeText(timePartsOf(text))
+    super(timeText(timePartsOf(text)))
     this.zone = zone
     this.fold = fold
   }
-
-  toString(): string {
-    return this.text
-  }
-
-  toJSON(): string {
-    return this.text
-  }
 }
 
-/** A naive Python `datetime`: date and time without a zone. */
-export class PlainDateTime {
-  /** `2024-02-29T01:02:03`, or `2024-02-29T01:02:03.000004` when there are microseconds. */
-  readonly text: string
+/** A naive Python `datetime`: date and time without a zone. Its text is such as `2024-02-29T01:02:03.000004`. */
+export class PlainDateTime extends TextValue {
   readonly fold: Fold
 
   /** @throws {SerializationError} Unless it is a day and a time with `T` or a space between them. */
   constructor(text: string, fold: Fold = 0) {
     const [date = '', time = ''] = String(text).split(/[T ]/, 2)
-    this.text = `${dateText(datePartsOf(date))}T${timeText(timePartsOf(time))}`
+    super(`${dateText(datePartsOf(date))}T${timeText(timePartsOf(time))}`)
     this.fold = fold
-  }
-
-  toString(): string {
-    return this.text
-  }
-
-  toJSON(): string {
-    return this.text
   }
 }
 

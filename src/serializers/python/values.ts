@@ -7,6 +7,7 @@
 
 import type { Serializer } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
+import { TextValue } from './dates.ts'
 
 export { Float } from '../../core/values.ts'
 export {
@@ -65,11 +66,8 @@ export class Markup {
 
 const HEX = /^[0-9a-f]{32}$/i
 
-/** A UUID of any version, as Python's `uuid.UUID`. */
-export class Uuid {
-  /** Lower case with dashes. */
-  readonly text: string
-
+/** A UUID of any version, as Python's `uuid.UUID`. Its text is lower case with dashes. */
+export class Uuid extends TextValue {
   /**
    * Takes the forms that Python takes: with or without dashes, in braces, after `urn:uuid:`.
    *
@@ -82,61 +80,35 @@ export class Uuid {
         'Not a UUID: pass 32 hexadecimal digits, with or without dashes.',
       )
     }
-    this.text = hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+    super(hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'))
   }
 
   /** The 32 digits in lower case, without dashes. */
   get hex(): string {
     return this.text.replaceAll('-', '')
   }
-
-  /** Lower case with dashes. */
-  toString(): string {
-    return this.text
-  }
-
-  /** Lower case with dashes. */
-  toJSON(): string {
-    return this.text
-  }
 }
 
 /** Removes what Python removes before it counts the digits, in the same order. */
 function bare(text: string): string {
   const inner = text.replaceAll('urn:', '').replaceAll('uuid:', '')
-  let start = 0
-  let end = inner.length
-  while (start < end && isBrace(inner[start])) start += 1
-  while (end > start && isBrace(inner[end - 1])) end -= 1
-  return inner.slice(start, end).replaceAll('-', '')
-}
-
-function isBrace(character: string | undefined): boolean {
-  return character === '{' || character === '}'
+  return inner
+    .replace(/^[{}]+/, '')
+    .replace(/(?<![{}])[{}]+$/, '')
+    .replaceAll('-', '')
 }
 
 const DECIMAL =
   /^[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,18})?|inf(?:inity)?|s?nan[0-9]*)$/i
 
-/** A decimal number of any precision, as Python's `decimal.Decimal`. */
-export class Decimal {
-  /** The digits as they were given: `1.10` stays `1.10`. */
-  readonly text: string
-
+/** A decimal number of any precision, as Python's `decimal.Decimal`. Its text stays as it was given, such as `1.10`. */
+export class Decimal extends TextValue {
   /** @throws {SerializationError} Unless Python reads the text as a Decimal, such as `1.10`, `1E+3` or `NaN`. */
   constructor(text: string) {
     if (typeof text !== 'string' || !DECIMAL.test(text)) {
       throw new SerializationError('Not a decimal: pass digits such as 1.10 or 1E+3 as text.')
     }
-    this.text = text
-  }
-
-  toString(): string {
-    return this.text
-  }
-
-  toJSON(): string {
-    return this.text
+    super(text)
   }
 }
 

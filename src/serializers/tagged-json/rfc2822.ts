@@ -1,6 +1,6 @@
 /**
  * Dates of mail and HTTP headers, read as Python's `email.utils.parsedate_to_datetime` reads them, which Flask uses.
- * Checked against Python 3.11; the format is RFC 2822 section 3.3 with its obsolete forms.
+ * The format is RFC 2822 section 3.3 with its obsolete forms.
  *
  * @module
  */
@@ -10,22 +10,12 @@ const LONG_MONTHS =
   'january february march april may june july august september october november december'.split(' ')
 const DAYS: ReadonlySet<string> = new Set('mon tue wed thu fri sat sun'.split(' '))
 /** As hours and minutes, such as -500 for five hours west. */
-const ZONES: ReadonlyMap<string, number> = new Map([
-  ['UT', 0],
-  ['UTC', 0],
-  ['GMT', 0],
-  ['Z', 0],
-  ['AST', -400],
-  ['ADT', -300],
-  ['EST', -500],
-  ['EDT', -400],
-  ['CST', -600],
-  ['CDT', -500],
-  ['MST', -700],
-  ['MDT', -600],
-  ['PST', -800],
-  ['PDT', -700],
-])
+const ZONES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ...{ UT: 0, UTC: 0, GMT: 0, Z: 0, AST: -400, ADT: -300, EST: -500, EDT: -400 },
+    ...{ CST: -600, CDT: -500, MST: -700, MDT: -600, PST: -800, PDT: -700 },
+  }),
+)
 const INTEGER = /^[-+]?[0-9]+$/
 
 /**
@@ -116,17 +106,9 @@ function instant(
   offset: number,
 ): Date | undefined {
   const [hour = 0, minute = 0, second = 0] = clock
-  const inRange =
-    year >= 1 &&
-    year <= 9999 &&
-    hour >= 0 &&
-    hour <= 23 &&
-    minute >= 0 &&
-    minute <= 59 &&
-    second >= 0 &&
-    second <= 59 &&
-    Math.abs(offset) < 24 * 60
-  if (!inRange) return undefined
+  const isTime = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60
+  const inRange = year >= 1 && year <= 9999 && Math.abs(offset) < 24 * 60
+  if (!isTime || !inRange) return undefined
   const date = new Date(0)
   date.setUTCFullYear(year, month, day)
   date.setUTCHours(hour, minute, second)
