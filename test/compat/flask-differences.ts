@@ -36,14 +36,13 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
   {
     flask: 'A permanent session is signed anew on each request.',
     here: 'On each request that asks for its session; on every one with `eager: true`.',
-    why: 'A request for a picture need not cost a signature, nor make its answer impossible to cache.',
+    why: 'A request for an image costs no signature, and its response stays cacheable.',
     cases: { existing_perm_untouched: { ...SILENT, vary: null } },
   },
   {
-    flask:
-      'What is changed inside a value is lost, unless the program says `session.modified = True`.',
+    flask: 'A change inside a value is lost without `session.modified = True`.',
     here: 'It is saved.',
-    why: 'It is what the program meant.',
+    why: 'The program meant it.',
     cases: {
       nested_mutation: {
         set_cookie: [
@@ -53,9 +52,9 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    flask: 'Of several cookies of the name the first counts, also when it is a bad one.',
-    here: 'The one that is honoured counts; when more than one is, none.',
-    why: 'A cookie that somebody else set for a parent domain must not log the visitor out.',
+    flask: 'Of several cookies of the name the first counts, even an invalid one.',
+    here: 'The valid one counts; of several valid ones, none.',
+    why: 'A cookie from a parent domain must not log the visitor out.',
     cases: { two_cookies_first_bad: { found: { v: { a: 1 } } } },
   },
   {
@@ -67,7 +66,7 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
   {
     flask: '`session.permanent = False` in a new session gives the visitor a cookie that says so.',
     here: 'It changes nothing: a new session is not permanent.',
-    why: 'No cookie before there is something to keep.',
+    why: 'No cookie before there is data.',
     cases: { permanent_false_only: SILENT },
   },
   {
@@ -91,7 +90,7 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
   {
     flask: 'Without a secret, reading works and the first write is an error.',
     here: 'The program does not start.',
-    why: 'The mistake shows before a visitor comes.',
+    why: 'The mistake shows before the first visitor.',
     cases: {
       null_session_read: 'ConfigError',
       null_session_set: 'ConfigError',
@@ -102,7 +101,7 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
   {
     flask: 'Cookie attributes that browsers refuse are sent, or are an error on each request.',
     here: 'The program does not start.',
-    why: '`SameSite=None` without `Secure` is a cookie that nobody gets.',
+    why: 'Browsers drop `SameSite=None` without `Secure`.',
     cases: { samesite_none: 'ConfigError', samesite_bad: 'ConfigError' },
   },
 ]
@@ -111,8 +110,8 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
 export const EAGER_DIFFERENCES: readonly Difference[] = [
   {
     flask: '`Vary: Cookie` where the view touches its session.',
-    here: 'With `eager: true` on every answer.',
-    why: 'The session was loaded for it: whether the view looked cannot be known here.',
+    here: 'With `eager: true` on every response.',
+    why: 'The session was loaded for it; whether the view used it is not known.',
     cases: {
       untouched_no_cookie: { vary: 'Cookie' },
       existing_nonperm_untouched: { vary: 'Cookie' },
@@ -124,9 +123,9 @@ export const EAGER_DIFFERENCES: readonly Difference[] = [
 
 export const SESSION_DIFFERENCES: readonly Difference[] = [
   {
-    flask: 'Every request writes the whole record again, also one that does not touch its session.',
-    here: 'A request that only reads moves the deadline; one that never asks does nothing.',
-    why: 'What nobody changed cannot overwrite what somebody did.',
+    flask: 'Every request rewrites the whole record, even one that does not touch its session.',
+    here: 'A request that only reads moves the expiry; one that never asks does nothing.',
+    why: 'Unchanged data cannot overwrite a change.',
     cases: {
       existing_untouched: { ...SILENT, vary: null, after: {} },
       nonperm_untouched: { after: {} },
@@ -134,22 +133,25 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
   },
   {
     flask: 'A request that only read undoes what another one wrote meanwhile.',
-    here: 'It does not.',
+    here: 'It changes nothing and sends no cookie: the request that wrote has sent one.',
     why: 'No update is lost.',
     cases: {
-      race_write: { after: { [`session:${ID}CA`]: kept('82aa5f7065726d616e656e74c3a16e63') } },
+      race_write: {
+        ...SILENT,
+        after: { [`session:${ID}CA`]: kept('82aa5f7065726d616e656e74c3a16e63') },
+      },
     },
   },
   {
     flask: 'A request in flight at logout brings the session back.',
-    here: 'It is gone, and the request gives no cookie.',
+    here: 'It stays ended, and the request sends no cookie.',
     why: 'Logged out stays logged out.',
     cases: { race_logout: { ...SILENT, after: { [`session:${ID}CE`]: null } } },
   },
   {
-    flask: 'The cookie is removed with its domain and path alone.',
+    flask: 'The cookie is removed with only its domain and path.',
     here: 'With all its attributes.',
-    why: 'Browsers refuse the other for `__Host-` and `__Secure-` names.',
+    why: 'Browsers otherwise keep `__Host-` and `__Secure-` cookies.',
     cases: {
       clear_existing: { set_cookie: removal('') },
       pop_last: { set_cookie: removal('') },
@@ -163,7 +165,7 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
   {
     flask: 'Emptying a session that was never stored removes record and cookie.',
     here: 'There is nothing to remove.',
-    why: 'A visitor without a session costs no header and no visit to the store.',
+    why: 'A visitor without a session costs no header and no store operation.',
     cases: {
       permanent_true_only: SILENT,
       permanent_false_only: SILENT,
@@ -171,9 +173,9 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    flask: 'With `SESSION_REFRESH_EACH_REQUEST=False`, what is changed inside a value is lost.',
+    flask: 'With `SESSION_REFRESH_EACH_REQUEST=False`, a change inside a value is lost.',
     here: 'It is saved.',
-    why: 'It is what the program meant.',
+    why: 'The program meant it.',
     cases: {
       nested_mutation_norefresh: {
         set_cookie: [expiring(`${ID}A8`)],
@@ -183,8 +185,8 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
   },
   {
     flask: 'A record of another format is rewritten by the next request.',
-    here: 'By the next change. Until then only its deadline moves.',
-    why: 'What nobody changed stays as it was. Flask reads every format.',
+    here: 'By the next change. Until then only its expiry moves.',
+    why: 'Unchanged data keeps its bytes. Flask reads every format.',
     cases: {
       json_record_read: {
         after: {
@@ -199,9 +201,9 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    flask: 'A record that is none is an error on every request, until it expires.',
-    here: 'A fresh session, and the event `rejected` with the reason `invalid`. A record with a damaged value is an error for who reads that value.',
-    why: 'One bad record must not keep a visitor out.',
+    flask: 'An invalid record is an error on every request until it expires.',
+    here: 'A fresh session, and the event `rejected` with the reason `invalid`. Reading a damaged value throws.',
+    why: 'One invalid record must not lock a visitor out.',
     cases: {
       stored_int: { status: 200, vary: 'Cookie', found: FRESH },
       stored_garbage: { status: 200, vary: 'Cookie', found: FRESH },
@@ -216,7 +218,7 @@ export const SESSION_DIFFERENCES: readonly Difference[] = [
   {
     flask: '`SESSION_USE_SIGNER` without a secret is an error on the first request.',
     here: 'The program does not start.',
-    why: 'The mistake shows before a visitor comes.',
+    why: 'The mistake shows before the first visitor.',
     cases: { signer_no_secret_with_cookie: 'ConfigError' },
   },
 ]
