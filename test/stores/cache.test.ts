@@ -9,7 +9,7 @@ import { ConfigError } from 'vial'
 import { cacheStore } from 'vial/stores/cache'
 import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { contentOf, encodeId, toText } from '../../src/stores/cache/record.ts'
+import { contentOf, encodeId, toText } from '../../src/stores/cache/client.ts'
 import { runs } from '../support/runs.ts'
 import { PROFILES } from './profiles.ts'
 

@@ -10,6 +10,8 @@ import { fileLocks } from '../../src/stores/file/lock.ts'
 import { pathOf } from '../../src/stores/file/record.ts'
 
 const [, , mode, root = '', id = '', name = '', count = 'Infinity'] = process.argv
+/** Waits for a lock without a time limit: a machine under load gives none. */
+const UNLIMITED = { signal: new AbortController().signal }
 const later = Date.now() + 3_600_000
 
 function say(line: string): void {
@@ -45,7 +47,7 @@ async function countUp(store: Store): Promise<void> {
       const entries: Record<string, number> = JSON.parse(Buffer.from(record.bytes).toString())
       entries[name] = (entries[name] ?? 0) + 1
       const bytes = Buffer.from(JSON.stringify(entries))
-      const result = await store.replace(id, bytes, later, record.version)
+      const result = await store.replace(id, bytes, later, record.version, UNLIMITED)
       if (result.kind === 'gone') throw new Error('the record is gone')
       if (result.kind === 'conflict') continue
       say(String(entries[name]))

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { type FileStoreOptions, fileStore } from 'vial/stores/file'
 import { onTestFinished } from 'vitest'
 import { pathOf } from '../../src/stores/file/record.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 export const LATER: number = Date.now() + 3_600_000
 
@@ -46,9 +47,9 @@ export function lockOf(root: string, id: string): string {
   return `${pathOf(root, id)}.lock`
 }
 
-/** Waits no longer for a lock than a test may take. */
+/** Ends a wait for a lock that is never free, on a machine under any load. */
 export function soon(): { readonly signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(5_000) }
+  return { signal: AbortSignal.timeout(PATIENCE) }
 }
 
 /** A running `file-child.ts`. */

@@ -10,8 +10,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
 import { ABORTED, type Failure, storeError } from '../shared/failure.ts'
-import { cacheClient, type ItemStorage, type KeyValueCache } from './client.ts'
-import { type CacheRecord, contentOf, encodeId, fromText, toStored, toText } from './record.ts'
+import {
+  type CacheRecord,
+  cacheClient,
+  contentOf,
+  encodeId,
+  fromText,
+  type ItemStorage,
+  type KeyValueCache,
+  toStored,
+  toText,
+} from './client.ts'
 
 export type { ItemStorage, KeyValueCache } from './client.ts'
 

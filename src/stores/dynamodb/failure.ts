@@ -81,17 +81,11 @@ export function isTooLarge(error: unknown): boolean {
 /** Describes an error of the SDK. */
 export function classifyError(error: unknown, operation: string): Failure {
   const { name = 'Error', code, syscall, $fault } = error as SdkError
-  const refused = (what: string, retriable = false): Failure => {
-    return {
-      what,
-      sent: true,
-      done: wasRetried(error) ? undefined : false,
-      retriable,
-      cause: error,
-    }
-  }
   const unknown = (what: string, retriable: boolean): Failure => {
     return { what, sent: true, done: undefined, retriable, cause: error }
+  }
+  const refused = (what: string, retriable = false): Failure => {
+    return { ...unknown(what, retriable), done: wasRetried(error) ? undefined : false }
   }
   if (THROTTLED.has(name)) return refused(name, true)
   switch (name) {

@@ -8,7 +8,7 @@
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
 import { storeError } from '../shared/failure.ts'
-import type { DynamodbClient, DynamodbItem } from './client.ts'
+import type { DynamodbClient, DynamodbInput, DynamodbItem } from './client.ts'
 import { FailedCondition, NOT_A_RECORD } from './failure.ts'
 import {
   assertFits,
@@ -24,15 +24,7 @@ import {
   when,
 } from './requests.ts'
 
-export type {
-  DynamodbClient,
-  DynamodbCondition,
-  DynamodbInput,
-  DynamodbItem,
-  DynamodbRequestOptions,
-  DynamodbTable,
-  DynamodbValue,
-} from './client.ts'
+export type { DynamodbClient } from './client.ts'
 
 export interface DynamodbStoreOptions {
   /** The name of the table, or its ARN. @default 'Sessions', as in Flask-Session */
@@ -96,6 +88,29 @@ export function dynamodbStore(
     return live(record) ? record : undefined
   }
 
+  /** Updates the item that has a version, or deletes it when its expiry is not in the future. */
+  function change(
+    { operation, size, ...options }: StoreOptions & { operation: string; size?: number },
+    id: string,
+    version: unknown,
+    expiresAt: number,
+    UpdateExpression: string,
+    values: Record<string, DynamodbInput> = {},
+  ): Promise<unknown> {
+    const item = { TableName, Key: keyOf(id) }
+    const old = { ...current(), ':old': { B: version as Uint8Array } }
+    const all = { ...old, ...values, ':end': expiration(expiresAt) }
+    return send(
+      operation,
+      options,
+      (request): Promise<unknown> =>
+        live({ expiresAt })
+          ? client.updateItem({ ...item, UpdateExpression, ...when(SAME, all) }, request)
+          : client.deleteItem({ ...item, ...when(SAME, old) }, request),
+      size,
+    )
+  }
+
   return {
     name: 'dynamodb',
     atomic: true,
@@ -129,45 +144,18 @@ export function dynamodbStore(
 
     async replace(id, bytes, expiresAt, version, options = {}) {
       assertFits(bytes)
-      const old = { ...current(), ':old': { B: version as Uint8Array } }
-      const change = { ':new': { B: bytes }, ':end': expiration(expiresAt) }
-      const item = { TableName, Key: keyOf(id) }
-      const done = await send(
-        'replace',
-        options,
-        (request) =>
-          live({ expiresAt })
-            ? client.updateItem(
-                {
-                  ...item,
-                  UpdateExpression: 'SET #v = :new, #e = :end',
-                  ...when(SAME, { ...old, ...change }),
-                },
-                request,
-              )
-            : client.deleteItem({ ...item, ...when(SAME, old) }, request),
-        bytes.length,
-      )
+      const call = { ...options, operation: 'replace', size: bytes.length }
+      const done = await change(call, id, version, expiresAt, 'SET #v = :new, #e = :end', {
+        ':new': { B: bytes },
+      })
       if (!(done instanceof FailedCondition)) return { kind: 'replaced', version: bytes }
       const record = read('replace', done.item)
       return record === undefined ? { kind: 'gone' } : { kind: 'conflict', current: record }
     },
 
     async touch(id, expiresAt, version, options = {}) {
-      const old = { ...current(), ':old': { B: version as Uint8Array } }
-      const item = { TableName, Key: keyOf(id) }
-      const done = await send('touch', options, (request) =>
-        live({ expiresAt })
-          ? client.updateItem(
-              {
-                ...item,
-                UpdateExpression: 'SET #e = :end',
-                ...when(SAME, { ...old, ':end': expiration(expiresAt) }),
-              },
-              request,
-            )
-          : client.deleteItem({ ...item, ...when(SAME, old) }, request),
-      )
+      const call = { ...options, operation: 'touch' }
+      const done = await change(call, id, version, expiresAt, 'SET #e = :end')
       if (!(done instanceof FailedCondition)) return 'touched'
       return read('touch', done.item) ? 'conflict' : 'gone'
     },

@@ -7,12 +7,20 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { link, mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { FileError, namesIn, syncDirectory, unlessMissing, unlinkIfThere } from './record.ts'
+import {
+  FileError,
+  namesIn,
+  randomName,
+  replaceFile,
+  syncDirectory,
+  unlessMissing,
+  unlinkIfThere,
+} from './record.ts'
 
 export interface FileLockOptions {
   /** Whether a directory that had to be made survives a power loss. */
@@ -23,10 +31,9 @@ export interface FileLockOptions {
   readonly staleAfter?: number
 }
 
-/** How long to wait for a lock: until `signal` aborts; without a signal for `wait` ms (default 10 s). */
+/** How long to wait for a lock: until `signal` aborts. Absent: 10 s. */
 export interface LockPatience {
   readonly signal?: AbortSignal | undefined
-  readonly wait?: number
 }
 
 /** A lock that is held. */
@@ -80,15 +87,9 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   /** By rename, so that no link ever names an owner file that is still empty. */
   async function makeOwnFile(): Promise<void> {
     await makeDirectory(folder, fsync)
-    const temporary = `${ownFile}.${randomBytes(4).toString('hex')}.tmp`
-    try {
-      await writeFile(temporary, text, { flag: 'wx', mode: 0o600 })
-      await rename(temporary, ownFile)
-    } catch (error) {
-      // If this fails too, a sweep removes the file. The first error is the one to report.
-      await unlinkIfThere(temporary).catch(() => undefined)
-      throw error
-    }
+    const temporary = `${ownFile}.${randomName()}.tmp`
+    const body = Buffer.from(text)
+    await replaceFile(ownFile, temporary, body, { fsync: false }, async () => undefined)
   }
 
   function ready(): Promise<void> {
@@ -117,12 +118,11 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   /** Resolves to undefined when the lock is held. */
   async function acquire<T>(
     path: string,
-    patience: LockPatience,
-    until: number,
+    signal: AbortSignal,
     meanwhile?: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
     for (let longest = 1; ; longest = Math.min(LONGEST_PAUSE, longest * 1.5)) {
-      if (patience.signal?.aborted || performance.now() >= until) throw new LockBusyError()
+      if (signal.aborted) throw new LockBusyError()
       if (await tryLink(path)) return undefined
       const holder = await readText(path)
       if (holder === undefined) {
@@ -134,7 +134,7 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
       if (holder === text) return undefined
       // A live holder is quick, so the first turns skip the check.
       if (longest > 3 && (await isDead(path, holder))) {
-        await breakLock(path, holder, patience)
+        await breakLock(path, holder, signal)
         continue
       }
       await sleep(1 + Math.random() * longest)
@@ -164,9 +164,9 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
    * Removes the lock of a dead holder. A second lock, which can be broken as well, lets one process in at a time: so the
    * lock that is removed is the one that was checked, and not a new one of another process.
    */
-  async function breakLock(path: string, holder: string, patience: LockPatience): Promise<void> {
+  async function breakLock(path: string, holder: string, signal?: AbortSignal): Promise<void> {
     const digest = createHash('sha256').update(holder).digest('hex').slice(0, 16)
-    await hold(`${path}.${digest}`, patience, async () => {
+    await hold(`${path}.${digest}`, { signal }, async () => {
       if ((await readText(path)) === holder && (await isDead(path, holder))) {
         await unlinkIfThere(path)
       }
@@ -185,19 +185,17 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   /** Uses of one path in this store run in turn; the lock is for those of other stores, threads and processes. */
   function hold<T>(
     path: string,
-    { signal, wait = DEFAULT_WAIT }: LockPatience,
+    patience: LockPatience,
     body: (lock: HeldLock) => Promise<T>,
     meanwhile?: () => Promise<T | undefined>,
   ): Promise<T> {
-    const until = signal === undefined ? performance.now() + wait : Infinity
+    const signal = patience.signal ?? AbortSignal.timeout(DEFAULT_WAIT)
     const before = queues.get(path)
 
     async function run(): Promise<T> {
-      if (before !== undefined && !(await endsInTime(before, signal, until))) {
-        throw new LockBusyError()
-      }
+      if (before !== undefined && !(await endsBefore(before, signal))) throw new LockBusyError()
       const early = before === undefined ? undefined : await meanwhile?.()
-      const instead = early ?? (await acquire(path, { signal, wait }, until, meanwhile))
+      const instead = early ?? (await acquire(path, signal, meanwhile))
       if (instead !== undefined) return instead
       const heldSince = performance.now()
       const lock: HeldLock = {
@@ -225,10 +223,10 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   return {
     hold,
 
-    async breakIfDead(path, patience) {
+    async breakIfDead(path, { signal }) {
       const holder = await readText(path)
       if (holder === undefined || holder === text) return
-      if (await isDead(path, holder)) await breakLock(path, holder, patience)
+      if (await isDead(path, holder)) await breakLock(path, holder, signal)
     },
 
     async sweepOwners() {
@@ -267,24 +265,16 @@ function readText(path: string): Promise<string | undefined> {
   return unlessMissing(() => readFile(path, 'utf8'))
 }
 
-/** Resolves to whether `event` resolved before the signal aborted and before `until`. */
-function endsInTime(
-  event: Promise<unknown>,
-  signal: AbortSignal | undefined,
-  until: number,
-): Promise<boolean> {
+/** Resolves to whether an event, which does not reject, came before the signal aborted. */
+function endsBefore(event: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const settle = (ended: boolean) => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
-      resolve(ended)
-    }
-    const giveUp = () => settle(false)
-    const timer =
-      until === Infinity ? undefined : setTimeout(giveUp, Math.max(0, until - performance.now()))
-    signal?.addEventListener('abort', giveUp)
-    if (signal?.aborted) giveUp()
-    void event.then(() => settle(true))
+    const giveUp = () => resolve(false)
+    if (signal.aborted) giveUp()
+    signal.addEventListener('abort', giveUp)
+    void event.then(() => {
+      signal.removeEventListener('abort', giveUp)
+      resolve(true)
+    })
   })
 }
 

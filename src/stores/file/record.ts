@@ -8,7 +8,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { StoredRecord, Version } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
 import { storeError } from '../shared/failure.ts'
@@ -20,7 +20,8 @@ export interface FileRecord {
 }
 
 const MAGIC: Buffer = Buffer.from('vialrec\u0001', 'latin1')
-const EXPIRY_AT = 8
+/** Where the expiry begins in a file. */
+export const EXPIRY_AT = 8
 const HEADER_BYTES = 16
 /** Age from which a temporary file is a leftover, in ms: no write takes this long. */
 const LEFTOVER_AFTER = 60_000
@@ -43,11 +44,7 @@ export class FileError extends Error {
  * @param refused Bits of the mode that the directory must not have.
  * @throws {ConfigError} When it cannot be made, is not a directory, or has a refused right.
  */
-export function prepareDirectory(
-  directory: string,
-  store: string = 'fileStore',
-  refused: number = 0o022,
-): string {
+export function prepareDirectory(directory: string, store: string, refused: number): string {
   const root = resolve(directory)
   const name = JSON.stringify(root)
   let mode: number
@@ -77,10 +74,33 @@ export function pathOf(root: string, id: string): string {
   return join(root, name.slice(0, 2), name)
 }
 
+/** Reads the body of a file. @throws {FileError} When it is not a record. */
+export function parseRecord(body: Buffer): FileRecord {
+  if (body.length < HEADER_BYTES || !body.subarray(0, EXPIRY_AT).equals(MAGIC)) {
+    const what = 'a file that is not a session record, is damaged, or has a newer format'
+    throw new FileError(what, false)
+  }
+  const length = body.length - HEADER_BYTES
+  const bytes = new Uint8Array(body.buffer, body.byteOffset + HEADER_BYTES, length)
+  return { bytes, expiresAt: body.readDoubleBE(EXPIRY_AT) }
+}
+
+/** The body of the file of a record. */
+export function encodeRecord({ bytes, expiresAt }: FileRecord): Buffer {
+  return Buffer.concat([MAGIC, encodeExpiry(expiresAt), bytes])
+}
+
+/** The bytes at {@link EXPIRY_AT}. */
+export function encodeExpiry(expiresAt: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(expiresAt)
+  return bytes
+}
+
 /** Resolves to undefined when there is no file. Needs no lock, as a file is replaced as a whole. */
 export async function readRecord(path: string): Promise<FileRecord | undefined> {
   const body = await unlessMissing(() => readFile(path))
-  return body && parse(body)
+  return body && parseRecord(body)
 }
 
 /** Reads only the header. Resolves to undefined when there is no file. */
@@ -88,23 +108,7 @@ export function readExpiry(path: string): Promise<number | undefined> {
   return withFile(path, 'r', async (file) => {
     const header = Buffer.alloc(HEADER_BYTES)
     const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
-    return parse(header.subarray(0, bytesRead)).expiresAt
-  })
-}
-
-/**
- * Changes the expiry in place, so that bytes and version stay. The caller holds the lock. Does nothing without a file.
- *
- * @param choose Gives the new expiry of the record; undefined leaves it.
- */
-export async function changeExpiry(
-  path: string,
-  fsync: boolean,
-  choose: (record: FileRecord) => Promise<number | undefined>,
-): Promise<void> {
-  await withFile(path, 'r+', async (file) => {
-    const expiresAt = await choose(parse(await file.readFile()))
-    if (expiresAt !== undefined) await overwrite(file, expiryBytes(expiresAt), EXPIRY_AT, fsync)
+    return parseRecord(header.subarray(0, bytesRead)).expiresAt
   })
 }
 
@@ -121,33 +125,44 @@ export async function overwrite(
 }
 
 /**
- * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller holds the lock.
+ * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller holds its lock,
+ * and syncs the directory afterwards.
  *
- * @param beforeRename Runs when everything is written. If it throws, nothing has changed.
+ * @param temporary A path that no other writer uses, on the same file system. A crash may leave it there.
+ * @param refuse Runs when everything is written. If it throws or resolves to an answer, nothing has changed, and the
+ * answer is the result.
  */
-export async function writeRecord(
+export async function replaceFile<T>(
   path: string,
-  { bytes, expiresAt }: FileRecord,
-  fsync: boolean,
-  beforeRename: () => Promise<void>,
-): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
-  const file = await open(temporary, 'wx', 0o600)
+  temporary: string,
+  body: Uint8Array,
+  { fsync, mode = 0o600 }: { readonly fsync: boolean; readonly mode?: number },
+  refuse: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const file = await open(temporary, 'wx', mode)
   try {
     try {
-      await file.writeFile(Buffer.concat([MAGIC, expiryBytes(expiresAt), bytes]))
+      // `open` subtracts the umask.
+      if (mode !== 0o600) await file.chmod(mode)
+      await file.writeFile(body)
       if (fsync) await file.sync()
     } finally {
       await file.close()
     }
-    await beforeRename()
-    await rename(temporary, path)
+    const refused = await refuse()
+    if (refused === undefined) await rename(temporary, path)
+    else await unlink(temporary)
+    return refused
   } catch (error) {
     // If this fails too, a sweep removes the file. The first error is the one to report.
     await unlink(temporary).catch(() => undefined)
     throw error
   }
-  if (fsync) await syncDirectory(dirname(path))
+}
+
+/** A name for a temporary file: 16 hexadecimal digits. */
+export function randomName(): string {
+  return randomBytes(8).toString('hex')
 }
 
 /** The version is the content, so that a write of any other program changes it. */
@@ -250,20 +265,4 @@ function classify(error: unknown): { what: string; retriable: boolean; cause?: u
   const what = syscall === undefined ? code : `${code} on ${syscall}`
   const cause = Object.assign(new Error(what), { code, errno, syscall })
   return { what, retriable: TRANSIENT.has(code), cause }
-}
-
-function parse(body: Buffer): FileRecord {
-  if (body.length < HEADER_BYTES || !body.subarray(0, EXPIRY_AT).equals(MAGIC)) {
-    const what = 'a file that is not a session record, is damaged, or has a newer format'
-    throw new FileError(what, false)
-  }
-  const length = body.length - HEADER_BYTES
-  const bytes = new Uint8Array(body.buffer, body.byteOffset + HEADER_BYTES, length)
-  return { bytes, expiresAt: body.readDoubleBE(EXPIRY_AT) }
-}
-
-function expiryBytes(expiresAt: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeDoubleBE(expiresAt)
-  return bytes
 }

@@ -1,5 +1,5 @@
 /**
- * A record as a document, in the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and
+ * The part of a collection of the official driver, versions 6 and 7, that the MongoDB store uses, and a record as a document: the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and
  * `expiration` (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; this store writes the key there too.
  *
  * @module
@@ -7,8 +7,55 @@
 
 import type { StoredRecord } from '../../core/store.ts'
 import { TooLargeError } from '../../errors.ts'
-import type { MongodbBinary, MongodbReadOptions } from './client.ts'
 import { KnownFailure, NOT_A_RECORD } from './failure.ts'
+
+type Document = Record<string, unknown>
+
+/**
+ * How a read is done, whatever the client's options: the primary's newest state, values as JavaScript's, binary data
+ * with their subtype.
+ */
+export interface MongodbReadOptions {
+  readonly projection: Record<string, 0 | 1>
+  readonly readPreference: 'primary'
+  readonly readConcern: { readonly level: 'local' }
+  readonly promoteBuffers: false
+  readonly promoteValues: true
+  readonly raw: false
+  readonly sort?: Record<string, 1>
+  readonly limit?: number
+  readonly batchSize?: number
+}
+
+/** Binary data as the driver returns them when it makes no `Buffer` of them. */
+export interface MongodbBinary {
+  readonly _bsontype: 'Binary'
+  /** May be longer than the data. */
+  readonly buffer: Uint8Array
+  /** The length of the data. */
+  readonly position: number
+}
+
+/** The part of `client.db(…).collection(…)` that the store uses. */
+export interface MongodbCollection {
+  readonly namespace: string
+  findOne(filter: Document, options: MongodbReadOptions): Promise<object | null>
+  find(filter: Document, options: MongodbReadOptions): AsyncIterable<object>
+  updateOne(
+    filter: Document,
+    update: Record<string, Document>,
+    options?: { readonly upsert?: boolean },
+  ): Promise<{ readonly matchedCount: number; readonly upsertedCount: number }>
+  deleteMany(filter: Document): Promise<{ readonly deletedCount: number }>
+  createIndex(
+    keys: Record<string, 1>,
+    options: { readonly unique?: boolean; readonly expireAfterSeconds?: number },
+  ): Promise<string>
+  /** Read for `w`, which says how many members have a write when it is acknowledged. */
+  readonly writeConcern?: { readonly w?: number | string } | undefined
+  /** Read for `retryWrites`. Absent: taken to be true, as by default. */
+  readonly client?: { readonly options?: { readonly retryWrites?: boolean } }
+}
 
 /** The largest record, in bytes. A command may have 16 MiB, and a replace carries the old record and the new. */
 const MOST_BYTES = 8_000_000

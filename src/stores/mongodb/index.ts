@@ -9,13 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, CreateResult, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
 import { ABORTED, storeError } from '../shared/failure.ts'
-import type { MongodbCollection } from './client.ts'
 import {
   assertFits,
   atOnce,
   date,
   IDS,
   liveRecord,
+  type MongodbCollection,
   PRESENCE,
   RECORD,
   tooLarge,
@@ -30,7 +30,7 @@ import {
   KnownFailure,
 } from './failure.ts'
 
-export type { MongodbBinary, MongodbCollection, MongodbReadOptions } from './client.ts'
+export type { MongodbCollection } from './document.ts'
 
 export interface MongodbStoreOptions {
   /** The clock, ms since the epoch. It should agree with the server's, which removes expired records. @default Date.now */
@@ -132,6 +132,19 @@ export function mongodbStore(
     throw new KnownFailure(CONTENDED)
   }
 
+  /** Sets fields of the record that has a version, or removes it when its expiry is not in the future. False: neither. */
+  async function change(
+    id: string,
+    version: unknown,
+    expiresAt: number,
+    fields: Record<string, unknown>,
+    write: Write,
+  ): Promise<boolean> {
+    const same = { id, val: version, expiration: after() }
+    if (!isLive(expiresAt)) return remove(same, write)
+    return (await write(() => collection.updateOne(same, { $set: fields }))).matchedCount > 0
+  }
+
   /** Makes a document unless a live one exists; then it resolves to false. */
   async function insert(
     id: string,
@@ -188,12 +201,10 @@ export function mongodbStore(
     replace(id, bytes, expiresAt, version, options = {}) {
       async function replace(write: Write): Promise<ReplaceResult> {
         assertFits(bytes, version)
-        const same = { id, val: version, expiration: after() }
-        const record = { val: bytes, expiration: date(expiresAt) }
-        const done = isLive(expiresAt)
-          ? (await write(() => collection.updateOne(same, { $set: record }))).matchedCount > 0
-          : await remove(same, write)
-        if (done) return { kind: 'replaced', version: bytes }
+        const fields = { val: bytes, expiration: date(expiresAt) }
+        if (await change(id, version, expiresAt, fields, write)) {
+          return { kind: 'replaced', version: bytes }
+        }
         const current = await look(id)
         return current === undefined ? { kind: 'gone' } : { kind: 'conflict', current }
       }
@@ -202,12 +213,8 @@ export function mongodbStore(
 
     touch(id, expiresAt, version, options = {}) {
       return run('touch', id, options, async (write) => {
-        const same = { id, val: version, expiration: after() }
-        const change = { $set: { expiration: date(expiresAt) } }
-        const done = isLive(expiresAt)
-          ? (await write(() => collection.updateOne(same, change))).matchedCount > 0
-          : await remove(same, write)
-        if (done) return 'touched'
+        const fields = { expiration: date(expiresAt) }
+        if (await change(id, version, expiresAt, fields, write)) return 'touched'
         return (await look(id)) === undefined ? 'gone' : 'conflict'
       })
     },

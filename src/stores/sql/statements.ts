@@ -31,19 +31,12 @@ export interface SqlStatement {
   readonly writes: boolean
 }
 
-export interface SqlStatements {
-  readonly read: SqlStatement
-  /** On MySQL a plain insert. */
-  readonly create: SqlStatement
+type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete' | 'end' | 'sweep' | 'list'
+
+/** `create` is a plain insert on MySQL; `end` deletes a live record of exactly one version. */
+export interface SqlStatements extends Readonly<Record<Verb, SqlStatement>> {
   /** Writes over an expired record. Absent: `create` does it. */
   readonly revive?: SqlStatement
-  readonly replace: SqlStatement
-  readonly touch: SqlStatement
-  readonly delete: SqlStatement
-  /** Deletes a live record of exactly that version. */
-  readonly end: SqlStatement
-  readonly sweep: SqlStatement
-  readonly list: SqlStatement
   /** Reads what the columns hold. Absent: they hold more than a session needs. */
   readonly columns?: SqlStatement
   readonly createTable: readonly SqlStatement[]
@@ -101,15 +94,17 @@ export function compileStatements(
 
   const mysql = dialect === 'mysql'
   const own = schema === undefined ? sql.id(table) : sql.id(schema, table)
-  const { bytes, version, limit } = NAMES
-  const id = TEXT[dialect](NAMES.id)
-  const after = TEXT[dialect](NAMES.after)
-  const now = TIME[dialect](NAMES.now)
-  const expires = TIME[dialect](NAMES.expires)
+  const bytes = parameter('bytes')
+  const version = parameter('version')
+  const limit = parameter('limit')
+  const id = TEXT[dialect](parameter('id'))
+  const after = TEXT[dialect](parameter('after'))
+  const now = TIME[dialect](parameter('now'))
+  const expires = TIME[dialect](parameter('expires'))
   // Flask-Session's table on MySQL compares without case: the first half finds the row by the index, the second compares
   // the bytes.
   const same = mysql
-    ? sql`session_id = ${id} and cast(session_id as binary) = ${NAMES.id}`
+    ? sql`session_id = ${id} and cast(session_id as binary) = ${parameter('id')}`
     : sql`session_id = ${id}`
   const live = sql`${same} and expiry > ${now}`
   const insert = sql`(session_id, data, expiry) values (${id}, ${bytes}, ${expires})`
@@ -128,8 +123,8 @@ export function compileStatements(
         where ${same} and (expiry is null or expiry <= ${now})`),
       columns: reads(sql`select column_name as name, datetime_precision as digits,
           character_maximum_length as size, @@max_allowed_packet as packet
-        from information_schema.columns where table_name = ${NAMES.table}
-          and table_schema = coalesce(${NAMES.schema}, database())`),
+        from information_schema.columns where table_name = ${parameter('table')}
+          and table_schema = coalesce(${parameter('schema')}, database())`),
     }),
     replace: writes(sql`update ${own} set data = ${bytes}, expiry = ${expires}
       where ${live} and data = ${version}`),
@@ -180,17 +175,9 @@ function tableOf(
   }
 }
 
-/** Parameters that hold their own names. */
-const NAMES: Readonly<Record<keyof SqlValues, RawBuilder<unknown>>> = {
-  id: sql.val('id'),
-  bytes: sql.val('bytes'),
-  version: sql.val('version'),
-  expires: sql.val('expires'),
-  now: sql.val('now'),
-  limit: sql.val('limit'),
-  after: sql.val('after'),
-  schema: sql.val('schema'),
-  table: sql.val('table'),
+/** A parameter that holds its own name. */
+function parameter(name: keyof SqlValues): RawBuilder<unknown> {
+  return sql.val(name)
 }
 
 /** The statement with its values in place of their names. */
