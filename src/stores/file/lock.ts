@@ -72,6 +72,8 @@ export class LockBusyError extends FileError {
 
 const DEFAULT_WAIT = 10_000
 const LONGEST_PAUSE = 20
+/** The share of queued uses of a lock that first let other stores and processes try. */
+const YIELDS = 1 / 8
 /** Age from which an owner file without locks is removed when its process cannot be checked, in ms. */
 const OWNER_STALE_AFTER = 60_000
 
@@ -194,6 +196,8 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
 
     async function run(): Promise<T> {
       if (before !== undefined && !(await endsBefore(before, signal))) throw new LockBusyError()
+      // Sometimes a queue pauses as long as the waits of others, which would starve if it passed the lock on without end.
+      if (before !== undefined && Math.random() < YIELDS) await sleep(LONGEST_PAUSE)
       const early = before === undefined ? undefined : await meanwhile?.()
       const instead = early ?? (await acquire(path, signal, meanwhile))
       if (instead !== undefined) return instead

@@ -10,7 +10,14 @@ import type { Duration } from '../../core/duration.ts'
 import type { AsyncStore, ReplaceResult, StoredRecord, StoreOptions } from '../../core/store.ts'
 import { ConfigError, StoreError } from '../../errors.ts'
 import { sweeper } from '../shared/sweeper.ts'
-import { columnsReader, type SqlCall, statementRunner, tableMaker, tooLarge } from './run.ts'
+import {
+  readColumns,
+  type SqlCall,
+  type SqlColumns,
+  statementRunner,
+  tableMaker,
+  tooLarge,
+} from './run.ts'
 import {
   compileStatements,
   detectDialect,
@@ -73,7 +80,8 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
 
   const statements = compileStatements(executor, dialect, table, schema)
   const run = statementRunner(executor)
-  const columns = columnsReader(run, statements, table, schema)
+  let columns: SqlColumns | undefined =
+    statements.columns === undefined ? { resolution: 1, largest: Infinity } : undefined
   const createTable = tableMaker(run, statements)
   const sweeping = sweeper(
     'sqlStore',
@@ -87,10 +95,18 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
   /** The parameter of an id: bytes on MySQL, see `statements.ts`. */
   const idOf = (id: string) => (dialect === 'mysql' ? Buffer.from(id) : id)
 
+  /** Asks the server once; a failure is not kept. */
+  async function askColumns(call: SqlCall): Promise<SqlColumns> {
+    if (statements.columns !== undefined) {
+      columns ??= await readColumns(run, call, statements.columns, table, schema)
+    }
+    return columns as SqlColumns
+  }
+
   /** The text of an expiry that a verb writes; empty when it is not in the future. Checks that the bytes fit. */
   async function prepare(call: SqlCall, expiresAt: number, bytes?: Uint8Array): Promise<string> {
     sweeping.start()
-    const { resolution, largest } = columns.known ?? (await columns.ask(call))
+    const { resolution, largest } = columns ?? (await askColumns(call))
     if (bytes !== undefined && bytes.length > largest) throw tooLarge(bytes.length, largest)
     return isFuture(expiresAt) ? instantText(expiresAt, resolution) : ''
   }
@@ -125,13 +141,13 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
     forgets: dialect !== 'sqlite',
 
     get resolution() {
-      return columns.known?.resolution ?? 1
+      return columns?.resolution ?? 1
     },
 
     createTable: async ({ signal } = {}) => {
       const call = { operation: 'createTable', signal }
       await createTable(call)
-      await columns.ask(call)
+      await askColumns(call)
     },
 
     // Every read is fresh: there is no cache, and `db` is the primary.

@@ -111,13 +111,6 @@ export interface SqlColumns {
   readonly largest: number
 }
 
-export interface ColumnsReader {
-  /** Undefined until `ask` has resolved. */
-  readonly known: SqlColumns | undefined
-  /** Asks the server once; a failure is not kept. */
-  ask(call: SqlCall): Promise<SqlColumns>
-}
-
 /** A statement of MySQL holds the old and the new bytes, each as two digits a byte, and little else. */
 const PACKET_SHARE = 4
 const PACKET_REST = 4_096
@@ -126,34 +119,24 @@ const PACKET_REST = 4_096
  * Reads what MySQL's columns hold. MySQL rounds an expiry to the digits of its column, and without strict mode it cuts
  * bytes that are too long.
  */
-export function columnsReader(
+export async function readColumns(
   run: SqlRun,
-  { columns }: SqlStatements,
+  call: SqlCall,
+  statement: SqlStatement,
   table: string,
   schema: string | undefined,
-): ColumnsReader {
-  let known: SqlColumns | undefined =
-    columns === undefined ? { resolution: 1, largest: Infinity } : undefined
+): Promise<SqlColumns> {
+  const { rows } = await run(call, statement, { table, schema: schema ?? null })
+  const find = (name: string) => rows.find((row) => String(row['name']).toLowerCase() === name)
+  const [data, expiry] = [find('data'), find('expiry')]
+  if (data === undefined || expiry === undefined) {
+    const missing = { code: 'ER_NO_SUCH_TABLE', errno: 1146, sqlState: '42S02' }
+    throw storeError(STORE, call.operation, classifyError(missing))
+  }
+  const packet = (Number(data['packet']) - PACKET_REST) / PACKET_SHARE
   return {
-    get known() {
-      return known
-    },
-    async ask(call) {
-      if (known !== undefined || columns === undefined) return known as SqlColumns
-      const { rows } = await run(call, columns, { table, schema: schema ?? null })
-      const find = (name: string) => rows.find((row) => String(row['name']).toLowerCase() === name)
-      const [data, expiry] = [find('data'), find('expiry')]
-      if (data === undefined || expiry === undefined) {
-        const missing = { code: 'ER_NO_SUCH_TABLE', errno: 1146, sqlState: '42S02' }
-        throw storeError(STORE, call.operation, classifyError(missing))
-      }
-      const packet = (Number(data['packet']) - PACKET_REST) / PACKET_SHARE
-      known = {
-        resolution: 10 ** Math.max(0, 3 - Number(expiry['digits'])),
-        largest: Math.floor(Math.min(Number(data['size']), packet)),
-      }
-      return known
-    },
+    resolution: 10 ** Math.max(0, 3 - Number(expiry['digits'])),
+    largest: Math.floor(Math.min(Number(data['size']), packet)),
   }
 }
 
