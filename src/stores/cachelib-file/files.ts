@@ -23,7 +23,7 @@ import {
   unlinkIfThere,
   withFile,
 } from '../file/record.ts'
-import { type Begin, type Directory, type RecordFiles, sweepLimit } from '../file/verbs.ts'
+import { type Begin, type Directory, type RecordFiles, removeIf } from '../file/verbs.ts'
 import {
   type CachelibHash,
   type CachelibRecord,
@@ -138,18 +138,12 @@ export function cachelibFiles(
     }
   }
 
-  /** Removes a record that `mayGo` by its expiry. Resolves to false when it stays, as when its lock is held. */
-  async function removeIf(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean> {
-    const stays = async () => {
-      const expiresAt = await expiryOf(path)
-      return expiresAt === undefined || !mayGo(expiresAt)
-    }
-    if (await stays()) return false
+  /** Removes a record that may go by its expiry. Resolves to false when it stays, as when its lock is held. */
+  async function remove(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean> {
     try {
-      return await locks.hold(lockOf(path), sweepLimit(), async (lock) => {
-        if (await stays()) return false
-        await lock.confirm()
-        return unlinkIfThere(path)
+      return await removeIf(locks, lockOf(path), path, async () => {
+        const expiresAt = await expiryOf(path)
+        return expiresAt !== undefined && mayGo(expiresAt)
       })
     } catch (error) {
       if (!(error instanceof LockBusyError)) report('housekeeping', error)
@@ -172,7 +166,7 @@ export function cachelibFiles(
       for (const { path, expiresAt } of found.sort((a, b) => a.expiresAt - b.expiresAt)) {
         const expired = !isLive({ expiresAt })
         if (!expired && left <= threshold) break
-        if (await removeIf(path, (at) => !expired || !isLive({ expiresAt: at }))) left--
+        if (await remove(path, (at) => !expired || !isLive({ expiresAt: at }))) left--
       }
     }
     if ((await readCount()) !== undefined) await writeCount(left)
@@ -281,7 +275,7 @@ export function cachelibFiles(
     },
 
     async removeExpired(path) {
-      const removed = await removeIf(path, (expiresAt) => !isLive({ expiresAt }))
+      const removed = await remove(path, (expiresAt) => !isLive({ expiresAt }))
       if (removed) uncounted--
       return removed
     },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Failure } from '../shared/failure.ts'
+import { type Failure, refused, uncertain } from '../shared/failure.ts'
 import type { DynamodbItem } from './client.ts'
 
 /** What is read of an error; every field may be absent. */
@@ -29,12 +29,9 @@ export class FailedCondition {
 }
 
 /** The item was written neither by this store nor by Flask-Session. */
-export const NOT_A_RECORD: Failure = {
-  what: 'the item is not a session record: `val` has to be binary and `expiration` a number. Use a table that holds nothing but sessions',
-  sent: true,
-  done: false,
-  retriable: false,
-}
+export const NOT_A_RECORD: Failure = refused(
+  'the item is not a session record: `val` has to be binary and `expiration` a number. Use a table that holds nothing but sessions',
+)
 
 const THROTTLED = new Set<unknown>([
   'ProvisionedThroughputExceededException',
@@ -82,40 +79,41 @@ export function isTooLarge(error: unknown): boolean {
 export function classifyError(error: unknown, operation: string): Failure {
   const { name = 'Error', code, syscall, $fault } = error as SdkError
   const unknown = (what: string, retriable: boolean): Failure => {
-    return { what, sent: true, done: undefined, retriable, cause: error }
+    return { ...uncertain(what, retriable), cause: error }
   }
-  const refused = (what: string, retriable = false): Failure => {
-    return { ...unknown(what, retriable), done: wasRetried(error) ? undefined : false }
+  /** Nothing was done, unless by an earlier attempt. */
+  const undone = (what: string, retriable = false): Failure => {
+    return { ...(wasRetried(error) ? uncertain : refused)(what, retriable), cause: error }
   }
-  if (THROTTLED.has(name)) return refused(name, true)
+  if (THROTTLED.has(name)) return undone(name, true)
   switch (name) {
     case 'ConditionalCheckFailedException': {
       const what =
         'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`'
       // The cause would show the item.
-      return { what, sent: true, done: undefined, retriable: true }
+      return uncertain(what)
     }
     case 'ResourceNotFoundException':
-      return refused(
+      return undone(
         'the table does not exist. Call `createTable()` of the store once, or set the option `table`',
       )
     case 'AccessDeniedException': {
       const actions = ACTIONS[operation] ?? 'dynamodb:UpdateItem and dynamodb:DeleteItem'
-      return refused(`the credentials do not allow it. Grant ${actions} on the table`)
+      return undone(`the credentials do not allow it. Grant ${actions} on the table`)
     }
     case 'ValidationException':
-      return refused(
+      return undone(
         'DynamoDB refused the request. The key of the table has to be `id`, a string, alone',
       )
     case 'AbortError':
       return unknown('the request was aborted after it was sent', true)
     case 'CredentialsProviderError':
-      return refused('the AWS SDK found no credentials. Pass `credentials` to the client')
+      return undone('the AWS SDK found no credentials. Pass `credentials` to the client')
   }
   if (syscall === 'connect' || UNCONNECTED.has(code)) {
-    return refused(`the connection could not be opened (${code ?? name})`, true)
+    return undone(`the connection could not be opened (${code ?? name})`, true)
   }
-  if ($fault === 'client') return refused(name)
+  if ($fault === 'client') return undone(name)
   return unknown(code ?? name, $fault === 'server' || code !== undefined || name === 'TimeoutError')
 }
 

@@ -28,7 +28,7 @@ import {
   type FileStoreOptions,
   fileVerbs,
   type RecordFiles,
-  sweepLimit,
+  removeIf,
 } from './verbs.ts'
 
 export type { FileStoreOptions } from './verbs.ts'
@@ -112,13 +112,6 @@ function shardedFiles({ root, locks, fsync, now }: Directory): RecordFiles<strin
       }
     },
 
-    async removeExpired(path) {
-      if (!(await isExpired(path))) return false
-      return await locks.hold(lockOf(path), sweepLimit(), async (lock) => {
-        if (!(await isExpired(path))) return false
-        await lock.confirm()
-        return unlinkIfThere(path)
-      })
-    },
+    removeExpired: (path) => removeIf(locks, lockOf(path), path, () => isExpired(path)),
   }
 }

@@ -96,8 +96,23 @@ const LOCK = /^(?:[0-9a-f]{32}|[0-9a-f]{64}|count)\.lock(?:\.|$)/
 const SWEEP_WAIT = 100
 
 /** The time limit of a sweep for one lock. */
-export function sweepLimit(): { readonly signal: AbortSignal } {
+function sweepLimit(): { readonly signal: AbortSignal } {
   return { signal: AbortSignal.timeout(SWEEP_WAIT) }
+}
+
+/** Removes a file under its lock when it may go. Resolves to whether it did. Rejects when its lock is held. */
+export async function removeIf(
+  locks: FileLocks,
+  lock: string,
+  path: string,
+  mayGo: () => Promise<boolean>,
+): Promise<boolean> {
+  if (!(await mayGo())) return false
+  return await locks.hold(lock, sweepLimit(), async ({ confirm }) => {
+    if (!(await mayGo())) return false
+    await confirm()
+    return unlinkIfThere(path)
+  })
 }
 
 /**

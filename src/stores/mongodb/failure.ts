@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Failure } from '../shared/failure.ts'
+import { type Failure, refused, uncertain } from '../shared/failure.ts'
 
 /** What is read of an error; every field may be absent. */
 interface DriverError {
@@ -33,20 +33,15 @@ export class KnownFailure extends Error {
 }
 
 /** The document was written neither by this store nor by Flask-Session. */
-export const NOT_A_RECORD: Failure = {
-  what: 'the document is not a session record, as its `val` is not binary. Use a collection that holds nothing but sessions',
-  sent: true,
-  done: false,
-  retriable: false,
-}
+export const NOT_A_RECORD: Failure = refused(
+  'the document is not a session record, as its `val` is not binary. Use a collection that holds nothing but sessions',
+)
 
 /** The record was written between all attempts to remove it, or removed between all attempts to make it. */
-export const CONTENDED: Failure = {
-  what: 'other writers changed the record between all attempts',
-  sent: true,
-  done: false,
-  retriable: true,
-}
+export const CONTENDED: Failure = refused(
+  'other writers changed the record between all attempts',
+  true,
+)
 
 /** The server is not the primary, or not any more, so it did nothing. */
 const NOT_PRIMARY = new Set<unknown>([10_058, 10_107, 13_435, 13_436])
@@ -98,20 +93,14 @@ export function classifyError(error: unknown, key: string | undefined, retries: 
 function meaningOf(error: DriverError, retries: boolean): Failure {
   const { name = 'Error', code, codeName, syscall, reason } = error
   const codes = [name, code, codeName].filter((part) => part !== undefined).join(' ')
-  const refused = (what: string, retriable = false): Failure => {
-    return { what, sent: true, done: false, retriable }
-  }
-  const unknown = (what: string, retriable = true): Failure => {
-    return { what, sent: true, done: undefined, retriable }
-  }
   /** Nothing was done by the last attempt. */
-  const refusedNow = (what: string): Failure => (retries ? unknown(what) : refused(what, true))
+  const refusedNow = (what: string): Failure => (retries ? uncertain(what) : refused(what, true))
 
   if (NOT_PRIMARY.has(code)) return refusedNow(`the server is not the primary (${codes})`)
   if (code === WRITE_CONFLICT) {
     return refused(`other writers changed the record at the same time (${codes})`, true)
   }
-  if (STOPPED.has(code)) return unknown(`the server stopped the operation (${codes})`)
+  if (STOPPED.has(code)) return uncertain(`the server stopped the operation (${codes})`)
   if (NO_RIGHTS.has(code)) {
     return refused(
       `the server denied access (${codes}). Check the credentials, and grant the user the role readWrite on the database`,
@@ -137,17 +126,17 @@ function meaningOf(error: DriverError, retries: boolean): Failure {
     case 'PoolClearedOnNetworkError':
       return isUnconnected(error)
         ? refusedNow(`the connection could not be opened (${name})`)
-        : unknown(`the connection was lost (${name})`)
+        : uncertain(`the connection was lost (${name})`)
     case 'MongoNotConnectedError':
     case 'MongoTopologyClosedError':
       return refused(`the client is closed (${name})`)
     case 'MongoOperationTimeoutError':
-      return unknown(`the operation took too long (${name})`)
+      return uncertain(`the operation took too long (${name})`)
     case 'MongoWriteConcernError':
-      return unknown(`too few members confirmed the write (${codes})`)
+      return uncertain(`too few members confirmed the write (${codes})`)
   }
   // Some errors of sockets come as they are.
-  return unknown(codes, syscall !== undefined)
+  return uncertain(codes, syscall !== undefined)
 }
 
 /** Whether nothing was sent, as there was no connection to send it on. */

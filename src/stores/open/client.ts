@@ -5,8 +5,6 @@
  * @module
  */
 
-import { once } from 'node:events'
-import { Socket } from 'node:net'
 import type { Store } from '../../core/store.ts'
 import { ConfigError, StoreError } from '../../errors.ts'
 import type { StoreUrl } from './url.ts'
@@ -61,32 +59,6 @@ export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
     return await Promise.race([work, timeout])
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** The open connections of a pool. */
-export interface SocketTracker {
-  readonly make: () => Socket
-  /** Resolves once all have closed. A pool may report its end earlier, and open sockets keep the program running. */
-  readonly ended: () => Promise<void>
-  /** Closes all at once. */
-  readonly destroy: () => void
-}
-
-export function socketTracker(): SocketTracker {
-  const open = new Set<Socket>()
-  return {
-    make() {
-      const socket = new Socket().setNoDelay(true).setKeepAlive(true)
-      open.add(socket)
-      return socket.once('close', () => open.delete(socket))
-    },
-    async ended() {
-      await Promise.all([...open].map((socket) => once(socket, 'close')))
-    },
-    destroy() {
-      for (const socket of open) socket.destroy()
-    },
   }
 }
 

@@ -21,6 +21,16 @@ export interface Failure {
   readonly cause?: unknown
 }
 
+/** A failure after which the server did nothing. */
+export function refused(what: string, retriable = false): Failure {
+  return { what, sent: true, done: false, retriable }
+}
+
+/** A failure of an operation that may have been done. */
+export function uncertain(what: string, retriable = true): Failure {
+  return { what, sent: true, done: undefined, retriable }
+}
+
 /** Describes an error of a client. */
 export type Classify = (error: unknown, operation: string) => Failure
 

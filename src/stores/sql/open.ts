@@ -4,6 +4,8 @@
  * @module
  */
 
+import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConfigError } from '../../errors.ts'
 import {
@@ -14,8 +16,6 @@ import {
   type OpenContext,
   type OpenedStore,
   type Opener,
-  type SocketTracker,
-  socketTracker,
 } from '../open/client.ts'
 import {
   checkHost,
@@ -61,7 +61,7 @@ export const openPostgres: Opener = async (url, context) => {
     'pg',
   )
   const [kysely, { default: pg }] = await packages
-  const sockets = socketTracker()
+  const sockets = new Sockets()
   const pool = new pg.Pool({
     connectionString: clientUrl(url, OWN),
     connectionTimeoutMillis: CONNECT_TIMEOUT,
@@ -95,7 +95,7 @@ export const openMysql: Opener = async (url, context) => {
     'mysql2',
   )
   const [kysely, { default: mysql2 }] = await packages
-  const sockets = socketTracker()
+  const sockets = new Sockets()
   const pool = mysql2.createPool({
     host: hostname.replace(/^\[|\]$/g, ''),
     ...(port !== '' && { port: Number(port) }),
@@ -165,13 +165,33 @@ function prepared<Database extends { exec(sql: string): unknown; close(): unknow
   }
 }
 
+/** The open connections of a pool. */
+class Sockets {
+  readonly #open = new Set<Socket>()
+
+  make(): Socket {
+    const socket = new Socket().setNoDelay(true).setKeepAlive(true)
+    this.#open.add(socket)
+    return socket.once('close', () => this.#open.delete(socket))
+  }
+
+  /** Resolves once all have closed. A pool may report its end earlier, and open sockets keep the program running. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#open].map((socket) => once(socket, 'close')))
+  }
+
+  destroy(): void {
+    for (const socket of this.#open) socket.destroy()
+  }
+}
+
 /** Makes the store on a dialect. Ending Kysely ends its pool or its database. */
 async function sqlStoreOn(
   dialect: object,
   { Kysely }: KyselyPackage,
   { parameters }: StoreUrl,
   { now, onError }: OpenContext,
-  sockets?: SocketTracker,
+  sockets?: Sockets,
 ): Promise<OpenedStore> {
   const db = new Kysely({ dialect })
   const [table, schema] = OWN.map((name) => parameters.get(name))
