@@ -7,12 +7,16 @@ import { storeSuite } from 'vial/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Browser } from '../core/requests.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import { bytes, commandsOf, Database, DRIVERS, LATER, NOW, text } from './mongodb-collection.ts'
 import { PROFILES } from './profiles.ts'
 
 const found = service('mongodb')
 const url = 'url' in found ? found.url : ''
+
+/** A server under load answers late; the driver's monitor would end its connections. */
+const UNHURRIED = { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE }
 
 /** Which server it is decides what was tried: the one that `npm run services` starts is DocumentDB. */
 const server = process.env['VIAL_TEST_MONGODB_URL']
@@ -31,7 +35,7 @@ describe.each(DRIVERS)(`the contract on ${where}, $driver`, (driver) => {
     const { hostname: host, port } = new URL(url)
     proxy = await faultProxy({ host, port: Number(port || 27_017) })
     database = new Database(url, driver)
-    collection = database.collection('sessions')
+    collection = database.collection('sessions', database.client(UNHURRIED))
     proxied = database.collection('sessions', database.client({}, proxy.url(url)))
     await mongodbStore(collection).createIndexes()
   })
