@@ -34,15 +34,18 @@ export interface StoreCase extends SuiteCase<StoreContext> {
 export const HOUR = 3_600_000
 export const DAY: number = 24 * HOUR
 
+type MakeCase = (number: string, title: string, run: StoreCase['run']) => StoreCase
+
 /** Makes a case for every store. */
-export function of(number: string, title: string, run: StoreCase['run']): StoreCase {
-  return { number, title, run }
+export const of: MakeCase = (number, title, run) => ({ number, title, run })
+
+/** Returns a function like {@link of} for stores or fixtures that have something. */
+export function needing(needs: NonNullable<StoreCase['needs']>): MakeCase {
+  return (number, title, run) => ({ number, title, run, needs })
 }
 
 /** Makes a case for stores that can compare and set. */
-export function atomic(number: string, title: string, run: StoreCase['run']): StoreCase {
-  return { number, title, run, needs: 'atomic' }
-}
+export const atomic: MakeCase = needing('atomic')
 
 /** Returns an id that no other case uses. */
 export function newId(): string {

@@ -17,14 +17,21 @@ import {
   later,
   many,
   newId,
-  notInTheFuture,
   of,
   pause,
   readLive,
   type StoreCase,
   text,
 } from './store-case.ts'
-import { checkComparison, raceDelete, raceReaders, raceVersionedDelete } from './store-races.ts'
+import {
+  checkComparison,
+  checkConflict,
+  checkEnds,
+  checkGone,
+  raceDelete,
+  raceReaders,
+  raceVersionedDelete,
+} from './store-races.ts'
 
 /** T1 to L1. */
 export const endingCases: readonly StoreCase[] = [
@@ -60,54 +67,18 @@ export const endingCases: readonly StoreCase[] = [
     const result = await store.replace(id, text('second'), later(clock), version)
     checkSame(result.kind, 'replaced', 'replace of the version read before the touch')
   }),
-  of('T3', 'never creates by touching', async ({ store, other, clock }) => {
-    const [deleted, expired, unknown] = [newId(), newId(), newId()]
-    const end = clock.soon()
-    await create(store, deleted, 'record', clock)
-    const { version } = await readLive(store, deleted)
-    await create(store, expired, 'record', clock, end)
-    await other.delete(deleted)
-    await clock.reach(end)
-    for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
-      const result = await store.touch(id, later(clock), version)
-      checkSame(result, 'gone', `touch of a record that is ${what}`)
-      checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
-    }
-  }),
+  of('T3', 'never creates by touching', (context) => checkGone(context, 'touch')),
   atomic('T3', 'never brings back a record that is deleted at the same time', (context) =>
     raceDelete(context, ['touch', 'touch', 'touch']),
   ),
-  of('T4', 'ends a record that is touched with an expiry not in the future', async (context) => {
-    const { store, other, clock, resolution } = context
-    for (const end of notInTheFuture(clock, resolution)) {
-      const id = newId()
-      await create(store, id, 'first', clock)
-      const result = await store.touch(id, end, (await readLive(store, id)).version)
-      check(result !== 'conflict', 'touch of the version that was read: conflict')
-      await checkAbsent(other, id, clock, 'a record that was ended')
-    }
-  }),
-  of(
-    'T5',
-    'answers conflict when another version is there, and changes nothing',
-    async (context) => {
-      const { store, other, clock } = context
-      const id = newId()
-      const end = clock.now() + 2 * HOUR
-      await create(store, id, 'first', clock)
-      const old = await readLive(store, id)
-      await other.replace(id, text('second'), end, (await readLive(other, id)).version)
-      for (const expiresAt of [clock.now() + 3 * HOUR, later(clock), clock.now() - HOUR]) {
-        const result = await store.touch(id, expiresAt, old.version)
-        checkSame(result, 'conflict', 'touch of an old version')
-        await checkUnchanged(store, id, 'second', end, context)
-      }
-    },
+  of('T4', 'ends a record that is touched with an expiry not in the future', (context) =>
+    checkEnds(context, 'touch'),
+  ),
+  of('T5', 'answers conflict when another version is there, and changes nothing', (context) =>
+    checkConflict(context, 'touch'),
   ),
   of('T5', 'compares the whole content, and takes no version for none', (context) =>
-    checkComparison(context, (id, version) =>
-      context.store.touch(id, context.clock.now() + 3 * HOUR, version),
-    ),
+    checkComparison(context, 'touch'),
   ),
   atomic('T5', 'loses no replace at the same time, and moves no expiry but its own', (context) =>
     raceReaders(context, true),
@@ -131,20 +102,14 @@ export const endingCases: readonly StoreCase[] = [
   }),
   of('X2', 'deletes exactly the version that it is given, or answers conflict', async (context) => {
     const { store, other, clock } = context
+    await checkConflict(context, 'delete')
     const id = newId()
-    const end = clock.now() + 2 * HOUR
     await create(store, id, 'first', clock)
-    const old = await readLive(store, id)
-    await other.replace(id, text('second'), end, (await readLive(other, id)).version)
-    checkSame(await store.delete(id, old.version), 'conflict', 'delete of an old version')
-    await checkUnchanged(store, id, 'second', end, context)
     const { version } = await readLive(store, id)
     checkSame(await store.delete(id, version), 'deleted', 'delete of the version')
     checkSame(await other.read(id), undefined, 'read after the delete')
   }),
-  of('X2', 'compares the whole content', (context) =>
-    checkComparison(context, (id, version) => context.store.delete(id, version), true),
-  ),
+  of('X2', 'compares the whole content', (context) => checkComparison(context, 'delete')),
   atomic('X2', 'deletes no newer version that is written at the same time', raceVersionedDelete),
   of('X3', 'answers gone for an unknown id', async ({ store, clock }) => {
     const id = newId()

@@ -23,6 +23,7 @@ import {
   HOUR,
   later,
   many,
+  needing,
   newId,
   noise,
   numberIn,
@@ -63,8 +64,10 @@ export const failingCases: readonly StoreCase[] = [
     checkBytes(record?.bytes, text('first'), 'a record that no aborted verb was for')
     await create(store, newId(), 'another', clock)
   }),
-  {
-    ...of('F1', 'rejects with a StoreError when the backend cannot be reached', async (context) => {
+  needing('broken')(
+    'F1',
+    'rejects with a StoreError when the backend cannot be reached',
+    async (context) => {
       const { store, clock } = context
       for (const [verb, call] of verbsOf(store, clock)) {
         const id = newId()
@@ -78,11 +81,12 @@ export const failingCases: readonly StoreCase[] = [
         )
         checkSame(typeof retriable, 'boolean', `${verb}: the type of retriable`)
       }
-    }),
-    needs: 'broken',
-  },
-  {
-    ...of('F1', 'rejects a record that does not fit with a TooLargeError', async (context) => {
+    },
+  ),
+  needing('limit')(
+    'F1',
+    'rejects a record that does not fit with a TooLargeError',
+    async (context) => {
       const { store, clock, maxBytes } = context
       const id = newId()
       const tooLong = noise(maxBytes + 1)
@@ -101,11 +105,12 @@ export const failingCases: readonly StoreCase[] = [
         'replace',
       )
       checkBytes((await store.read(id))?.bytes, text('first'), 'read after the failed replace')
-    }),
-    needs: 'limit',
-  },
-  {
-    ...of('F2', 'reports a write whose reply was lost as unknown', async (context) => {
+    },
+  ),
+  needing('loseNextReply')(
+    'F2',
+    'reports a write whose reply was lost as unknown',
+    async (context) => {
       const { store, clock, loseNextReply } = context
       const end = clock.now() + 2 * HOUR
       for (const verb of ['create', 'replace', 'touch', 'delete'] as const) {
@@ -135,38 +140,34 @@ export const failingCases: readonly StoreCase[] = [
         const next = await recovered(() => store.replace(id, text('next'), end, now.version))
         checkSame(next.kind, 'replaced', 'the next replace')
       }
-    }),
-    needs: 'loseNextReply',
-  },
-  {
-    ...of(
-      'F2',
-      'counts no increment twice and loses none that was acknowledged',
-      async (context) => {
-        const { store, other, clock, loseNextReply } = context
-        const id = newId()
-        await recovered(() => everyVerbOnce(context))
-        await create(store, id, '0', clock)
-        let done = 0
-        let unknown = 0
-        await many(4, async (n) => {
-          const client = n % 2 ? other : store
-          for (let turn = 0; turn < 12; turn++) {
-            const losing = n === 0 && turn % 3 === 0 ? loseNextReply : undefined
-            if (await incrementOnce(client, id, context, losing)) done++
-            else unknown++
-          }
-        })
-        const counted = numberIn(await recovered(() => readLive(store, id)))
-        check(unknown > 0, 'no reply was lost')
-        check(
-          done <= counted && counted <= done + unknown,
-          `${done} increments were acknowledged and ${unknown} are unknown; the sum is ${counted}`,
-        )
-      },
-    ),
-    needs: 'loseNextReply',
-  },
+    },
+  ),
+  needing('loseNextReply')(
+    'F2',
+    'counts no increment twice and loses none that was acknowledged',
+    async (context) => {
+      const { store, other, clock, loseNextReply } = context
+      const id = newId()
+      await recovered(() => everyVerbOnce(context))
+      await create(store, id, '0', clock)
+      let done = 0
+      let unknown = 0
+      await many(4, async (n) => {
+        const client = n % 2 ? other : store
+        for (let turn = 0; turn < 12; turn++) {
+          const losing = n === 0 && turn % 3 === 0 ? loseNextReply : undefined
+          if (await incrementOnce(client, id, context, losing)) done++
+          else unknown++
+        }
+      })
+      const counted = numberIn(await recovered(() => readLive(store, id)))
+      check(unknown > 0, 'no reply was lost')
+      check(
+        done <= counted && counted <= done + unknown,
+        `${done} increments were acknowledged and ${unknown} are unknown; the sum is ${counted}`,
+      )
+    },
+  ),
 ]
 
 /** Calls each verb, so that the store has opened what it opens at the first use and the lost reply is that of the write. */

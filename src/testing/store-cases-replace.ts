@@ -9,23 +9,21 @@ import type { Version } from '../core/store.ts'
 import { check, checkBytes, checkSame } from './runner.ts'
 import {
   atomic,
-  checkAbsent,
   checkUnchanged,
   create,
-  DAY,
   HOUR,
   increment,
   later,
   many,
+  needing,
   newId,
-  notInTheFuture,
   of,
   RACES,
   readLive,
   type StoreCase,
   text,
 } from './store-case.ts'
-import { checkComparison, raceReaders } from './store-races.ts'
+import { checkComparison, checkConflict, checkEnds, checkGone, raceReaders } from './store-races.ts'
 
 /** P1 to P6. */
 export const replaceCases: readonly StoreCase[] = [
@@ -45,28 +43,11 @@ export const replaceCases: readonly StoreCase[] = [
   atomic('P1', 'shows no reader the data of one write with the expiry of another', (context) =>
     raceReaders(context, false),
   ),
-  of(
-    'P2',
-    'answers conflict when another version is there, and changes nothing',
-    async (context) => {
-      const { store, other, clock } = context
-      const id = newId()
-      const end = clock.now() + 2 * HOUR
-      await create(store, id, 'first', clock)
-      const old = await readLive(store, id)
-      await other.replace(id, text('second'), end, (await readLive(other, id)).version)
-      for (const expiresAt of [later(clock), clock.now() - DAY]) {
-        const result = await store.replace(id, text('third'), expiresAt, old.version)
-        check(result.kind === 'conflict', `replace of an old version: ${result.kind}`)
-        await checkUnchanged(store, id, 'second', end, context)
-      }
-    },
+  of('P2', 'answers conflict when another version is there, and changes nothing', (context) =>
+    checkConflict(context, 'replace'),
   ),
   of('P2', 'compares the whole content, and takes no version for none', (context) =>
-    checkComparison(context, async (id, version) => {
-      const { store, clock } = context
-      return (await store.replace(id, text('third'), later(clock), version)).kind
-    }),
+    checkComparison(context, 'replace'),
   ),
   of('P2', 'gives the newer record with a conflict, if any', async ({ store, other, clock }) => {
     const id = newId()
@@ -94,49 +75,33 @@ export const replaceCases: readonly StoreCase[] = [
       checkBytes((await store.read(id))?.bytes, text('second'), 'the new record')
     },
   ),
-  {
-    ...of(
-      'P2',
-      'answers conflict after another program wrote, also as many bytes',
-      async (context) => {
-        const { store, other, clock, foreignWrite } = context
-        for (const content of ['other', 'of another length', 'tsrif']) {
-          const id = newId()
-          await create(store, id, 'first', clock)
-          const old = await readLive(store, id)
-          await foreignWrite(id, text(content), later(clock))
-          const result = await store.replace(id, text('third'), later(clock), old.version)
-          checkSame(result.kind, 'conflict', 'replace of the version before the foreign write')
-          checkSame(
-            await store.touch(id, later(clock), old.version),
-            'conflict',
-            'touch of that version',
-          )
-          checkSame(await store.delete(id, old.version), 'conflict', 'delete of that version')
+  needing('foreignWrite')(
+    'P2',
+    'answers conflict after another program wrote, also as many bytes',
+    async (context) => {
+      const { store, other, clock, foreignWrite } = context
+      for (const content of ['other', 'of another length', 'tsrif']) {
+        const id = newId()
+        await create(store, id, 'first', clock)
+        const old = await readLive(store, id)
+        await foreignWrite(id, text(content), later(clock))
+        const result = await store.replace(id, text('third'), later(clock), old.version)
+        checkSame(result.kind, 'conflict', 'replace of the version before the foreign write')
+        checkSame(
+          await store.touch(id, later(clock), old.version),
+          'conflict',
+          'touch of that version',
+        )
+        checkSame(await store.delete(id, old.version), 'conflict', 'delete of that version')
 
-          const now = await readLive(other, id)
-          checkBytes(now.bytes, text(content), 'the record of the other program')
-          const next = await store.replace(id, text('third'), later(clock), now.version)
-          checkSame(next.kind, 'replaced', 'replace of the version of the other program')
-        }
-      },
-    ),
-    needs: 'foreignWrite',
-  },
-  of('P3', 'never creates by replacing', async ({ store, other, clock }) => {
-    const [deleted, expired, unknown] = [newId(), newId(), newId()]
-    const end = clock.soon()
-    await create(store, deleted, 'record', clock)
-    const { version } = await readLive(store, deleted)
-    await create(store, expired, 'record', clock, end)
-    await other.delete(deleted)
-    await clock.reach(end)
-    for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
-      const result = await store.replace(id, text('again'), later(clock), version)
-      checkSame(result.kind, 'gone', `replace of a record that is ${what}`)
-      checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
-    }
-  }),
+        const now = await readLive(other, id)
+        checkBytes(now.bytes, text(content), 'the record of the other program')
+        const next = await store.replace(id, text('third'), later(clock), now.version)
+        checkSame(next.kind, 'replaced', 'replace of the version of the other program')
+      }
+    },
+  ),
+  of('P3', 'never creates by replacing', (context) => checkGone(context, 'replace')),
   of('P4', 'counts equal bytes as replaced', async (context) => {
     const { store, clock } = context
     const id = newId()
@@ -149,17 +114,9 @@ export const replaceCases: readonly StoreCase[] = [
       await checkUnchanged(store, id, 'same', expiresAt, context)
     }
   }),
-  of('P5', 'ends a record that is replaced with an expiry not in the future', async (context) => {
-    const { store, other, clock, resolution } = context
-    for (const end of notInTheFuture(clock, resolution)) {
-      const id = newId()
-      await create(store, id, 'first', clock)
-      const { version } = await readLive(store, id)
-      const result = await store.replace(id, text('last'), end, version)
-      check(result.kind !== 'conflict', 'replace of the version that was read: conflict')
-      await checkAbsent(other, id, clock, 'a record that was ended')
-    }
-  }),
+  of('P5', 'ends a record that is replaced with an expiry not in the future', (context) =>
+    checkEnds(context, 'replace'),
+  ),
   atomic('P6', 'lets exactly one of many replaces of one version succeed', async (context) => {
     const { store, other, clock } = context
     await many(RACES, async () => {

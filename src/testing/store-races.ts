@@ -8,6 +8,7 @@
 import type { Store, StoredRecord, Version } from '../core/store.ts'
 import { check, checkSame, Rejected, settle } from './runner.ts'
 import {
+  checkAbsent,
   checkUnchanged,
   create,
   DAY,
@@ -18,6 +19,7 @@ import {
   many,
   newId,
   noise,
+  notInTheFuture,
   numberIn,
   pause,
   RACES,
@@ -217,14 +219,42 @@ function alikes(maxBytes: number): readonly (readonly [Uint8Array, Uint8Array])[
   return pairs
 }
 
+/** The verbs that take a version; each resolves to the kind of its result. */
+type Conditional = 'replace' | 'touch' | 'delete'
+
+async function kindOf(
+  verb: Conditional,
+  store: Store,
+  id: string,
+  expiresAt: number,
+  version: Version,
+): Promise<string> {
+  if (verb === 'touch') return store.touch(id, expiresAt, version)
+  if (verb === 'delete') return store.delete(id, version)
+  return (await store.replace(id, text('third'), expiresAt, version)).kind
+}
+
+/** Checks that a call with an old version is a conflict and changes nothing, whatever the expiry. */
+export async function checkConflict(context: StoreContext, verb: Conditional): Promise<void> {
+  const { store, other, clock } = context
+  const id = newId()
+  const end = clock.now() + 2 * HOUR
+  await create(store, id, 'first', clock)
+  const old = await readLive(store, id)
+  await other.replace(id, text('second'), end, (await readLive(other, id)).version)
+  for (const expiresAt of [clock.now() + 3 * HOUR, later(clock), clock.now() - DAY]) {
+    const kind = await kindOf(verb, store, id, expiresAt, old.version)
+    checkSame(kind, 'conflict', `${verb} of an old version`)
+    await checkUnchanged(store, id, 'second', end, context)
+  }
+}
+
 /** Checks that a call with an old version, or without one, is a conflict and changes nothing, however alike the contents are. */
-export async function checkComparison(
-  context: StoreContext,
-  call: (id: string, version: Version) => unknown,
-  unconditional = false,
-): Promise<void> {
+export async function checkComparison(context: StoreContext, verb: Conditional): Promise<void> {
   const { store, other, clock, maxBytes } = context
   const end = clock.now() + 2 * HOUR
+  const call = (id: string, version: Version): Promise<string> =>
+    kindOf(verb, store, id, clock.now() + 3 * HOUR, version)
   await inBatches(alikes(maxBytes), async ([before, after]) => {
     const id = newId()
     await store.create(id, before, later(clock))
@@ -233,10 +263,42 @@ export async function checkComparison(
     checkSame(await call(id, old.version), 'conflict', 'an old version of alike content')
     await checkUnchanged(store, id, after, end, context)
   })
-  if (unconditional) return
+  // A delete without a version is unconditional.
+  if (verb === 'delete') return
   const id = newId()
   await create(store, id, 'first', clock, end)
   const result = await settle(() => call(id, undefined))
   if (!(result instanceof Rejected)) checkSame(result, 'conflict', 'a call without a version')
   await checkUnchanged(store, id, 'first', end, context)
+}
+
+/** Checks that a call for a record that is not there is gone, and creates none. */
+export async function checkGone(
+  { store, other, clock }: StoreContext,
+  verb: Conditional,
+): Promise<void> {
+  const [deleted, expired, unknown] = [newId(), newId(), newId()]
+  const end = clock.soon()
+  await create(store, deleted, 'record', clock)
+  const { version } = await readLive(store, deleted)
+  await create(store, expired, 'record', clock, end)
+  await other.delete(deleted)
+  await clock.reach(end)
+  for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
+    const kind = await kindOf(verb, store, id, later(clock), version)
+    checkSame(kind, 'gone', `${verb} of a record that is ${what}`)
+    checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
+  }
+}
+
+/** Checks that a call with an expiry that is not in the future ends the record. */
+export async function checkEnds(context: StoreContext, verb: Conditional): Promise<void> {
+  const { store, other, clock, resolution } = context
+  for (const end of notInTheFuture(clock, resolution)) {
+    const id = newId()
+    await create(store, id, 'first', clock)
+    const kind = await kindOf(verb, store, id, end, (await readLive(store, id)).version)
+    check(kind !== 'conflict', `${verb} of the version that was read: conflict`)
+    await checkAbsent(other, id, clock, 'a record that was ended')
+  }
 }

@@ -8,7 +8,6 @@
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import {
-  check,
   heldTime,
   passingTime,
   registerCases,
@@ -129,25 +128,17 @@ export function storeSuite(options: StoreSuiteOptions): void {
       const fixture = await open({ now: clock.now })
       const stores = [fixture.store]
       const { loseNextReply, foreignWrite } = fixture
+      const { needs } = one
       try {
-        if (
-          (one.needs === 'loseNextReply' || one.needs === 'foreignWrite') &&
-          fixture[one.needs] === undefined
-        ) {
-          return void context?.skip?.(`the fixture has no ${one.needs}`)
+        if (needs === 'loseNextReply' || needs === 'foreignWrite') {
+          if (!fixture[needs]) return void context?.skip?.(`the fixture has no ${needs}`)
         }
         if (fixture.another !== undefined) stores.push(await fixture.another())
         const [store, other = store] = stores as [Store, Store?]
         await one.run({
           ...{ store, other, clock, atomic, resolution, maxBytes, ids },
-          async loseNextReply() {
-            check(loseNextReply !== undefined, 'the fixture has no loseNextReply')
-            await loseNextReply()
-          },
-          async foreignWrite(id, bytes, expiresAt) {
-            check(foreignWrite !== undefined, 'the fixture has no foreignWrite')
-            await foreignWrite(id, bytes, expiresAt)
-          },
+          loseNextReply: async () => loseNextReply?.(),
+          foreignWrite: async (...record) => foreignWrite?.(...record),
         })
       } finally {
         for (const store of stores) await store.close?.()
