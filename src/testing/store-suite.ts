@@ -19,14 +19,8 @@ import type { StoreCase } from './store-case.ts'
 import { contentCases } from './store-cases-content.ts'
 import { endingCases } from './store-cases-ending.ts'
 import { failingCases } from './store-cases-failing.ts'
-import { replaceCases } from './store-cases-replace.ts'
 
-const storeCases: readonly StoreCase[] = [
-  ...contentCases,
-  ...replaceCases,
-  ...endingCases,
-  ...failingCases,
-]
+const storeCases: readonly StoreCase[] = [...contentCases, ...endingCases, ...failingCases]
 
 /** A store with its backend, for one case. The backend holds no record yet, and nothing else uses it. */
 export interface StoreFixture {
