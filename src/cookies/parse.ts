@@ -1,5 +1,5 @@
 /**
- * The `Cookie` request header, as RFC 6265bis and browsers have it.
+ * Parses the `Cookie` request header as RFC 6265bis defines it and browsers send it.
  *
  * @module
  */
@@ -11,9 +11,9 @@ const TAB = 0x09
 const QUOTE = 0x22
 
 /**
- * Gives the values of all cookies of exactly this name, in the order of the header. Names are case-sensitive and taken
- * as they are; only spaces and tabs around them are cut. A value in double quotes loses them; empty values are left
- * out. Takes linear time and never throws.
+ * Returns the values of all cookies of exactly this name, in the order of the header. Names are case-sensitive; only
+ * spaces and tabs around them are ignored. Double quotes around a value are removed, and empty values are left out. Takes
+ * linear time and never throws.
  *
  * @param header Several header lines joined by `; `.
  */
@@ -31,13 +31,13 @@ export function cookieValues(header: string | null | undefined, name: string): s
       const value = trimmed(header, equals + 1, end)
       if (value !== '') values.push(value)
     }
-    // A name that is not at the start of its pair leaves nothing to find before the next one.
+    // A match inside a pair is not its name: continue with the next pair.
     if (next === -1) return values
     from = next + 1
   }
 }
 
-/** Whether only blanks stand between the last semicolon and this place. */
+/** Whether only blanks precede this position, back to the last semicolon. */
 function startsPair(header: string, at: number): boolean {
   let before = at - 1
   while (before >= 0 && isBlank(header.charCodeAt(before))) before--
@@ -63,7 +63,7 @@ function skipBlanks(header: string, from: number, to: number): number {
   return at
 }
 
-/** Space and tab only: `trim()` would cut U+00A0 and let a foreign name pass for ours (CVE-2026-39410). */
+/** Space and tab only: `trim()` would cut U+00A0 and let another name pass for this one (CVE-2026-39410). */
 function isBlank(code: number): boolean {
   return code === SPACE || code === TAB
 }

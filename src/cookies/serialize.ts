@@ -1,6 +1,6 @@
 /**
- * The `Set-Cookie` response header: attributes are checked and joined once, when the program starts. Their order is
- * Werkzeug's, so that a Flask preset gives the same header.
+ * Writes the `Set-Cookie` response header. Attributes are checked and joined once, at start, in Werkzeug's order, so that
+ * a Flask preset writes the same header.
  *
  * @module
  */
@@ -11,29 +11,29 @@ import { ConfigError, StateError, TooLargeError } from '../errors.ts'
 export interface CookieOptions {
   /** @default '__Host-session'; '__Secure-session' with a domain or path; 'session' over plain http */
   readonly name?: string
-  /** Sends the cookie to this host and all below it. @default only the host that set it */
+  /** Sends the cookie to this host and its subdomains. @default only the host that set it */
   readonly domain?: string
   /** @default '/' */
   readonly path?: string
-  /** `'development'` allows plain http, and is refused where NODE_ENV is `production`. @default true */
+  /** `'development'` allows plain http; with NODE_ENV `production` it is an error. @default true */
   readonly secure?: boolean | 'development'
   /** @default 'lax' */
   readonly sameSite?: 'lax' | 'strict' | 'none'
-  /** Keeps one cookie for each site that embeds this one. @default false */
+  /** Keeps a separate cookie for each site that embeds this one. @default false */
   readonly partitioned?: boolean
 }
 
-/** What another library's cookie may have besides. */
+/** Further options of another library's cookie. */
 export interface ForeignCookieOptions extends Omit<CookieOptions, 'sameSite'> {
-  /** Undefined: no such attribute. */
+  /** Undefined: the attribute is left out. */
   readonly sameSite: CookieOptions['sameSite']
   /** @default true */
   readonly httpOnly?: boolean
-  /** How a lasting cookie says when it ends: `Max-Age`, or `Expires` as in Flask. @default 'max-age' */
+  /** The attribute with the expiry: `Max-Age`, or `Expires` as in Flask. @default 'max-age' */
   readonly life?: 'max-age' | 'expires'
 }
 
-/** When the browser drops the cookie. Both in ms since the epoch. */
+/** When the browser drops the cookie. Times are ms since the epoch. */
 export interface CookieLife {
   /** Becomes a `Max-Age` of whole seconds, rounded down, at least 1 s and at most 400 days. */
   readonly expiresAt: number
@@ -44,21 +44,21 @@ export interface CookieLife {
 export interface CookieWriter {
   readonly name: string
   /**
-   * Gives the value that sets the cookie. Without `life` the browser keeps it until it closes.
+   * Returns the header that sets the cookie. Without `life` the browser keeps it until it closes.
    *
-   * @throws {TooLargeError} When name and value pass 4096 bytes: browsers drop such a cookie silently.
-   * @throws {StateError} When the text is not what a seal gives; it could break the header.
+   * @throws {TooLargeError} When name and value exceed 4096 bytes: browsers drop such a cookie silently.
+   * @throws {StateError} When the value has characters that a cookie cannot hold.
    */
   set(value: string, life?: CookieLife): string
-  /** Gives the value that removes it. All attributes are repeated, as browsers ask for. */
+  /** Returns the header that removes the cookie. It repeats all attributes, as browsers require. */
   remove(): string
-  /** What {@link set} gives, in parts. */
+  /** The header of {@link set}, in parts. */
   parts(value: string, life?: CookieLife): ResponseCookie
-  /** What {@link remove} gives, in parts. */
+  /** The header of {@link remove}, in parts. */
   readonly removal: ResponseCookie
 }
 
-/** A `Set-Cookie` header in parts, for a framework that writes it by itself. An absent attribute is left out. */
+/** A `Set-Cookie` header in parts, for a framework that writes the header. An absent attribute is left out. */
 export interface ResponseCookie {
   readonly name: string
   /** Empty in a removal. */
@@ -94,7 +94,7 @@ const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' }
 export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {}): CookieWriter {
   const { path = '/', partitioned = false } = options
   const { httpOnly = true, life: form = 'max-age' } = options as Partial<ForeignCookieOptions>
-  // Named and undefined is another library's cookie without it.
+  // Present and undefined: another library's cookie without the attribute.
   const sameSite = 'sameSite' in options ? options.sameSite : 'lax'
   const secure = isSecure(options.secure)
   const domain = options.domain?.replace(/^\./, '')
@@ -140,7 +140,7 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
       }
       if (!VALUE.test(value)) {
         throw new StateError(
-          'The seal gave text that a cookie cannot hold. Use only A-Z a-z 0-9 - _ and dots.',
+          'The seal returned characters that a cookie cannot hold. Use only A-Z a-z 0-9 - _ and dots.',
         )
       }
       return `${name}=${value}${head}${life === undefined ? '' : lasting(life, form)}${tail}`
@@ -207,7 +207,7 @@ function checkName(name: string, secure: boolean, hostOnly: boolean): void {
       'cookie.name is not a cookie name. Use letters, digits, - and _, such as `__Host-session`.',
     )
   }
-  // Browsers take the prefix in any letter case.
+  // Browsers accept the prefix in any letter case.
   const prefix = /^__(?:host|secure|http)-/i.exec(name)?.[0]
   if (prefix === undefined) return
   if (!secure) {
