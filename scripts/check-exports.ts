@@ -19,7 +19,12 @@ const FURTHER_DOORS: Readonly<Record<string, string>> = {
 }
 
 /** Files and folders of the public folders that only their neighbours import. */
-const INTERNAL: readonly string[] = ['seals/text', 'seals/verified-cache', 'seals/xaes']
+const INTERNAL: readonly string[] = [
+  'seals/nonce-pool',
+  'seals/text',
+  'seals/verified-cache',
+  'seals/xaes',
+]
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>

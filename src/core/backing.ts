@@ -6,9 +6,9 @@
  */
 
 import type { Commit } from './commit-headers.ts'
-import type { MaybePromise } from './maybe-promise.ts'
 import type { Rejection } from './seal.ts'
 import type { Origin, SessionState } from './session-state.ts'
+import type { MaybePromise } from './store.ts'
 
 /** What a request's cookies led to: a record, or why none of them is honoured. */
 export type Found = Origin | Rejection

@@ -6,8 +6,8 @@
  */
 
 import { type Commit, NOT_ASKED, UNTOUCHED } from './commit-headers.ts'
-import type { MaybePromise } from './maybe-promise.ts'
 import type { AnySession } from './session.ts'
+import type { MaybePromise } from './store.ts'
 
 /** Where a request was sent. */
 export interface RequestLocation {

@@ -12,7 +12,6 @@ import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import { eagerSession } from './eager-session.ts'
 import type { OnEvent } from './events.ts'
-import type { MaybePromise } from './maybe-promise.ts'
 import type { SessionPolicy } from './policy.ts'
 import type { LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { Rejection } from './seal.ts'
@@ -26,6 +25,7 @@ import {
   stateOf,
 } from './session.ts'
 import { type Origin, SessionState } from './session-state.ts'
+import type { MaybePromise } from './store.ts'
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>

@@ -20,7 +20,6 @@ import {
 import type { OnEvent } from './events.ts'
 import { type Credential, fingerprint, type RandomBytes } from './ids.ts'
 import { KeyedQueue } from './keyed-queue.ts'
-import type { MaybePromise } from './maybe-promise.ts'
 import {
   type CommitConfig,
   type CommitResult,
@@ -34,7 +33,7 @@ import { type Issued, Rotation } from './rotation.ts'
 import { isRequestBound } from './runtime.ts'
 import type { Seal } from './seal.ts'
 import type { NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
-import type { StoredRecord } from './store.ts'
+import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
 
 /** More cookies of one name than this are not looked up: a visitor must not choose how much work the server does. */

@@ -10,7 +10,8 @@
  * @module
  */
 
-import type { MaybePromise } from './maybe-promise.ts'
+/** An answer that may be there at once, as that of a store in this process's memory: a promise would cost more than the answer. */
+export type MaybePromise<T> = T | Promise<T>
 
 /** Names the content that was read. Only its store understands it; for most stores it is the bytes themselves. */
 export type Version = unknown

@@ -6,9 +6,8 @@
  */
 
 import { isSessionError, StoreError } from '../errors.ts'
-import type { MaybePromise } from './maybe-promise.ts'
 import { isRequestBound } from './runtime.ts'
-import type { ReadOptions } from './store.ts'
+import type { MaybePromise, ReadOptions } from './store.ts'
 
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
 

@@ -11,10 +11,10 @@
 
 import { Buffer } from 'node:buffer'
 import { hash, hkdfSync, randomBytes } from 'node:crypto'
-import { beforeSnapshot, pooledRandomBytes } from '../core/random.ts'
 import type { Opened, Seal } from '../core/seal.ts'
 import { type Secret, secretKeys } from '../core/secrets.ts'
 import { ConfigError, StateError } from '../errors.ts'
+import { beforeSnapshot, pooledRandomBytes } from './nonce-pool.ts'
 import { decodeBase64url, EXPIRED, FORGED, MALFORMED } from './text.ts'
 import { verifiedCache } from './verified-cache.ts'
 import {

@@ -7,9 +7,9 @@
 
 import { Buffer } from 'node:buffer'
 import { clearTimeout, setTimeout } from 'node:timers'
-import { beforeSnapshot } from '../core/random.ts'
 import { isRequestBound } from '../core/runtime.ts'
 import type { Opened } from '../core/seal.ts'
+import { beforeSnapshot } from './nonce-pool.ts'
 
 /** Bounds one generation, in bytes; there are two. */
 const MAX_BYTES = 2 * 2 ** 20

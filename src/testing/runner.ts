@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { MaybePromise } from '../core/store.ts'
 import { ConfigError, isSessionError } from '../errors.ts'
 
 /** The runner's function, such as `test` of vitest or of `node:test`. */

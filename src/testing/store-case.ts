@@ -5,8 +5,7 @@
  */
 
 import { setImmediate } from 'node:timers'
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { Store, StoredRecord, Version } from '../core/store.ts'
+import type { MaybePromise, Store, StoredRecord, Version } from '../core/store.ts'
 import { check, checkBytes, checkSame, type SuiteCase, type Timeline } from './runner.ts'
 
 /** The context of one case. */

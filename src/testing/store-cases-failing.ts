@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { Store } from '../core/store.ts'
+import type { MaybePromise, Store } from '../core/store.ts'
 import { isSessionError, type StoreError } from '../errors.ts'
 import {
   check,

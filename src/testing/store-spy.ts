@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { Store } from '../core/store.ts'
+import type { MaybePromise, Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
 
 /** A store under observation. */

@@ -2,7 +2,7 @@
 
 import type { AnySession, Commit, LifeCycle, SessionEvent, Store } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
-import type { MaybePromise } from '../../src/core/maybe-promise.ts'
+import type { MaybePromise } from '../../src/core/store.ts'
 
 /** A clock that moves when told; ms since the epoch. */
 export class Clock {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { type Store, StoreError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
-import type { MaybePromise } from '../../src/core/maybe-promise.ts'
+import type { MaybePromise } from '../../src/core/store.ts'
 import { runs } from '../support/runs.ts'
 import { cookieIn, keyIn, lifeCycle, sessionOf } from './life-cycle.ts'
 import {

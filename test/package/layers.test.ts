@@ -23,10 +23,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   cookies: { values: ['cookies/', 'errors.ts'], types: [] },
   core: { values: ['core/', 'cookies/', 'errors.ts'], types: [] },
   seals: {
-    values: [
-      ...['seals/', 'errors.ts', 'core/duration.ts', 'core/random.ts', 'core/runtime.ts'],
-      'core/secrets.ts',
-    ],
+    values: ['seals/', 'errors.ts', 'core/duration.ts', 'core/runtime.ts', 'core/secrets.ts'],
     types: ['core/'],
   },
   serializers: {

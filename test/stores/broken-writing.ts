@@ -2,7 +2,7 @@
 
 import type { Store } from 'vial'
 import { StoreError } from 'vial'
-import type { MaybePromise } from '../../src/core/maybe-promise.ts'
+import type { MaybePromise } from '../../src/core/store.ts'
 import { type Defect, HOUR, tick } from './defect.ts'
 
 export const writingDefects: readonly Defect[] = [

@@ -3,7 +3,7 @@
 import type { Store } from 'vial'
 import { StoreError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
-import type { MaybePromise } from '../../src/core/maybe-promise.ts'
+import type { MaybePromise } from '../../src/core/store.ts'
 
 export interface Defect {
   /** How the name of the case that must fail starts. */

@@ -12,7 +12,7 @@
 import { EventEmitter } from 'node:events'
 import type { Commit, HeaderPatch } from '../../core/commit-headers.ts'
 import { UNTOUCHED } from '../../core/commit-headers.ts'
-import type { MaybePromise } from '../../core/maybe-promise.ts'
+import type { MaybePromise } from '../../core/store.ts'
 import { StateError } from '../../errors.ts'
 import { applyHead, mergeHeaders, type NodeResponse } from './headers.ts'
 

@@ -9,7 +9,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { pooledRandomBytes } from '../../src/core/random.ts'
+import { pooledRandomBytes } from '../../src/seals/nonce-pool.ts'
 
 describe('pooled random bytes', () => {
   test('have the size that was asked for, small or large', () => {
@@ -54,7 +54,7 @@ import { startupSnapshot } from 'node:v8'
 import { createSessions } from 'vial'
 import { encrypted } from 'vial/seals/encrypted'
 import { memoryStore } from 'vial/stores/memory'
-import { pooledRandomBytes } from './src/core/random.ts'
+import { pooledRandomBytes } from './src/seals/nonce-pool.ts'
 
 const secret = 'rW2xN7cT5vK9qL3mP8dF1gH6jB4zS0yA'
 const seal = encrypted({ secret })
