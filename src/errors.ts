@@ -14,7 +14,7 @@ export abstract class SessionError extends Error {
   readonly [BRAND] = true
 }
 
-/** The developer acts: the configuration cannot work. Thrown when the program starts, never on a request. */
+/** The developer acts: the configuration cannot work. Thrown when the program starts, as a rule. */
 export class ConfigError extends SessionError {
   override readonly name = 'ConfigError'
   readonly code = 'ERR_VIAL_CONFIG'
@@ -68,7 +68,7 @@ export class StoreError extends SessionError {
   readonly code = 'ERR_VIAL_STORE'
   /** The verb of the store contract, such as `replace`. */
   readonly operation: string
-  /** After `unknown` the write may have happened, so nothing tries it again. */
+  /** After `unknown` the write may have happened, so it is not tried again, but for a rotation, which can be settled. */
   readonly outcome: StoreOutcome
   /** True when the same call may succeed later without a change to the program or the server's set-up. */
   readonly retriable: boolean
@@ -121,6 +121,11 @@ export function isSessionError(error: unknown): error is SessionError {
 /** Whether an error is a {@link StoreError}, also one from another copy of this package. */
 export function isStoreError(error: unknown): error is StoreError {
   return isSessionError(error) && error.code === 'ERR_VIAL_STORE'
+}
+
+/** Whether an error is a {@link ConflictError}, also one from another copy of this package. */
+export function isConflictError(error: unknown): error is ConflictError {
+  return isSessionError(error) && error.code === 'ERR_VIAL_CONFLICT'
 }
 
 /** Whether an error is a {@link SerializationError}, also one from another copy of this package. */

@@ -44,6 +44,7 @@ export {
 export {
   ConfigError,
   ConflictError,
+  isConflictError,
   isSerializationError,
   isSessionError,
   isStoreError,

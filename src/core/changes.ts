@@ -100,7 +100,7 @@ export class Changes {
   keys(): string[] {
     const keys: string[] = []
     if (!this.#cleared) {
-      for (const key of this.base.keys()) if (isPresent(key) && this.has(key)) keys.push(key)
+      for (const key of this.base.keys()) if (isStringKey(key) && this.has(key)) keys.push(key)
     }
     for (const [key, cell] of this.#cells) {
       if (cell.base === undefined && cell.entry !== undefined) keys.push(key)
@@ -245,6 +245,6 @@ function naming(key: string, error: unknown): unknown {
   return new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
 }
 
-function isPresent(key: EntryKey): key is string {
+function isStringKey(key: EntryKey): key is string {
   return typeof key === 'string'
 }

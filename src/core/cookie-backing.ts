@@ -9,11 +9,10 @@ import type { CookieWriter } from '../cookies/serialize.ts'
 import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
 import type { Expiry } from './expiry.ts'
-import type { Draft } from './optimistic-commit.ts'
 import { readMeta } from './record.ts'
 import type { Rejection, Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
-import type { Origin, SessionState } from './session-state.ts'
+import type { Draft, Origin, SessionState } from './session-state.ts'
 
 export interface CookieBackingConfig {
   readonly seal: Seal

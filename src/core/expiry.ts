@@ -34,9 +34,14 @@ export class Expiry {
       (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
   }
 
+  /** Whether activity moves the end of a session. */
+  get slides(): boolean {
+    return this.idle !== undefined
+  }
+
   /** Whether a request that changes nothing ever moves `expiresAt`. */
   get moves(): boolean {
-    return this.idle !== undefined && this.#window < Number.POSITIVE_INFINITY
+    return this.slides && this.#window < Number.POSITIVE_INFINITY
   }
 
   /** Whether the record's `expiresAt` is worth asking the store for. */

@@ -26,11 +26,11 @@ export interface IdScheme {
   /** Undefined: the text does not have the shape. Such a text never reaches the store. */
   parse(text: string): Credential | undefined
   /** Absent where the id is key and secret in one: then a new secret needs a new record. */
-  readonly verifiers?: Verifiers
+  readonly verifiers?: VerifierScheme
 }
 
 /** The secrets of credentials whose key stays. */
-export interface Verifiers {
+export interface VerifierScheme {
   /** What the record keeps of a verifier. */
   hash(verifier: string): string
   /** The same key with a new random verifier. */

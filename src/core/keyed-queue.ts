@@ -15,10 +15,23 @@ export interface Result<Known> {
 }
 
 /** A task that has not ended, or that waits for earlier ones. */
-interface Place<Known> {
+class Place<Known> {
   readonly key: string
   /** Resolves when this task and all earlier ones of the key have ended. */
   readonly ended: Promise<Known | undefined>
+  #resolve: (known: Known | undefined | Promise<Known | undefined>) => void = () => {}
+
+  constructor(key: string) {
+    this.key = key
+    this.ended = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  /** Lets the next task begin. Later calls do nothing. */
+  leave(known: Known | undefined | Promise<Known | undefined>): void {
+    this.#resolve(known)
+  }
 }
 
 export class KeyedQueue<Known> {
@@ -35,38 +48,27 @@ export class KeyedQueue<Known> {
     task: (known: Known | undefined) => Promise<T>,
   ): Promise<T> {
     const before = this.#places.findLast((place) => place.key === key)
-    let leave: (known: Known | undefined | Promise<Known | undefined>) => void = () => {}
-    const place: Place<Known> = { key, ended: new Promise((resolve) => (leave = resolve)) }
+    const place = new Place<Known>(key)
     this.#places.push(place)
     try {
-      const known = before === undefined ? undefined : await this.#turn(before.ended, limit, leave)
+      const known = before && (await this.#turn(before, place, limit))
       const result = await task(known)
-      leave(result.known)
+      place.leave(result.known)
       return result
     } finally {
-      // Does nothing after an earlier call.
-      leave(undefined)
-      this.#remove(place)
+      place.leave(undefined)
+      this.#places.splice(this.#places.indexOf(place), 1)
     }
   }
 
-  async #turn(
-    ended: Promise<Known | undefined>,
-    limit: TimeLimit,
-    leave: (known: Promise<Known | undefined>) => void,
-  ): Promise<Known | undefined> {
-    return limit.wait(ended, () => {
-      leave(ended)
+  #turn(before: Place<Known>, place: Place<Known>, limit: TimeLimit): Promise<Known | undefined> {
+    return limit.wait(before.ended, () => {
+      place.leave(before.ended)
       return new StoreError('Earlier commits of the same session took all of the time limit.', {
         operation: 'replace',
         outcome: 'not-done',
         retriable: true,
       })
     })
-  }
-
-  #remove(place: Place<Known>): void {
-    const at = this.#places.indexOf(place)
-    this.#places.splice(at, 1)
   }
 }

@@ -11,21 +11,9 @@ import type { Result } from './keyed-queue.ts'
 import type { Report } from './rebase.ts'
 import type { Meta } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
+import type { Draft } from './session-state.ts'
 import type { Store, StoredRecord, Version } from './store.ts'
 import { TimeLimit, type WaitTimer } from './time-limit.ts'
-
-/** A record that is ready to be written. */
-export interface Draft {
-  readonly entries: Entries
-  readonly reports: readonly Report[]
-  readonly meta: Meta
-  /** What the record said before. */
-  readonly before: Meta
-  /** Nothing worth keeping is left. */
-  readonly empty: boolean
-  /** Its cookie outlives the browser. */
-  readonly permanent: boolean
-}
 
 /**
  * Makes the record to write from the record that is there. `untouched`: nothing is to be written. `gone`: it is not the
@@ -124,8 +112,8 @@ export class OptimisticCommit {
    * Replaces the record, or deletes it when nothing is left of it. Never brings back one that is gone.
    *
    * @param from The record to start from. Undefined: it is read first.
-   * @param rotation `verifier`: the draft holds a new verifier; when the reply is lost, the record tells whether it was
-   * done. `key`: the record moves to a new key.
+   * @param rotation `verifier`: the draft holds a new verifier, so a lost reply can be settled. `key`: the record moves to
+   * a new key.
    */
   async replace(
     key: string,
@@ -133,50 +121,59 @@ export class OptimisticCommit {
     makeDraft: MakeDraft,
     rotation?: 'verifier' | 'key',
   ): Promise<CommitResult> {
+    let known = from?.version === undefined ? undefined : from
+    /** Whether this commit read `known` itself. What is decided without a compare counts only then. */
+    let isRead = false
     let last: Draft | undefined
     let lost: StoreError | undefined
-    let known = from?.version === undefined ? undefined : from
-    let isRead = false
     for (;;) {
       try {
         if (known === undefined) {
           known = await this.#read(key)
+          if (known === undefined) return this.#ended('gone')
           isRead = true
         }
-        if (known === undefined) return this.#ended({ kind: 'gone' })
         const draft = makeDraft(known.entries)
-        if (draft === 'stored' && last !== undefined) {
-          return this.#written(last, known.expiresAt ?? this.#expiresAt(last, undefined), known)
-        }
-        if (typeof draft === 'string') {
-          if (isRead) return this.#ended({ kind: draft === 'untouched' ? 'untouched' : 'gone' })
-          // Decided without a compare, on a record that may be out of date by now.
-          known = undefined
+        if (draft === 'stored' && last !== undefined) return this.#stored(last, known)
+        if (typeof draft !== 'string') {
+          last = draft
+          const step =
+            rotation === 'key' ? this.#move(key, draft, known) : this.#put(key, draft, known)
+          const result = await step
+          if (result.kind !== 'conflict') return result
+          known = result.current === undefined ? undefined : this.#split(result.current)
+          isRead = known !== undefined
+          await this.#pause(lost)
           continue
         }
-        last = draft
-        const result = await (rotation === 'key'
-          ? this.#move(key, draft, known)
-          : this.#put(key, draft, known))
-        if (result.kind !== 'conflict') return result
-        known = result.current === undefined ? undefined : this.#split(result.current)
-        isRead = known !== undefined
+        if (isRead) return this.#ended(draft === 'untouched' ? 'untouched' : 'gone')
       } catch (error) {
-        if (!isStoreError(error)) {
-          // What a draft throws is decided without a compare, too.
-          if (isRead || known === undefined) throw error
-          known = undefined
-          continue
-        }
-        if (lost === undefined) {
-          if (rotation !== 'verifier' || error.outcome !== 'unknown') throw error
-          lost = error
-          this.#limit = this.#limitToSettle()
-        } else if (this.#limit.isOver) throw lost
-        known = undefined
+        if (isStoreError(error)) {
+          lost = this.#toSettle(error, rotation, lost)
+          await this.#pause(lost)
+        } else if (isRead || known === undefined) throw error
       }
-      await this.#pause(lost)
+      known = undefined
     }
+  }
+
+  /**
+   * The record tells whether a rotation with a lost reply was done. So it is read, and tried again when it was not: the
+   * late write cannot land any more then, as the record has other bytes. Throws an error that cannot be settled.
+   */
+  #toSettle(
+    error: StoreError,
+    rotation: 'verifier' | 'key' | undefined,
+    lost: StoreError | undefined,
+  ): StoreError {
+    if (lost !== undefined) {
+      if (this.#limit.isOver) throw lost
+      return lost
+    }
+    if (rotation !== 'verifier' || error.outcome !== 'unknown') throw error
+    const { timer, timeout } = this.#config
+    this.#limit = new TimeLimit(timer, Math.max(LEAST_TO_SETTLE, timeout * SHARE_TO_SETTLE))
+    return error
   }
 
   async #put(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
@@ -187,7 +184,7 @@ export class OptimisticCommit {
     const result = await this.#limit.call('replace', (options) =>
       store.replace(key, bytes, expiresAt, known.version, options),
     )
-    if (result.kind === 'gone') return this.#ended({ kind: 'gone' })
+    if (result.kind === 'gone') return this.#ended('gone')
     if (result.kind === 'conflict') return result
     const { version } = result
     const { entries } = draft
@@ -227,7 +224,7 @@ export class OptimisticCommit {
       store.delete(key, known.version, options),
     )
     if (result === 'conflict') return { kind: 'conflict' }
-    if (result === 'gone') return this.#ended({ kind: 'gone' })
+    if (result === 'gone') return this.#ended('gone')
     return { kind: 'deleted', reports: draft.reports, attempts: this.#attempts, known: undefined }
   }
 
@@ -269,13 +266,12 @@ export class OptimisticCommit {
     this.#attempts += 1
   }
 
-  #limitToSettle(): TimeLimit {
-    const { timer, timeout } = this.#config
-    return new TimeLimit(timer, Math.max(LEAST_TO_SETTLE, timeout * SHARE_TO_SETTLE))
+  #ended(kind: 'gone' | 'untouched'): CommitResult {
+    return { kind, attempts: this.#attempts, known: undefined }
   }
 
-  #ended(result: { readonly kind: 'gone' } | { readonly kind: 'untouched' }): CommitResult {
-    return { ...result, attempts: this.#attempts, known: undefined }
+  #stored(draft: Draft, known: Known): CommitResult {
+    return this.#written(draft, known.expiresAt ?? this.#expiresAt(draft, undefined), known)
   }
 
   #written(

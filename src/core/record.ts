@@ -21,7 +21,7 @@ export function isReserved(key: unknown): boolean {
 }
 
 /** What gave a session its current verifier. */
-export type Rotation = 'login' | 'regenerate' | 'renew'
+export type VerifierChange = 'login' | 'regenerate' | 'renew'
 
 /**
  * What a session knows about itself, by the names that the record has. Times are ms since the epoch. An absent field is
@@ -38,21 +38,21 @@ export interface Meta {
   readonly until: number | undefined
   /** The longest pause between requests under that configuration, in ms. */
   readonly idle: number | undefined
-  /** True: `until` and `idle` are the session's own and not the configuration's. */
+  /** True: `until` and `idle` are the session's own and not the configuration's. Not written yet; carried along. */
   readonly own: true | undefined
   /** The hash of the verifier that the cookie holds. */
   readonly v: string | undefined
   /** The hash of the verifier before. */
   readonly was: string | undefined
   /** How `v` took the place of `was`. */
-  readonly how: Rotation | undefined
+  readonly how: VerifierChange | undefined
   /** When the grace of `was` began: at the rotation, and for a renewal when the new verifier was first presented. */
   readonly at: number | undefined
   /** What a renewal derived the verifier from, besides the one before. */
   readonly nonce: string | undefined
-  /** True: the user's list has this session. */
+  /** True: the user's list has this session. Not written yet; carried along. */
   readonly listed: true | undefined
-  /** When each method last confirmed the user. */
+  /** When each method last confirmed the user. Not written yet; carried along. */
   readonly factors: Readonly<Record<string, number>> | undefined
 }
 
@@ -91,7 +91,7 @@ export function readMeta(entries: Entries, serializer: Serializer): Meta {
     own: fields.own === true ? true : undefined,
     v: text(fields.v),
     was: text(fields.was),
-    how: rotation(fields.how),
+    how: change(fields.how),
     at: time(fields.at),
     nonce: text(fields.nonce),
     listed: fields.listed === true ? true : undefined,
@@ -153,7 +153,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function rotation(value: unknown): Rotation | undefined {
+function change(value: unknown): VerifierChange | undefined {
   return value === 'login' || value === 'regenerate' || value === 'renew' ? value : undefined
 }
 

@@ -9,18 +9,17 @@ import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
 import type { Expiry } from './expiry.ts'
 import type { Credential } from './ids.ts'
-import type { Draft } from './optimistic-commit.ts'
 import type { SessionPolicy } from './policy.ts'
-import { rebase } from './rebase.ts'
+import { type Report, rebase } from './rebase.ts'
 import {
   isEmpty,
   isPermanent,
   type Meta,
   NO_META,
   PERMANENT,
-  type Rotation,
   readMeta,
   sameMeta,
+  type VerifierChange,
   writeMeta,
 } from './record.ts'
 import type { Entries, Serializer } from './serializer.ts'
@@ -43,13 +42,26 @@ export interface Origin {
   readonly standing: 'current' | 'superseded' | 'renewed'
 }
 
+/** A record that is ready to be written. */
+export interface Draft {
+  readonly entries: Entries
+  readonly reports: readonly Report[]
+  readonly meta: Meta
+  /** What the record said before. */
+  readonly before: Meta
+  /** Nothing worth keeping is left. */
+  readonly empty: boolean
+  /** Its cookie outlives the browser. */
+  readonly permanent: boolean
+}
+
 /** What a draft writes besides the handler's changes. */
 export interface Stamp {
   readonly now: number
   /** Undefined: the life is not kept in the record. */
   readonly expiry?: Expiry | undefined
   /** The verifier to give to the record. Undefined: it keeps its own. */
-  readonly rotation?: NewVerifier | undefined
+  readonly verifier?: NewVerifier | undefined
 }
 
 /** A verifier that a commit gives to its record. */
@@ -57,7 +69,7 @@ export interface NewVerifier {
   /** Its hash. */
   readonly v: string
   /** Absent: the record is new. */
-  readonly how?: Rotation
+  readonly how?: VerifierChange
   readonly nonce?: string
 }
 
@@ -116,11 +128,12 @@ export class SessionState {
 
   /** Throws {@link StateError} when it is too late for a change. */
   assertOpen(): void {
-    if (this.phase !== 'open') {
-      throw new StateError(
-        'The response headers have left, so the session cannot change any more. Change it before the response begins.',
-      )
-    }
+    if (this.phase === 'open') return
+    throw new StateError(
+      this.phase === 'read-only'
+        ? 'This session can only be read: it was loaded with `readOnly`, or after the response headers have left.'
+        : 'The response headers have left, so the session cannot change any more. Change it before the response begins.',
+    )
   }
 
   /** What a session begins with. */
@@ -147,7 +160,7 @@ export class SessionState {
   login(user: string): void {
     if (this.meta.user !== undefined && this.meta.user !== user) this.destroy()
     this.superseded = undefined
-    this.meta = { ...this.meta, user, loggedIn: undefined }
+    this.meta = { ...this.meta, user }
     this.rotation = 'login'
   }
 
@@ -176,19 +189,25 @@ export class SessionState {
    */
   draft(onto: Entries, stamp: Stamp): Draft | 'gone' | 'stored' {
     const theirs = onto === this.origin?.entries ? this.origin.meta : this.#metaOf(onto)
-    const loaded = this.origin?.meta.v
-    const { rotation } = stamp
-    if (rotation !== undefined && (theirs.v === rotation.v || theirs.was === rotation.v)) {
+    const { verifier } = stamp
+    if (verifier !== undefined && (theirs.v === verifier.v || theirs.was === verifier.v)) {
       return 'stored'
     }
-    if (loaded === undefined || theirs.v === loaded) return this.#draft(onto, theirs, stamp)
-    if (theirs.how !== 'renew' || theirs.was !== loaded) return 'gone'
-    // Another request renewed it meanwhile. One renewal is enough, and does not end this request's session.
-    return this.#draft(
-      onto,
-      theirs,
-      rotation?.how === 'renew' ? { ...stamp, rotation: undefined } : stamp,
-    )
+    if (!this.isStill(theirs)) return 'gone'
+    // Another request renewed it meanwhile, and one renewal is enough.
+    const isRenewed = theirs.v !== this.origin?.meta.v
+    return isRenewed && verifier?.how === 'renew'
+      ? this.#draft(onto, theirs, { ...stamp, verifier: undefined })
+      : this.#draft(onto, theirs, stamp)
+  }
+
+  /**
+   * Whether a record is still the session that this request loaded: no login or `regenerate` has given it a new verifier
+   * since. A renewal does not end a request's session.
+   */
+  isStill({ v, was, how }: Meta): boolean {
+    const loaded = this.origin?.meta.v
+    return loaded === undefined || v === loaded || (how === 'renew' && was === loaded)
   }
 
   /** The record of a session that is not stored, or not any more: this request's changes only. */
@@ -215,7 +234,7 @@ export class SessionState {
     return entries.size === 0 ? NO_META : readMeta(entries, this.serializer)
   }
 
-  #stamped(theirs: Meta, { now, expiry, rotation }: Stamp): Meta {
+  #stamped(theirs: Meta, { now, expiry, verifier }: Stamp): Meta {
     const isLogin = this.rotation === 'login'
     const { cleared } = this.changes
     const created = theirs.created ?? (isLogin ? now : this.#beginning(now))
@@ -233,12 +252,12 @@ export class SessionState {
         until: expiry.until({ created, loggedIn }),
         idle: expiry.idle,
       }),
-      ...(rotation !== undefined && {
-        v: rotation.v,
+      ...(verifier !== undefined && {
+        v: verifier.v,
         was: theirs.v,
-        how: rotation.how,
-        at: rotation.how === undefined || rotation.how === 'renew' ? undefined : now,
-        nonce: rotation.nonce,
+        how: verifier.how,
+        at: verifier.how === undefined || verifier.how === 'renew' ? undefined : now,
+        nonce: verifier.nonce,
       }),
     }
   }

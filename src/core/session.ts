@@ -30,7 +30,7 @@ export abstract class AnySession {
     this.#state = state
   }
 
-  /** No record exists yet; the first write makes one. */
+  /** No record is behind this session yet; the first write makes one. Writes with a cookie that a login took the place of are dropped. */
   get isNew(): boolean {
     return this.#state.origin === undefined
   }
@@ -45,7 +45,7 @@ export abstract class AnySession {
     return this.#state.changes.keys().filter((key) => !isReserved(key)).length
   }
 
-  /** The cookie outlives the browser. False in a new session. */
+  /** The cookie outlives the browser. False in a new session, but for a preset that says otherwise. */
   get permanent(): boolean {
     return this.#state.changes.peek(PERMANENT) === true
   }
@@ -209,7 +209,7 @@ export class Session<Data extends object = Fields>
    * @throws {SerializationError} At once, when the format cannot hold the value.
    */
   set<K extends Keys<Data>>(key: K, value: Data[K]): void {
-    const { changes } = this.#writing(key)
+    const { changes } = writing(this, key)
     if (value === undefined) changes.remove(key)
     else changes.put(key, value)
   }
@@ -219,21 +219,21 @@ export class Session<Data extends object = Fields>
     key: K,
     value: Exclude<Data[K], undefined>,
   ): Exclude<Data[K], undefined> {
-    const { changes } = this.#writing(key)
+    const { changes } = writing(this, key)
     if (!changes.has(key)) changes.put(key, value)
     return changes.get(key) as Exclude<Data[K], undefined>
   }
 
   /** Deletes a key; false when there was none. */
   delete(key: Keys<Data>): boolean {
-    return this.#writing(key).changes.remove(key)
+    return writing(this, key).changes.remove(key)
   }
 
   /** Reads and deletes. Two requests at once may both read; to have one winner, see `Sessions.claim`. */
   pop<K extends Keys<Data>>(key: K): Data[K] | undefined
   pop<K extends Keys<Data>, F>(key: K, fallback: F): Exclude<Data[K], undefined> | F
   pop(key: string, fallback?: unknown): unknown {
-    const { changes } = this.#writing(key)
+    const { changes } = writing(this, key)
     const value = changes.get(key)
     changes.remove(key)
     return value === undefined ? fallback : value
@@ -242,10 +242,6 @@ export class Session<Data extends object = Fields>
   /** The data as a plain object, for `JSON.stringify`. */
   toJSON(): Partial<Data> {
     return Object.fromEntries(this.entries()) as Partial<Data>
-  }
-
-  #writing(key: unknown): ReturnType<typeof stateOf> {
-    return writing(this, key)
   }
 }
 
@@ -308,7 +304,8 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
   }
 }
 
-function writing(session: AnySession, key: unknown): ReturnType<typeof stateOf> {
+/** The state for a write to this key. Throws {@link StateError} when the key or the moment does not allow one. */
+function writing(session: AnySession, key: unknown): SessionState {
   const state = stateOf(session)
   state.assertOpen()
   if (typeof key !== 'string') throw new StateError('A session key is a string.')

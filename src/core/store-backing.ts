@@ -6,7 +6,7 @@
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
-import { isStoreError, StateError, StoreError } from '../errors.ts'
+import { isConflictError, isStoreError, StateError, StoreError } from '../errors.ts'
 import type { Backing, Found } from './backing.ts'
 import { decodeOf } from './changes.ts'
 import {
@@ -29,12 +29,12 @@ import {
 } from './optimistic-commit.ts'
 import type { SessionPolicy } from './policy.ts'
 import { isPermanent, PERMANENT, readMeta } from './record.ts'
-import { type Issued, Rotation } from './rotation.ts'
 import { isRequestBound } from './runtime.ts'
-import type { Seal } from './seal.ts'
+import type { Rejection, Seal } from './seal.ts'
 import type { NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
 import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
+import { type Issued, Verifiers } from './verifiers.ts'
 
 /** More cookies of one name than this are not looked up: a visitor must not choose how much work the server does. */
 const MOST_CANDIDATES = 4
@@ -55,14 +55,14 @@ export class StoreBacking implements Backing {
   /** Undefined where one request must not wait for another. */
   readonly #queue: KeyedQueue<Known> | undefined
   /** Undefined where the id is key and secret in one. */
-  readonly #rotation: Rotation | undefined
+  readonly #verifiers: Verifiers | undefined
 
   constructor(config: StoreBackingConfig) {
     const { ids, randomBytes, renewAfter, now } = config
-    const { verifiers } = ids
+    const { verifiers: scheme } = ids
     this.#config = config
     this.#queue = isRequestBound() ? undefined : new KeyedQueue()
-    this.#rotation = verifiers && new Rotation({ verifiers, randomBytes, renewAfter, now })
+    this.#verifiers = scheme && new Verifiers({ scheme, randomBytes, renewAfter, now })
   }
 
   find(values: readonly string[]): MaybePromise<Found> {
@@ -87,8 +87,8 @@ export class StoreBacking implements Backing {
     if (superseded !== undefined) return this.#dropped(state, superseded)
     if (state.modified) return this.#store(state)
     if (origin === undefined) return UNTOUCHED
-    if (this.#rotation?.isRenewalDue(origin) || this.#rotation?.isFirstPresented(origin)) {
-      return this.#renew(state, origin)
+    if (this.#verifiers?.isRenewalDue(origin) || this.#verifiers?.isFirstPresented(origin)) {
+      return this.#noteVerifier(state, origin)
     }
     if (origin.standing === 'renewed') return this.#withRenewed(state, origin)
     return this.#isDue(state, origin) ? this.#touch(state, origin) : UNTOUCHED
@@ -106,10 +106,12 @@ export class StoreBacking implements Backing {
     let entry: unknown
     let isLeftEmpty = false
     // Nothing is handed on to it, so the store is always asked.
-    const result = await this.#inTurn(keyOf(origin), this.#limit(), (commit) =>
+    const limit = this.#limit()
+    const commit = new OptimisticCommit(this.#config, limit)
+    const result = await this.#inTurn(keyOf(origin), limit, () =>
       commit.replace(keyOf(origin), undefined, (onto) => {
         const meta = readMeta(onto, serializer)
-        if (meta.v !== origin.meta.v) return 'gone'
+        if (!state.isStill(meta)) return 'gone'
         entry = onto.get(key)
         if (entry === undefined) return 'untouched'
         const entries = new Map(onto)
@@ -155,7 +157,7 @@ export class StoreBacking implements Backing {
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
     if (expiry.outlived(meta, now) || expiry.passed(expiresAt, now)) return 'expired'
-    const verified = this.#rotation?.verify(credential, meta)
+    const verified = this.#verifiers?.verify(credential, meta)
     if (verified === 'replayed') {
       this.#config.emit({ type: 'replayed', fingerprint: fingerprint(credential.key) })
       return 'replayed'
@@ -164,19 +166,19 @@ export class StoreBacking implements Backing {
     return { credential: current, standing, entries, meta, version, expiresAt }
   }
 
-  /** Of several cookies of the same name, the one that the store knows. */
+  /** Of several cookies of the same name, the one that opens a session. */
   async #among(candidates: readonly Credential[], limit: TimeLimit): Promise<Found> {
     let origin: Origin | undefined
     let superseded: Origin | undefined
+    let reason: Rejection | undefined
     for (const candidate of candidates) {
       const found = await this.#read(candidate, limit)
-      if (found === 'unknown' || found === 'replayed') continue
-      if (typeof found === 'string') return found
-      if (found.standing === 'superseded') superseded = found
+      if (typeof found === 'string') reason ??= found
+      else if (found.standing === 'superseded') superseded = found
       else if (origin !== undefined) return 'ambiguous'
       else origin = found
     }
-    return origin ?? superseded ?? 'unknown'
+    return origin ?? superseded ?? reason ?? 'unknown'
   }
 
   #isDue(state: SessionState, origin: Origin): boolean {
@@ -208,7 +210,7 @@ export class StoreBacking implements Backing {
       return ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
     }
     try {
-      return await this.#create(state, limit)
+      return await this.#create(state, new OptimisticCommit(this.#config, limit))
     } catch (error) {
       throw ended.length > 0 ? afterDeletion(error) : error
     }
@@ -220,15 +222,13 @@ export class StoreBacking implements Backing {
   }
 
   /** Stores a session that has no record, or none any more, with this request's writes only. */
-  async #create(state: SessionState, limit: TimeLimit): Promise<Commit> {
+  async #create(state: SessionState, commit: OptimisticCommit): Promise<Commit> {
     let permanent = false
-    const { credential, expiresAt } = await new OptimisticCommit(this.#config, limit).create(
-      (credential) => {
-        const draft = state.draftNew(this.#stamp(this.#rotation?.first(credential)))
-        permanent = draft.permanent
-        return draft
-      },
-    )
+    const { credential, expiresAt } = await commit.create((credential) => {
+      const draft = state.draftNew(this.#stamp(this.#verifiers?.first(credential)))
+      permanent = draft.permanent
+      return draft
+    })
     return this.#send('saved', credential, permanent ? expiresAt : undefined)
   }
 
@@ -240,44 +240,42 @@ export class StoreBacking implements Backing {
     const rotation =
       state.rotation === 'none' ? undefined : issued === undefined ? 'key' : 'verifier'
     const key = keyOf(origin)
-    const result = await this.#inTurn(key, limit, (commit, known) =>
+    const commit = new OptimisticCommit(this.#config, limit)
+    const result = await this.#inTurn(key, limit, (known) =>
       commit.replace(key, known ?? origin, makeDraft, rotation),
     )
     // A login outlives the end of the session that it began in.
-    if (result.kind === 'gone' && state.rotation === 'login') return this.#create(state, limit)
+    if (result.kind === 'gone' && state.rotation === 'login') return this.#create(state, commit)
     return this.#changed(state, origin, result, issued)
   }
 
   #inTurn(
     key: string,
     limit: TimeLimit,
-    task: (commit: OptimisticCommit, known: Known | undefined) => Promise<CommitResult>,
+    task: (known: Known | undefined) => Promise<CommitResult>,
   ): Promise<CommitResult> {
-    const commit = new OptimisticCommit(this.#config, limit)
-    return this.#queue === undefined
-      ? task(commit, undefined)
-      : this.#queue.run(key, limit, (known) => task(commit, known))
+    return this.#queue === undefined ? task(undefined) : this.#queue.run(key, limit, task)
   }
 
-  #stamp(rotation: NewVerifier | undefined): Stamp {
+  #stamp(verifier: NewVerifier | undefined): Stamp {
     const { now, policy, expiry } = this.#config
-    return { now: now(), expiry: policy.metadata ? expiry : undefined, rotation }
+    return { now: now(), expiry: policy.metadata ? expiry : undefined, verifier }
   }
 
   /** The verifier that this commit gives to the session. Undefined: it keeps its own, or has none. */
   #issue(state: SessionState, origin: Origin): Issued | undefined {
     const credential = credentialOf(origin)
-    if (state.rotation !== 'none') return this.#rotation?.rotate(credential, state.rotation)
-    return this.#rotation?.isRenewalDue(origin) ? this.#rotation.renew(credential) : undefined
+    if (state.rotation !== 'none') return this.#verifiers?.rotate(credential, state.rotation)
+    return this.#verifiers?.isRenewalDue(origin) ? this.#verifiers.renew(credential) : undefined
   }
 
-  /** A commit for the verifier's sake only, which never fails the request. */
-  async #renew(state: SessionState, origin: Origin): Promise<Commit> {
+  /** A commit that renews the verifier, or notes that it was presented. That it fails does not fail the request. */
+  async #noteVerifier(state: SessionState, origin: Origin): Promise<Commit> {
     try {
       return await this.#change(state, origin, this.#limit())
     } catch (error) {
-      if (!isStoreError(error)) throw error
-      this.#config.emit({ type: 'store-failed', error })
+      if (isStoreError(error)) this.#config.emit({ type: 'store-failed', error })
+      else if (!isConflictError(error)) throw error
       return UNTOUCHED
     }
   }
@@ -290,21 +288,26 @@ export class StoreBacking implements Backing {
   ): Commit {
     const { emit, expiry, policy, cookie } = this.#config
     if (result.kind === 'gone') return this.#gone(state, origin)
-    const name = fingerprint(keyOf(origin))
     if (result.attempts > 1) {
-      emit({ type: 'retried', fingerprint: name, attempts: result.attempts })
+      emit({
+        type: 'retried',
+        fingerprint: fingerprint(keyOf(origin)),
+        attempts: result.attempts,
+      })
     }
     if (result.kind === 'untouched') return UNTOUCHED
-    for (const report of result.reports) emit({ ...report, fingerprint: name })
+    for (const report of result.reports) {
+      emit({ ...report, fingerprint: fingerprint(keyOf(origin)) })
+    }
     if (result.kind === 'deleted') return withRemoval('deleted', cookie)
     const { permanent, expiresAt, meta } = result
     const loaded = credentialOf(origin)
     const credential =
       result.credential ??
-      this.#rotation?.credentialFor(loaded, origin.meta, meta, issued) ??
+      this.#verifiers?.credentialFor(loaded, origin.meta, meta, issued) ??
       loaded
     const isNew = credential !== origin.credential || origin.standing === 'renewed'
-    const isMoved = expiry.idle !== undefined && permanent
+    const isMoved = expiry.slides && permanent
     const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
     return isNew || isMoved || isChanged || policy.cookieOnSave
       ? this.#send('saved', credential, permanent ? expiresAt : undefined)
@@ -316,7 +319,7 @@ export class StoreBacking implements Backing {
     const { expiry, now } = this.#config
     const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now())
     const permanent = state.changes.peek(PERMANENT) === true
-    return this.#send('untouched', credentialOf(origin), permanent ? expiresAt : undefined)
+    return this.#send('touched', credentialOf(origin), permanent ? expiresAt : undefined)
   }
 
   /**

@@ -77,7 +77,7 @@ export class TimeLimit {
   wait<T>(
     promise: PromiseLike<T>,
     onTimeout: () => unknown,
-    onError: (error: unknown) => unknown = same,
+    onError: (error: unknown) => unknown = unchanged,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const wait: Wait = {
@@ -244,6 +244,6 @@ function asStoreError(error: unknown, verb: Verb): unknown {
   })
 }
 
-function same(error: unknown): unknown {
+function unchanged(error: unknown): unknown {
   return error
 }

@@ -6,7 +6,13 @@
  * @module
  */
 
-import { type Credential, type RandomBytes, randomText, sameHash, type Verifiers } from './ids.ts'
+import {
+  type Credential,
+  type RandomBytes,
+  randomText,
+  sameHash,
+  type VerifierScheme,
+} from './ids.ts'
 import type { Meta } from './record.ts'
 import type { NewVerifier, Origin } from './session-state.ts'
 
@@ -23,32 +29,32 @@ export interface Issued {
 /** What a presented credential is worth. `replayed`: it opens nothing, and may have been stolen. */
 export type Verified = Pick<Origin, 'standing' | 'credential'> | 'replayed'
 
-export interface RotationConfig {
-  readonly verifiers: Verifiers
+export interface VerifiersConfig {
+  readonly scheme: VerifierScheme
   readonly randomBytes: RandomBytes
-  /** The age of a verifier, in ms, at which a commit renews it. Undefined: never. */
+  /** The age of a verifier, in ms, at which a commit renews it. Undefined: never. No preset sets it yet. */
   readonly renewAfter: number | undefined
   readonly now: () => number
 }
 
-export class Rotation {
-  readonly #config: RotationConfig
+export class Verifiers {
+  readonly #config: VerifiersConfig
 
-  constructor(config: RotationConfig) {
+  constructor(config: VerifiersConfig) {
     this.#config = config
   }
 
   /** Compares what was presented with what the record holds. */
   verify(credential: Credential, meta: Meta): Verified {
-    const { verifiers, now: clock } = this.#config
-    const presented = verifiers.hash(credential.verifier)
+    const { scheme, now: clock } = this.#config
+    const presented = scheme.hash(credential.verifier)
     if (sameHash(meta.v, presented)) return { credential, standing: 'current' }
     if (!sameHash(meta.was, presented)) return 'replayed'
     const now = clock()
     if (meta.how === 'renew' && meta.nonce !== undefined) {
       // Until the new verifier was presented, the response that brings it may be lost or under way.
       if (meta.at !== undefined && !inGrace(meta.at, now)) return 'replayed'
-      return { credential: verifiers.renew(credential, meta.nonce), standing: 'renewed' }
+      return { credential: scheme.renew(credential, meta.nonce), standing: 'renewed' }
     }
     return meta.at !== undefined && inGrace(meta.at, now)
       ? { credential, standing: 'superseded' }
@@ -57,22 +63,22 @@ export class Rotation {
 
   /** The verifier of a new record. */
   first({ verifier }: Credential): NewVerifier {
-    return { v: this.#config.verifiers.hash(verifier) }
+    return { v: this.#config.scheme.hash(verifier) }
   }
 
   /** The verifier for a login or `regenerate`. */
   rotate(credential: Credential, how: 'login' | 'regenerate'): Issued {
-    const { verifiers } = this.#config
-    const next = verifiers.rotate(credential)
-    return { credential: next, verifier: { v: verifiers.hash(next.verifier), how } }
+    const { scheme } = this.#config
+    const next = scheme.rotate(credential)
+    return { credential: next, verifier: { v: scheme.hash(next.verifier), how } }
   }
 
   /** The verifier for a renewal. */
   renew(credential: Credential): Issued {
-    const { verifiers, randomBytes } = this.#config
+    const { scheme, randomBytes } = this.#config
     const nonce = randomText(randomBytes, NONCE_BYTES)
-    const next = verifiers.renew(credential, nonce)
-    return { credential: next, verifier: { v: verifiers.hash(next.verifier), how: 'renew', nonce } }
+    const next = scheme.renew(credential, nonce)
+    return { credential: next, verifier: { v: scheme.hash(next.verifier), how: 'renew', nonce } }
   }
 
   /** Whether a commit is to renew the verifier. */
@@ -97,9 +103,7 @@ export class Rotation {
     if (meta.v === loaded.v) return credential
     if (issued !== undefined && meta.v === issued.verifier.v) return issued.credential
     // Another request renewed it meanwhile.
-    return meta.nonce === undefined
-      ? credential
-      : this.#config.verifiers.renew(credential, meta.nonce)
+    return meta.nonce === undefined ? credential : this.#config.scheme.renew(credential, meta.nonce)
   }
 }
 
