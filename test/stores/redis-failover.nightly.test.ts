@@ -207,7 +207,7 @@ describe.skipIf(missing)(`a Cluster${because}`, () => {
     duration?: number,
   ): Promise<void> {
     const tag = `{${newPrefix()}}`
-    const stores = names.map((name) => openStore(name, group.url, { prefix: tag + name }))
+    const stores = names.map((name, n) => openStore(name, group.url, { prefix: `${tag}${n}` }))
     const alive = Number(new URL(group.url).port)
     const slot = Number(await redisCommand(alive, 'CLUSTER', 'KEYSLOT', tag))
     let old: RunningServer | undefined

@@ -3,11 +3,8 @@
 import type { AsyncStore } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test, vi } from 'vitest'
-import { nearCache } from '../../src/stores/redis/near-cache/cache.ts'
-import type {
-  TrackingConnection,
-  TrackingListener,
-} from '../../src/stores/redis/near-cache/tracking.ts'
+import { nearCache } from '../../src/stores/redis/near-cache/index.ts'
+import type { Tracker, TrackingListener } from '../../src/stores/redis/near-cache/tracking.ts'
 import { bytes, content } from '../support/bytes.ts'
 import { PATIENCE } from '../support/patience.ts'
 import { held, isHeld } from './redis-near.ts'
@@ -47,34 +44,31 @@ function made(maxStale = 2_000, store: AsyncStore = serverStore()) {
     listening: new Set<() => void>(),
   }
   const bounds = { maxEntries: 10_000, maxBytes: 2 ** 25, maxStale }
-  const near = nearCache(store, bounds, {
-    prefix: 'p:',
-    now: () => place.now,
-    clock: () => place.clock,
-    onError: (error) => place.told.push(error),
-    tracker: {
-      open(listener): TrackingConnection {
-        const connection = { listener, ended: false }
-        place.connections.push(connection)
-        return {
-          start: () => Promise.resolve(),
-          async confirm() {
-            place.asked++
-            const { questions } = place
-            if (questions === undefined) return
-            await new Promise<void>((answer, fail) => questions.push({ answer, fail }))
-          },
-          end: () => {
-            connection.ended = true
-          },
-        }
-      },
-      onDisconnect(callback) {
-        place.listening.add(callback)
-        return () => place.listening.delete(callback)
-      },
+  const tracker: Tracker = {
+    open(listener) {
+      const connection = { listener, ended: false }
+      place.connections.push(connection)
+      return {
+        start: () => Promise.resolve(),
+        async confirm() {
+          place.asked++
+          const { questions } = place
+          if (questions === undefined) return
+          await new Promise<void>((answer, fail) => questions.push({ answer, fail }))
+        },
+        end: () => {
+          connection.ended = true
+        },
+      }
     },
-  })
+    onDisconnect(callback) {
+      place.listening.add(callback)
+      return () => place.listening.delete(callback)
+    },
+  }
+  const onError = (error: unknown) => void place.told.push(error)
+  const settings = { prefix: 'p:', now: () => place.now, onError }
+  const near = nearCache(store, bounds, tracker, settings, () => place.clock)
   return { store, near, place }
 }
 

@@ -1,4 +1,4 @@
-/** The contract with the near cache: every change is reported before the next verb, as it is within milliseconds. */
+/** The contract with the near cache: every change is reported before the next read that is not fresh, as it is within milliseconds. */
 
 import type { Store } from 'vial'
 import { describe } from 'vitest'
@@ -12,12 +12,16 @@ import { NEAR_CLIENTS, soon } from './redis-near.ts'
 const NEAR = { maxStale: '1h' } as const
 const WITNESS = 'witness'
 
-/** Holds each write back until every store has received the reports of all changes, which come in order. */
+/** Holds back each read that is not fresh until every store has received the reports of all changes, which come in order. */
 function reporting(primary: number, prefix: string): Variant {
   const stores: Store[] = []
+  /** The number of writes, and of those that are known to be reported. */
+  let writes = 0
+  let reported = 0
   let turn = 0
 
-  async function reported(): Promise<void> {
+  async function report(): Promise<void> {
+    const last = writes
     const own = ++turn
     await redisCommand(primary, 'SET', prefix + WITNESS, String(own))
     for (const store of stores) {
@@ -28,13 +32,14 @@ function reporting(primary: number, prefix: string): Variant {
         }
       })
     }
+    reported = Math.max(reported, last)
   }
 
-  async function settled<T>(result: T | Promise<T>): Promise<T> {
+  async function counted<T>(result: T | Promise<T>): Promise<T> {
     try {
       return await result
     } finally {
-      await reported()
+      writes++
     }
   }
 
@@ -43,20 +48,24 @@ function reporting(primary: number, prefix: string): Variant {
       await store.create(WITNESS, bytes('0'), LATER)
       stores.push(store)
       // After the second turn, a change is reported of everything that the first one let in.
-      await reported()
-      await reported()
+      await report()
+      await report()
       return {
         ...store,
-        create: (...args) => settled(store.create(...args)),
-        replace: (...args) => settled(store.replace(...args)),
-        touch: (...args) => settled(store.touch(...args)),
-        delete: (...args) => settled(store.delete(...args)),
+        async read(id, options) {
+          if (!options?.fresh && reported < writes) await report()
+          return store.read(id, options)
+        },
+        create: (...args) => counted(store.create(...args)),
+        replace: (...args) => counted(store.replace(...args)),
+        touch: (...args) => counted(store.touch(...args)),
+        delete: (...args) => counted(store.delete(...args)),
         async *list(options) {
           for await (const id of store.list?.(options) ?? []) if (id !== WITNESS) yield id
         },
       }
     },
-    afterForeignWrite: reported,
+    afterForeignWrite: () => counted(undefined),
   }
 }
 

@@ -10,12 +10,12 @@ import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core
 import { ConfigError, TooLargeError } from '../../errors.ts'
 import { type Failure, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
-import { refusal, unexpectedReply } from './failure.ts'
 import {
   expiryOf,
   exptimeOf,
   type MetaCommand,
   type MetaReply,
+  onlyReads,
   RESOLUTION,
   tokenOf,
 } from './protocol.ts'
@@ -209,4 +209,28 @@ function tooLarge(size: number, limit: number): TooLargeError {
     `memcachedStore: the session has ${size} bytes, and at most ${limit} fit into an item. Start the servers with a larger -I and set maxItemSize to it.`,
     { size, limit },
   )
+}
+
+/** A command that the server refused. After `SERVER_ERROR` a write may have dropped what the record was before. */
+function refusal({ code, rest }: MetaReply, command: MetaCommand): Failure {
+  const isServers = code === 'SERVER_ERROR'
+  const isFull = isServers && rest.startsWith('out of memory')
+  return {
+    what: isFull
+      ? 'the server is out of memory, and dropped what the record was before. Raise -m'
+      : `the server answered ${code}`,
+    sent: true,
+    done: onlyReads(command) || !isServers ? false : undefined,
+    retriable: isServers,
+  }
+}
+
+/** A reply that the command does not have. */
+function unexpectedReply(command: MetaCommand): Failure {
+  return {
+    what: 'the server answered with a reply of another command. Use Memcached 1.6.18 or later',
+    sent: true,
+    done: onlyReads(command) ? false : undefined,
+    retriable: false,
+  }
 }

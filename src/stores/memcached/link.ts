@@ -9,14 +9,7 @@ import { Buffer } from 'node:buffer'
 import { connect as connectTcp, isIP } from 'node:net'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import {
-  ENDED,
-  greetingFailure,
-  invalidReply,
-  type Loss,
-  socketFailure,
-  timedOut,
-} from './failure.ts'
+import type { Failure } from '../shared/failure.ts'
 import {
   lineOf,
   type MetaCommand,
@@ -26,6 +19,14 @@ import {
   tokenOf,
 } from './protocol.ts'
 import type { ServerAddress } from './servers.ts'
+
+/** Why a connection cannot be used. Whether a command was sent depends on the command. */
+export type Loss = Pick<Failure, 'what' | 'retriable' | 'cause'>
+
+/** After `close`. */
+export const CLOSED: Loss = { what: 'the transport is closed', retriable: false }
+/** The server ended the connection. */
+const ENDED: Loss = { what: 'the server closed the connection', retriable: true }
 
 export interface LinkSettings {
   readonly server: ServerAddress
@@ -186,4 +187,33 @@ export function openLink(settings: LinkSettings, events: LinkEvents): Link {
     send,
     destroy,
   }
+}
+
+function invalidReply(what: string): Loss {
+  return { what: `the server does not speak the protocol: ${what}`, retriable: true }
+}
+
+function timedOut(what: string, limit: number): Loss {
+  return { what: `the server did not ${what} within ${limit} ms`, retriable: true }
+}
+
+function socketFailure(cause: Error): Loss {
+  const { code = 'the connection broke' } = cause as NodeJS.ErrnoException
+  return { what: code, retriable: !/CERT|SSL|TLS|SIGNATURE/.test(code), cause }
+}
+
+/** The server did not answer the greeting with `MN`. */
+function greetingFailure({ code }: MetaReply, passwordSent: boolean): Loss {
+  if (code === 'ERROR') {
+    const what = 'the server does not know the meta commands. Install Memcached 1.6 or later'
+    return { what, retriable: false }
+  }
+  if (code === 'CLIENT_ERROR') {
+    const what = passwordSent
+      ? 'the server refused the credentials'
+      : 'the server requires a password. Set username and password'
+    return { what, retriable: false }
+  }
+  if (code === 'SERVER_ERROR') return { what: 'the server refused the connection', retriable: true }
+  return invalidReply('an unexpected greeting')
 }

@@ -17,27 +17,14 @@ export interface MetaCommand {
   readonly value?: Uint8Array
 }
 
-/** The code of a reply, or of a refusal. */
+/**
+ * The code of a reply, or of a refusal. `HD`: done, of `mg` without `v`: found. `VA`: found, with the value. `EN`: not
+ * found by `mg`. `NS`: not stored, with `ME` as there is a value, with `MR` as there is none. `EX`: the record has
+ * another version. `NF`: not found. `MN`: the reply to `mn`. `STORED`: the reply to `set`, by which a client signs in.
+ */
 export type ReplyCode =
-  /** Done; of `mg` without `v`: found. */
-  | 'HD'
-  /** Found, with the value. */
-  | 'VA'
-  /** Of `mg`: not found. */
-  | 'EN'
-  /** Not stored: with `ME` there is a value, with `MR` there is none. */
-  | 'NS'
-  /** The record has another version. */
-  | 'EX'
-  /** Not found. */
-  | 'NF'
-  /** The reply to `mn`. */
-  | 'MN'
-  /** The reply to `set`, which is how a client signs in. */
-  | 'STORED'
-  | 'ERROR'
-  | 'CLIENT_ERROR'
-  | 'SERVER_ERROR'
+  | ('HD' | 'VA' | 'EN' | 'NS' | 'EX' | 'NF' | 'MN' | 'STORED')
+  | ('ERROR' | 'CLIENT_ERROR' | 'SERVER_ERROR')
 
 export interface MetaReply {
   readonly code: ReplyCode

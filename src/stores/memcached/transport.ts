@@ -11,9 +11,8 @@ import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import { ConfigError, type StoreError } from '../../errors.ts'
 import { ABORTED, storeError } from '../shared/failure.ts'
-import { CLOSED, type Loss, lossFailure } from './failure.ts'
-import { type Link, type LinkSettings, openLink, type Request } from './link.ts'
-import { isSendable, type MetaCommand, type MetaReply } from './protocol.ts'
+import { CLOSED, type Link, type LinkSettings, type Loss, openLink, type Request } from './link.ts'
+import { isSendable, type MetaCommand, type MetaReply, onlyReads } from './protocol.ts'
 import { parseServers, placeOf } from './servers.ts'
 
 export { type MetaCommand, type MetaReply, type ReplyCode, tokenOf } from './protocol.ts'
@@ -148,7 +147,7 @@ function connectionTo(settings: LinkSettings): Connection {
 
   function fail({ command, options, abort, reject }: Exchange, loss: Loss, sent: boolean): void {
     options.signal?.removeEventListener('abort', abort)
-    const failure = lossFailure(loss, command, sent)
+    const failure = { ...loss, sent, done: onlyReads(command) ? false : undefined } as const
     const { operation = command.verb } = options
     reject(storeError(`Memcached at ${settings.server.name}`, operation, failure))
   }

@@ -12,8 +12,13 @@ import type { AsyncStore, Store, StoredRecord, StoreOptions, Version } from '../
 import { ConfigError, TooLargeError } from '../../errors.ts'
 import { ABORTED, failures, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
-import type { Lifetime, RedisCommands, Retries, Script } from './client.ts'
-import { classifier, isNoScript, isSyntaxError } from './failure.ts'
+import {
+  classifier,
+  isNoScript,
+  isSyntaxError,
+  type RedisCommands,
+  type Retries,
+} from './client.ts'
 import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
 import { type NearCacheOptions, withNearCache } from './near-cache/index.ts'
 import { type NodeRedisClient, nodeRedisCommands } from './node-redis.ts'
@@ -54,19 +59,21 @@ const MAX_LIFETIME = Number.MAX_SAFE_INTEGER
  * for ARGV[2] ms; or `SET` to the rest of ARGV[4] for ARGV[2] ms. Answers with 1, with the value that was not equal, or
  * with nil when there is none. Both values are one argument, as clients write each Buffer to the socket by itself.
  */
-const IF_EQUAL: Script = script(`local value = redis.call('GET', KEYS[1])
+const IF_EQUAL = `local value = redis.call('GET', KEYS[1])
 if not value then return false end
 local length = tonumber(ARGV[3])
 if value ~= string.sub(ARGV[4], 1, length) then return value end
 if ARGV[1] == 'DEL' then redis.call('DEL', KEYS[1])
 elseif ARGV[1] == 'PEXPIRE' then redis.call('PEXPIRE', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], string.sub(ARGV[4], length + 1), 'PX', ARGV[2]) end
-return 1`)
+return 1`
+const IF_EQUAL_SHA1 = createHash('sha1').update(IF_EQUAL).digest('hex')
 
 /** What a compared command did: `done`; the value that was not equal; undefined: there was no value. */
 type Compared = 'done' | Uint8Array | undefined
 
 const NOTHING: Buffer = Buffer.alloc(0)
+const SCAN_OPTIONS = ['COUNT', '1000', 'TYPE', 'string'] as const
 
 /**
  * Keeps sessions under `prefix` and the id. The client is the program's: connect it before, close it after.
@@ -95,7 +102,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   checkPrefix('redisStore', prefix)
   const commands = commandsOf(client, retries)
   const failed = failures('redisStore', classifier(commands.retries))
-  let { setIfEqual } = commands
+  const { send } = commands
+  /** Whether the server may know `SET … IFEQ`: Valkey has it from 8.1, Redis from 8.4. */
+  let knowsIfEqual = true
 
   async function attempt<T>(
     operation: string,
@@ -110,30 +119,27 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     }
   }
 
-  function lifetimeOf(expiresAt: number): Lifetime {
+  /** Ms from the moment the server takes the value; 0: a live value goes, and a new one never appears. */
+  function lifetimeOf(expiresAt: number): number {
     const left = Math.ceil(expiresAt - now())
-    return left > 0 ? Math.min(left, MAX_LIFETIME) : 'ended'
+    return left > 0 ? Math.min(left, MAX_LIFETIME) : 0
   }
 
   /** Replaces an equal value, and no other. */
-  async function swap(
-    key: string,
-    value: Buffer,
-    equal: Buffer,
-    lifetime: Lifetime,
-  ): Promise<Compared> {
-    if (lifetime === 'ended') return ifEqual('DEL', key, equal)
-    if (setIfEqual === undefined) return ifEqual('SET', key, equal, lifetime, value)
-    try {
-      const before = await setIfEqual(key, value, equal, lifetime)
-      if (before !== null) return equal.equals(before) ? 'done' : before
-      // No value, or one that is not equal on a server that only resembles Redis. The script finds out which.
-    } catch (error) {
-      if (!isSyntaxError(error)) throw error
-      // The server does not know IFEQ and did nothing. Valkey has it from 8.1, Redis from 8.4.
-      setIfEqual = undefined
+  async function swap(key: string, value: Buffer, equal: Buffer, ms: number): Promise<Compared> {
+    if (ms === 0) return ifEqual('DEL', key, equal)
+    if (knowsIfEqual) {
+      try {
+        const before = await send(['SET'], key, value, 'PX', String(ms), 'IFEQ', equal, 'GET')
+        if (before instanceof Uint8Array) return equal.equals(before) ? 'done' : before
+        // No value, or one that is not equal on a server that only resembles Redis. The script finds out which.
+      } catch (error) {
+        // The server does not know IFEQ and did nothing.
+        if (!isSyntaxError(error)) throw error
+        knowsIfEqual = false
+      }
     }
-    return ifEqual('SET', key, equal, lifetime, value)
+    return ifEqual('SET', key, equal, ms, value)
   }
 
   /** Runs {@link IF_EQUAL}. A server that does not have the script yet is sent its text. */
@@ -148,10 +154,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     const args = [command, String(ms), String(equal.length), both]
     let reply: unknown
     try {
-      reply = await commands.evalSha(IF_EQUAL, key, args)
+      reply = await send(['EVALSHA', IF_EQUAL_SHA1, '1'], key, ...args)
     } catch (error) {
       if (!isNoScript(error)) throw error
-      reply = await commands.eval(IF_EQUAL, key, args)
+      reply = await send(['EVAL', IF_EQUAL, '1'], key, ...args)
     }
     if (reply === null) return undefined
     return reply instanceof Uint8Array ? reply : 'done'
@@ -166,18 +172,20 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     read: (id, options = {}) =>
       attempt('read', options, async () => {
         const key = prefix + id
-        if (!options.expiry) return recordOf(await commands.get(key))
-        const [bytes, left] = await Promise.all([commands.get(key), commands.pttl(key)])
+        if (!options.expiry) return recordOf(await send(['GET'], key))
+        const replies = await Promise.all([send(['GET'], key), send(['PTTL'], key)])
+        const [record, left] = [recordOf(replies[0]), Number(replies[1])]
         // A record that another program wrote without an end has no expiry.
-        if (bytes === null || left === -1) return recordOf(bytes)
-        return left > 0 ? { ...recordOf(bytes), expiresAt: now() + left } : undefined
+        if (record === undefined || left === -1) return record
+        return left > 0 ? { ...record, expiresAt: now() + left } : undefined
       }),
 
     create: (id, bytes, expiresAt, options = {}) =>
       attempt('create', options, async () => {
-        const lifetime = lifetimeOf(expiresAt)
-        const isNew = await commands.setNew(prefix + id, checkedBuffer(bytes), lifetime)
-        return isNew ? { kind: 'created', version: bytes } : { kind: 'exists' }
+        const ms = lifetimeOf(expiresAt)
+        const expiry = ms > 0 ? ['PX', String(ms)] : ['PXAT', '1']
+        const reply = await send(['SET'], prefix + id, checkedBuffer(bytes), ...expiry, 'NX')
+        return reply === null ? { kind: 'exists' } : { kind: 'created', version: bytes }
       }),
 
     replace: (id, bytes, expiresAt, version, options = {}) =>
@@ -186,23 +194,21 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         const result = await swap(prefix + id, value, equal, lifetimeOf(expiresAt))
         if (result === undefined) return { kind: 'gone' }
         if (result === 'done') return { kind: 'replaced', version: bytes }
-        return { kind: 'conflict', current: recordOf(result) }
+        return { kind: 'conflict', current: { bytes: result, version: result } }
       }),
 
     touch: (id, expiresAt, version, options = {}) =>
       attempt('touch', options, async () => {
-        const lifetime = lifetimeOf(expiresAt)
-        const result =
-          lifetime === 'ended'
-            ? await ifEqual('DEL', prefix + id, bufferOf(version))
-            : await ifEqual('PEXPIRE', prefix + id, bufferOf(version), lifetime)
+        const ms = lifetimeOf(expiresAt)
+        const command = ms > 0 ? 'PEXPIRE' : 'DEL'
+        const result = await ifEqual(command, prefix + id, bufferOf(version), ms)
         return result === undefined ? 'gone' : result === 'done' ? 'touched' : 'conflict'
       }),
 
     delete: (id, version, options = {}) =>
       attempt('delete', options, async () => {
         const key = prefix + id
-        if (version === undefined) return (await commands.del(key)) > 0 ? 'deleted' : 'gone'
+        if (version === undefined) return Number(await send(['DEL'], key)) > 0 ? 'deleted' : 'gone'
         const result = await ifEqual('DEL', key, bufferOf(version))
         return result === undefined ? 'gone' : result === 'done' ? 'deleted' : 'conflict'
       }),
@@ -212,15 +218,21 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const pattern = `${start.replace(/[\\*?[\]^-]/g, '\\$&')}*`
       const seen = new Set<string>()
       try {
-        for await (const keys of commands.scan(pattern)) {
-          for (const key of keys) {
-            if (signal?.aborted) throw storeError('redisStore', 'list', ABORTED)
-            const id = key.toString().slice(start.length)
-            // A key of another program under the same prefix.
-            if (!/^[!-~]+$/.test(id) || seen.has(id)) continue
-            seen.add(id)
-            yield id
-          }
+        for (const sendTo of await commands.primaries(pattern)) {
+          let cursor = '0'
+          do {
+            const page = await sendTo(['SCAN', cursor, 'MATCH', pattern, ...SCAN_OPTIONS])
+            const [next, keys] = page as [Buffer, readonly Buffer[]]
+            cursor = next.toString()
+            for (const key of keys) {
+              if (signal?.aborted) throw storeError('redisStore', 'list', ABORTED)
+              const id = key.toString().slice(start.length)
+              // A key of another program under the same prefix, or one that came before.
+              if (!/^[!-~]+$/.test(id) || seen.has(id)) continue
+              seen.add(id)
+              yield id
+            }
+          } while (cursor !== '0')
         }
       } catch (error) {
         throw failed('list', error)
@@ -229,7 +241,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   }
   if (nearCache === false) return store
   const start = commands.keyPrefix + prefix
-  return withNearCache(store, nearCache, { client, prefix: start, now, onError })
+  return withNearCache(store, nearCache, client, { prefix: start, now, onError })
 }
 
 /** Tells the clients apart by what they are, never by a guess. */
@@ -271,12 +283,7 @@ function bufferOf(version: Version): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength)
 }
 
-function recordOf(bytes: Uint8Array): StoredRecord
-function recordOf(bytes: Uint8Array | null): StoredRecord | undefined
-function recordOf(bytes: Uint8Array | null): StoredRecord | undefined {
-  return bytes === null ? undefined : { bytes, version: bytes }
-}
-
-function script(text: string): Script {
-  return { text, sha1: createHash('sha1').update(text).digest('hex') }
+/** The record of a reply; undefined for nil. */
+function recordOf(reply: unknown): StoredRecord | undefined {
+  return reply instanceof Uint8Array ? { bytes: reply, version: reply } : undefined
 }

@@ -1,14 +1,12 @@
 /**
- * The commands of the Redis store over ioredis and iovalkey: a client, also of a Sentinel, or a Cluster.
+ * Sends commands over ioredis and iovalkey: a client, also of a Sentinel, or a Cluster.
  *
  * @module
  */
 
 import type { Buffer } from 'node:buffer'
 import { ConfigError } from '../../errors.ts'
-import type { Lifetime, RedisCommands, Retries } from './client.ts'
-
-type Argument = string | number | Buffer
+import type { RedisCommands, Retries, SendWords } from './client.ts'
 
 /** The part of ioredis and iovalkey that their types share for every kind of client. */
 export interface IoRedisClient {
@@ -18,16 +16,10 @@ export interface IoRedisClient {
   del(key: string): Promise<number>
 }
 
-type SetCommand = (key: string, value: Buffer, ...words: Argument[]) => Promise<unknown>
-
-/** The rest of what is used: words and methods that their types do not have for every kind of client. */
+/** The rest of what is used: methods that their types do not have for every kind of client. */
 interface Untyped {
-  set: SetCommand
-  setBuffer: SetCommand
-  evalshaBuffer(sha1: string, keys: number, ...args: Argument[]): Promise<unknown>
-  evalBuffer(script: string, keys: number, ...args: Argument[]): Promise<unknown>
-  pttl(key: string): Promise<unknown>
-  scanBuffer(cursor: string, ...words: Argument[]): Promise<[Buffer, Buffer[]]>
+  /** The method of a command, such as `getBuffer`; `callBuffer` would not work with `enableAutoPipelining`. */
+  readonly [method: `${string}Buffer`]: (...words: readonly (string | Buffer)[]) => Promise<unknown>
   /** Of a Cluster alone. */
   nodes?(role: 'master'): readonly Untyped[]
   readonly options?: ClientOptions & ClusterOptions
@@ -73,41 +65,27 @@ export function ioRedisCommands(client: IoRedisClient, retries: Retries): RedisC
   return {
     retries: fix !== undefined,
     keyPrefix: (options.keyPrefix ?? '').toString(),
-    get: (key) => client.getBuffer(key),
-    pttl: async (key) => Number(await client.pttl(key)),
-    setNew: async (key, value, lifetime) =>
-      (await untyped.set(key, value, ...expiryWords(lifetime), 'NX')) !== null,
-    setIfEqual: async (key, value, equal, ms) =>
-      (await untyped.setBuffer(key, value, 'PX', ms, 'IFEQ', equal, 'GET')) as Buffer | null,
-    evalSha: (script, key, args) => untyped.evalshaBuffer(script.sha1, 1, key, ...args),
-    eval: (script, key, args) => untyped.evalBuffer(script.text, 1, key, ...args),
-    del: async (key) => Number(await client.del(key)),
-    async *scan(pattern) {
-      const words = ['MATCH', pattern, 'COUNT', 1_000, 'TYPE', 'string']
-      for (const node of await primaries(untyped, pattern)) {
-        let cursor = '0'
-        do {
-          const [next, keys] = await node.scanBuffer(cursor, ...words)
-          cursor = next.toString()
-          yield keys
-        } while (cursor !== '0')
-      }
+    send: (start, key, ...rest) => run(untyped, [...start, key, ...rest]),
+    async primaries(key) {
+      if (untyped.nodes === undefined) return [(words) => run(untyped, words)]
+      // A Cluster client knows all nodes once it has answered any command.
+      await client.pttl(key)
+      const nodes = untyped.nodes('master')
+      if (nodes.length === 0) throw new Error('None of startup nodes is available')
+      return nodes.map(
+        (node): SendWords =>
+          (words) =>
+            run(node, words),
+      )
     },
   }
 }
 
-/** The servers that own keys. */
-async function primaries(client: Untyped, key: string): Promise<readonly Untyped[]> {
-  if (client.nodes === undefined) return [client]
-  // A Cluster client knows all nodes once it has answered any command.
-  await client.pttl(key)
-  const nodes = client.nodes('master')
-  if (nodes.length === 0) throw new Error('None of startup nodes is available')
-  return nodes
-}
-
-function expiryWords(lifetime: Lifetime): readonly Argument[] {
-  return lifetime === 'ended' ? ['PXAT', 1] : ['PX', lifetime]
+async function run(
+  client: Untyped,
+  [name, ...words]: readonly (string | Buffer)[],
+): Promise<unknown> {
+  return client[`${String(name).toLowerCase()}Buffer`]?.(...words)
 }
 
 /** The options that keep a client from retrying a command; undefined: it does not retry. */

@@ -1,10 +1,6 @@
 /**
- * The records that the near cache of the Redis store holds, and the rule of what may be held: never an answer to a
- * question that was asked before a known change, or while a write of this process was on its way.
- *
- * A read calls `ask` before it asks the server and `answer` with the reply. A write calls `write` before it asks, and
- * what that returns when it has settled. A report of the server calls `change`. An answer is held when neither `write`
- * nor `change` named its id since `ask`.
+ * The records that the near cache of the Redis store holds. An answer of the server is held when no change was reported
+ * and no write of this process was on its way since the read asked for it.
  *
  * @module
  */
@@ -32,30 +28,15 @@ export interface Asking {
   valid: boolean
 }
 
-/** Records by id. When there are too many, those that were not read lately are dropped. */
-export interface NearEntries {
-  /** The number of records. */
-  readonly size: number
-  /** Undefined: not held, or expired. */
-  get(id: string, now: number): NearEntry | undefined
-  /** Called before a read asks the server. Undefined: its answer must not be held. */
-  ask(id: string): Asking | undefined
-  /** Called once for each {@link ask}. Holds a copy of the record if it may; undefined: the record was not there. */
-  answer(asking: Asking, record: NearEntry | undefined): void
-  /** Called before a write of this process asks the server. Call the result when the write has settled in any way. */
-  write(id: string): () => void
-  /** Drops a record that has changed. Undefined: every record may have. */
-  change(id: string | undefined): void
-  /** Switches holding on or off, and drops everything. */
-  track(on: boolean): void
-}
+export type NearEntries = ReturnType<typeof nearEntries>
 
 /**
- * Makes an empty one that holds nothing until `track(true)`.
+ * Makes an empty cache that holds nothing until `track(true)`. When there are too many records, those that were not read
+ * lately are dropped.
  *
  * @param maxBytes The bytes of all records; a larger one is never held.
  */
-export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
+export function nearEntries(maxEntries: number, maxBytes: number) {
   const entries = new Map<string, Held>()
   const asked = new Map<string, Asking>()
   /** The number of writes on their way, by id. */
@@ -75,6 +56,7 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
     if (asked.get(asking.id) === asking) asked.delete(asking.id)
   }
 
+  /** Drops a record that has changed. Undefined: every record may have. */
   function change(id: string | undefined): void {
     if (id === undefined) {
       entries.clear()
@@ -111,11 +93,15 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
   }
 
   return {
-    get size() {
+    change,
+
+    /** The number of records. */
+    get size(): number {
       return entries.size
     },
 
-    get(id, now) {
+    /** Undefined: not held, or expired. */
+    get(id: string, now: number): NearEntry | undefined {
       const entry = entries.get(id)
       if (entry === undefined) return undefined
       if (entry.expiresAt !== undefined && !(entry.expiresAt > now)) {
@@ -126,7 +112,8 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
       return entry
     },
 
-    ask(id) {
+    /** Called before a read asks the server. Undefined: its answer must not be held. */
+    ask(id: string): Asking | undefined {
       if (!tracked || writes.has(id)) return undefined
       const asking = asked.get(id) ?? { id, readers: 0, valid: true }
       asking.readers++
@@ -134,14 +121,16 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
       return asking
     },
 
-    answer(asking, record) {
+    /** Called once for each `ask`. Holds a copy of the record if it may; undefined: the record was not there. */
+    answer(asking: Asking, record: NearEntry | undefined): void {
       asking.readers--
       if (!asking.valid) return
       if (asking.readers === 0) asked.delete(asking.id)
       if (record !== undefined) put(asking.id, record)
     },
 
-    write(id) {
+    /** Called before a write of this process asks the server. Call the result when the write has settled in any way. */
+    write(id: string): () => void {
       writes.set(id, (writes.get(id) ?? 0) + 1)
       change(id)
       return () => {
@@ -151,9 +140,8 @@ export function nearEntries(maxEntries: number, maxBytes: number): NearEntries {
       }
     },
 
-    change,
-
-    track(on) {
+    /** Switches holding on or off, and drops everything. */
+    track(on: boolean): void {
       tracked = on
       change(undefined)
     },

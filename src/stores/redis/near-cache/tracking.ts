@@ -39,48 +39,41 @@ export interface Tracker {
 interface Connection {
   connect(): Promise<unknown>
   send(words: string[]): Promise<unknown>
-  subscribe(
-    channels: string[],
-    onMessage: (channel: string, message: unknown) => void,
-  ): Promise<unknown>
-  ping(): Promise<unknown>
+  subscribe(channels: string[], listener: MessageListener): Promise<unknown>
   end(): void
 }
 
-interface Emitter {
+/** The server sends lists of keys, or null; a client sends text. */
+type MessageListener = (channel: string, message: unknown) => void
+
+/** What both kinds of client have. */
+interface Client {
   on(event: string, listener: (...args: never[]) => void): unknown
   off(event: string, listener: (...args: never[]) => void): unknown
+  connect(): Promise<unknown>
+  publish(channel: string, message: string): Promise<unknown>
 }
 
-interface NodeRedis extends Emitter {
+interface NodeRedis extends Client {
   readonly isOpen: boolean
   readonly options?: { readonly socket?: object }
   duplicate(overrides: object): NodeRedis
   unref(): void
-  connect(): Promise<unknown>
   sendCommand(words: string[]): Promise<unknown>
   subscribe(
     channels: string[],
     listener: (message: unknown, channel: Buffer) => void,
     buffers: true,
   ): Promise<unknown>
-  ping(): Promise<unknown>
   destroy(): void
 }
 
-interface IoRedis extends Emitter {
+interface IoRedis extends Client {
   readonly stream?: { unref?(): void }
   duplicate(overrides: object): IoRedis
-  connect(): Promise<unknown>
   call(...words: string[]): Promise<unknown>
   subscribe(...channels: string[]): Promise<unknown>
-  ping(): Promise<unknown>
   disconnect(): void
-}
-
-/** Either kind of client. */
-type EitherClient = Partial<NodeRedis & IoRedis> & {
-  publish(channel: string, message: string): Promise<unknown>
 }
 
 const INVALIDATIONS = '__redis__:invalidate'
@@ -90,26 +83,20 @@ const INVALIDATIONS = '__redis__:invalidate'
  * @param prefix What every key begins with, and the channel on which the store publishes to itself.
  */
 export function trackerOf(client: object, prefix: string): Tracker {
-  const either = client as EitherClient
-  const isNodeRedis = typeof either.sendCommand === 'function' && 'isOpen' in either
-
+  const isNodeRedis = 'isOpen' in client
+  const events = isNodeRedis ? ['reconnecting', 'terminated', 'end'] : ['close', 'end']
+  const program = client as Client
   return {
-    open: (listener) =>
-      track(
-        isNodeRedis
-          ? overNodeRedis(either as NodeRedis, listener)
-          : overIoRedis(either as IoRedis, listener),
-        prefix,
-        (channel, message) => either.publish(channel, message),
-        listener,
-      ),
-
+    open(listener) {
+      const connection = isNodeRedis
+        ? overNodeRedis(client as NodeRedis, listener)
+        : overIoRedis(client as IoRedis, listener)
+      return track(connection, prefix, program, listener)
+    },
     onDisconnect(callback) {
-      const emitter = either as Emitter
-      const events = isNodeRedis ? ['reconnecting', 'terminated', 'end'] : ['close', 'end']
-      for (const event of events) emitter.on(event, callback)
+      for (const event of events) program.on(event, callback)
       return () => {
-        for (const event of events) emitter.off(event, callback)
+        for (const event of events) program.off(event, callback)
       }
     },
   }
@@ -118,7 +105,7 @@ export function trackerOf(client: object, prefix: string): Tracker {
 function track(
   connection: Connection,
   prefix: string,
-  publish: (channel: string, message: string) => Promise<unknown>,
+  program: Client,
   { onChange }: TrackingListener,
 ): TrackingConnection {
   const channel = `${prefix}near-cache:${randomUUID()}`
@@ -145,14 +132,14 @@ function track(
       const received = new Promise<void>((resolve) => waiting.set(message, resolve))
       try {
         // Published on the program's own connection: it proves that both connections lead to the same server.
-        await publish(channel, message)
+        await program.publish(channel, message)
         await received
       } finally {
         waiting.delete(message)
       }
       // A server sends its reports at the end of each turn of its event loop, so possibly after that message. The reply
       // to a command of a later turn comes after them.
-      await connection.ping()
+      await connection.send(['PING'])
     },
     end: () => connection.end(),
   }
@@ -176,13 +163,8 @@ function overNodeRedis(client: NodeRedis, { onLost }: TrackingListener): Connect
   return {
     connect: () => connection.connect(),
     send: (words) => connection.sendCommand(words),
-    subscribe: (channels, onMessage) =>
-      connection.subscribe(
-        channels,
-        (message, channel) => onMessage(channel.toString(), message),
-        true,
-      ),
-    ping: () => connection.ping(),
+    subscribe: (channels, listener) =>
+      connection.subscribe(channels, (message, from) => listener(String(from), message), true),
     end() {
       // Some versions throw when the connection is closed already.
       if (connection.isOpen) connection.destroy()
@@ -210,14 +192,13 @@ function overIoRedis(client: IoRedis, { onLost }: TrackingListener): Connection 
   connection.on('connect', () => connection.stream?.unref?.())
   return {
     connect: () => connection.connect(),
-    send: (words) => connection.call(...words),
-    subscribe(channels, onMessage) {
-      connection.on('messageBuffer', (channel: Buffer, message: unknown) =>
-        onMessage(channel.toString(), message),
+    send: ([name = '', ...words]) => connection.call(name.toLowerCase(), ...words),
+    subscribe(channels, listener) {
+      connection.on('messageBuffer', (from: Buffer, message: unknown) =>
+        listener(String(from), message),
       )
       return connection.subscribe(...channels)
     },
-    ping: () => connection.ping(),
     end: () => connection.disconnect(),
   }
 }
