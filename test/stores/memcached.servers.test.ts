@@ -63,7 +63,7 @@ function contract(
 ) {
   storeSuite({
     // Most of the time is waiting for the server's clock.
-    test: (title, body) => run(title, { concurrent: true, timeout: 60_000 }, body),
+    test: (title, body) => run(title, { concurrent: true }, body),
     name,
     ...PROFILES.memcached.suite,
     // What it tells is whole seconds.

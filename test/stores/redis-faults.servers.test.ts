@@ -100,7 +100,11 @@ describe.skipIf(missing).each(clientsFor('single'))(
         expect(await ada.failing()).toMatchObject({ code: 'ERR_VIAL_STORE', operation: 'read' })
       }
       await proxy.refuse(false)
-      await recovers(async () => expect(await ada.count()).toBe(1))
+      await recovers(async () => {
+        // An attempt that ran into the time limit may have counted.
+        const before = (await ada.read()) ?? 0
+        expect(await ada.count()).toBe(before + 1)
+      })
     })
 
     test('a lost reply is unknown, and the change is there once', async () => {
