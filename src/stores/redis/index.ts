@@ -108,10 +108,12 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   async function attempt<T>(
     operation: string,
-    { signal, aborted = signal?.aborted }: StoreOptions,
+    options: StoreOptions,
     run: () => Promise<T>,
   ): Promise<T> {
-    if (aborted) throw storeError('redisStore', operation, ABORTED)
+    // Reading the signal would make one.
+    if (options.aborted ?? options.signal?.aborted)
+      throw storeError('redisStore', operation, ABORTED)
     try {
       return await run()
     } catch (error) {
