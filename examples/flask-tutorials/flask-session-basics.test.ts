@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Express, NextFunction, Request, Response } from 'express'
@@ -78,7 +78,8 @@ describe.each(backends)("SESSION_TYPE = '%s'", (_name, store) => {
     expect((await alice.get('/get')).setCookie).toEqual([])
     const { setCookie } = await alice.get('/set/Alice')
     expect(setCookie).toHaveLength(1)
-    expect(setCookie[0]).toMatch(/^session=[\w-]{43}\.[\w-]{43}; HttpOnly; Path=\/; SameSite=Lax$/)
+    expect(setCookie[0]).toMatch(
+      /^session=[\w-]{22}\.[\w-]{43}\.[\w-]{43}; HttpOnly; Path=\/; SameSite=Lax$/)
     expect((await alice.get('/get')).setCookie).toEqual([])
     alice.closeBrowser()
     expect((await alice.get('/get')).body).toBe('Hello, Guest!')
@@ -96,13 +97,20 @@ test('sessions survive a restart of the server', async () => {
   expect((await again.get('/get')).body).toBe('Hello, Alice!')
 })
 
-test('the name of the file is not what is in the cookie', async () => {
+test('nothing in the folder opens the session', async () => {
   const path = await directory()
   const alice = visitor(await start(basics(fileStore(path), secret)))
   await alice.get('/set/Alice')
-  const [id = ''] = (alice.cookies.get('session') ?? '').split('.')
-  expect(id).toHaveLength(43)
-  const names = (await readdir(path, { recursive: true })).join('\n')
+  const [, verifier = ''] = (alice.cookies.get('session') ?? '').split('.')
+  expect(verifier).toHaveLength(43)
+  const names = await readdir(path, { recursive: true, withFileTypes: true })
+  const files = names.filter((name) => name.isFile())
+  expect(files).toHaveLength(1)
+  for (const { name, parentPath } of files) {
+    expect(name).not.toContain(verifier)
+    expect(await readFile(join(parentPath, name), 'latin1')).not.toContain(verifier)
+  }
+})).join('\n')
   expect(names).toMatch(/[0-9a-f]{64}/)
   expect(names).not.toContain(id)
 })

@@ -23,7 +23,6 @@ const file = new URL('../../interop/fixtures/pickle-vectors.json', import.meta.u
 export const fixtures: Fixtures = JSON.parse(readFileSync(file, 'utf8')) as Fixtures
 
 export const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'))
-export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 interface ForeignCase {
   readonly name: string

@@ -74,7 +74,7 @@ function writeDate(date: Date, path: ValuePath): string {
 const NOT_PRINTABLE_ASCII = /[\u007f-\uffff]/g
 
 /** Writes a JSON string of printable ASCII. Half of a surrogate pair is escaped, not refused. */
-export function quoteAscii(text: string): string {
+function quoteAscii(text: string): string {
   return JSON.stringify(text).replace(NOT_PRINTABLE_ASCII, escapeCodeUnit)
 }
 
