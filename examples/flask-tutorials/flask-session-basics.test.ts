@@ -79,7 +79,8 @@ describe.each(backends)("SESSION_TYPE = '%s'", (_name, store) => {
     const { setCookie } = await alice.get('/set/Alice')
     expect(setCookie).toHaveLength(1)
     expect(setCookie[0]).toMatch(
-      /^session=[\w-]{22}\.[\w-]{43}\.[\w-]{43}; HttpOnly; Path=\/; SameSite=Lax$/)
+      /^session=[\w-]{22}\.[\w-]{43}\.[\w-]{43}; HttpOnly; Path=\/; SameSite=Lax$/,
+    )
     expect((await alice.get('/get')).setCookie).toEqual([])
     alice.closeBrowser()
     expect((await alice.get('/get')).body).toBe('Hello, Guest!')
@@ -110,9 +111,6 @@ test('nothing in the folder opens the session', async () => {
     expect(name).not.toContain(verifier)
     expect(await readFile(join(parentPath, name), 'latin1')).not.toContain(verifier)
   }
-})).join('\n')
-  expect(names).toMatch(/[0-9a-f]{64}/)
-  expect(names).not.toContain(id)
 })
 
 test('shows a name and never runs it', async () => {
