@@ -52,7 +52,7 @@ export class CookieBacking implements Backing {
     }
     const made = draft(state, now)
     if (!made.empty) return this.#seal(made, now, 'saved')
-    const hadCookie = origin !== undefined || state.ended.length > 0
+    const hadCookie = origin !== undefined || state.ended !== undefined
     return hadCookie ? withRemoval('deleted', cookie) : UNTOUCHED
   }
 

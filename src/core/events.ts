@@ -22,7 +22,7 @@ export type SessionEvent =
   | { readonly type: 'dropped'; readonly fingerprint: string; readonly key: string }
   /** This request read `key`, then wrote it; another request's write in between is lost. Use `update`. */
   | { readonly type: 'overwritten'; readonly fingerprint: string; readonly key: string }
-  /** The commit met other writers and was rebased; `attempts` counts the last one, too. */
+  /** The commit met other writers, or lost a reply, and was tried again; `attempts` counts the last one, too. */
   | { readonly type: 'retried'; readonly fingerprint: string; readonly attempts: number }
   /** The store failed. With `onStoreFailure: 'anonymous'` the request went on without its session. */
   | { readonly type: 'store-failed'; readonly error: StoreError }

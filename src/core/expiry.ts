@@ -19,7 +19,7 @@ export class Expiry {
   /**
    * The coalescing window: `expiresAt` is moved only when that gains at least this much, so that reading writes at most
    * once in 60 s or 5 % of `idle`, whichever is longer, and at least four times in `idle`. A session may therefore end
-   * up to one window early, and never late.
+   * up to one window early; late it ends by no more than the grain of its store.
    */
   readonly #window: number
 
@@ -52,12 +52,12 @@ export class Expiry {
   /** The absolute end: a lifetime after the last login, or after the beginning. Undefined: neither is known. */
   until({ loggedIn, created }: Pick<Meta, 'created' | 'loggedIn'>): number | undefined {
     const began = loggedIn ?? created
-    return began === undefined ? undefined : began + this.lifetime
+    return began === undefined ? undefined : this.#from(began)
   }
 
   /** The end of a session that was last active at `activeAt`. An unknown beginning counts as then. */
   end(meta: Meta, activeAt: number): number {
-    const until = this.until(meta) ?? activeAt + this.lifetime
+    const until = this.until(meta) ?? this.#from(activeAt)
     return this.idle === undefined ? until : Math.min(until, activeAt + this.idle)
   }
 
@@ -91,6 +91,11 @@ export class Expiry {
     if (expiresAt === undefined || this.#window === 0) return true
     // Also when it lies too late: a record from before `idle` was configured.
     return Math.abs(this.moved(meta, meta, expiresAt, now) - expiresAt) >= this.#window
+  }
+
+  /** The rule itself: the absolute end of a session that began then. */
+  #from(began: number): number {
+    return began + this.lifetime
   }
 
   /** Whether a record was last written under this configuration. */

@@ -130,7 +130,10 @@ export class OptimisticCommit {
       try {
         if (known === undefined) {
           known = await this.#read(key)
-          if (known === undefined) return this.#ended('gone')
+          if (known === undefined) {
+            // A delete whose reply was lost, or that of another request: the session has ended as it was to.
+            return lost !== undefined && last?.empty ? this.#deleted(last) : this.#ended('gone')
+          }
           isRead = true
         }
         const draft = makeDraft(known.entries)
@@ -186,6 +189,8 @@ export class OptimisticCommit {
     )
     if (result.kind === 'gone') return this.#ended('gone')
     if (result.kind === 'conflict') return result
+    // An end in the past ended the record.
+    if (expiresAt <= this.#config.now()) return this.#ended('gone')
     const { version } = result
     const { entries } = draft
     return this.#written(
@@ -225,7 +230,7 @@ export class OptimisticCommit {
     )
     if (result === 'conflict') return { kind: 'conflict' }
     if (result === 'gone') return this.#ended('gone')
-    return { kind: 'deleted', reports: draft.reports, attempts: this.#attempts, known: undefined }
+    return this.#deleted(draft)
   }
 
   /** The record to draft on. Undefined: gone. */
@@ -268,6 +273,10 @@ export class OptimisticCommit {
 
   #ended(kind: 'gone' | 'untouched'): CommitResult {
     return { kind, attempts: this.#attempts, known: undefined }
+  }
+
+  #deleted({ reports }: Draft): CommitResult {
+    return { kind: 'deleted', reports, attempts: this.#attempts, known: undefined }
   }
 
   #stored(draft: Draft, known: Known): CommitResult {

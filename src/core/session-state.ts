@@ -73,8 +73,6 @@ export interface NewVerifier {
   readonly nonce?: string
 }
 
-const NONE: readonly Origin[] = []
-
 export type Phase = 'open' | 'committed' | 'read-only'
 
 export class SessionState {
@@ -92,8 +90,8 @@ export class SessionState {
   rotation: 'none' | 'regenerate' | 'login' = 'none'
   /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
-  /** Sessions that this request ended. Their records are deleted, whatever else happens. */
-  ended: readonly Origin[] = NONE
+  /** The session that this request ended. Its record is deleted, whatever else happens. */
+  ended: Origin | undefined
 
   constructor(serializer: Serializer, policy: SessionPolicy, found?: Origin) {
     const isSuperseded = found?.standing === 'superseded'
@@ -108,7 +106,7 @@ export class SessionState {
   get modified(): boolean {
     return (
       this.emptied ||
-      this.ended.length > 0 ||
+      this.ended !== undefined ||
       this.changes.modified ||
       this.rotation === 'login' ||
       (this.rotation === 'regenerate' && this.origin !== undefined)
@@ -165,8 +163,7 @@ export class SessionState {
   }
 
   destroy(): void {
-    const ended = this.origin ?? this.superseded
-    if (ended !== undefined) this.ended = [...this.ended, ended]
+    this.ended ??= this.origin ?? this.superseded
     this.origin = undefined
     this.superseded = undefined
     this.changes = new Changes(this.serializer, this.blank())
@@ -175,10 +172,21 @@ export class SessionState {
     this.emptied = false
   }
 
-  /** Notes that a key was taken out of the record in the store. */
-  claimed(key: string, leftEmpty: boolean): void {
+  /**
+   * Notes that a key was taken out of the record in the store.
+   *
+   * @param known The record without it, for the commit to start from. Undefined: it has to be read.
+   */
+  claimed(
+    key: string,
+    leftEmpty: boolean,
+    known: Pick<Origin, 'entries' | 'version'> | undefined,
+  ): void {
     this.changes.withdraw(key)
     this.emptied = leftEmpty
+    if (this.origin !== undefined) {
+      this.origin = { ...this.origin, version: undefined, ...known }
+    }
   }
 
   /**

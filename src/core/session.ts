@@ -72,7 +72,10 @@ export abstract class AnySession {
     return origin.credential === undefined ? 'sealed' : fingerprint(origin.credential.key)
   }
 
-  /** Removes every key, also those that another request writes meanwhile, and the user. Left empty, the record is deleted. */
+  /**
+   * Removes every key, also those that another request writes meanwhile, and the user. Left empty, the record is
+   * deleted. To log out use {@link destroy}, which also ends a session that another request gives a new cookie meanwhile.
+   */
   clear(): void {
     this.#state.assertOpen()
     this.#state.clear()

@@ -67,19 +67,23 @@ export class StoreBacking implements Backing {
 
   find(values: readonly string[]): MaybePromise<Found> {
     const candidates: Credential[] = []
-    let forged = false
+    let reason: Rejection = 'malformed'
     for (const value of values) {
       const credential = this.#parse(value)
-      if (credential === 'forged') forged = true
-      else if (credential !== 'malformed' && isNew(candidates, credential)) {
+      if (typeof credential === 'string') reason = reason === 'malformed' ? credential : reason
+      else if (isUnseen(candidates, credential)) {
         candidates.push(credential)
         if (candidates.length === MOST_CANDIDATES) break
       }
     }
     const [only] = candidates
-    if (only === undefined) return forged ? 'forged' : 'malformed'
+    if (only === undefined) return reason
     const limit = this.#limit()
-    return candidates.length === 1 ? this.#read(only, limit) : this.#among(candidates, limit)
+    if (candidates.length > 1) return this.#among(candidates, limit)
+    const found = this.#read(only, limit)
+    return found instanceof Promise
+      ? found.then((found) => this.#reported(found, only))
+      : this.#reported(found, only)
   }
 
   commit(state: SessionState): MaybePromise<Commit> {
@@ -122,7 +126,7 @@ export class StoreBacking implements Backing {
       }),
     )
     if (result.kind !== 'written') return undefined
-    state.claimed(key, isLeftEmpty)
+    state.claimed(key, isLeftEmpty, result.known)
     return decodeOf(serializer, key, entry)
   }
 
@@ -130,12 +134,19 @@ export class StoreBacking implements Backing {
     return new TimeLimit(this.#config.timer, this.#config.timeout)
   }
 
-  #parse(value: string): Credential | 'malformed' | 'forged' {
+  #parse(value: string): Credential | Rejection {
     const { seal, ids, cookie, now } = this.#config
     if (seal === undefined) return ids.parse(value) ?? 'malformed'
     const opened = seal.open(value, now(), cookie.name)
-    if (!opened.ok) return opened.reason === 'malformed' ? 'malformed' : 'forged'
-    return ids.parse(textOf(opened.bytes)) ?? 'malformed'
+    return opened.ok ? (ids.parse(textOf(opened.bytes)) ?? 'malformed') : opened.reason
+  }
+
+  /** Reports a credential that may have been stolen. */
+  #reported(found: Found, { key }: Credential): Found {
+    if (found === 'replayed') {
+      this.#config.emit({ type: 'replayed', fingerprint: fingerprint(key) })
+    }
+    return found
   }
 
   #read(credential: Credential, limit: TimeLimit): MaybePromise<Found> {
@@ -158,10 +169,7 @@ export class StoreBacking implements Backing {
     const meta = readMeta(entries, serializer)
     if (expiry.outlived(meta, now) || expiry.passed(expiresAt, now)) return 'expired'
     const verified = this.#verifiers?.verify(credential, meta)
-    if (verified === 'replayed') {
-      this.#config.emit({ type: 'replayed', fingerprint: fingerprint(credential.key) })
-      return 'replayed'
-    }
+    if (verified === 'replayed') return verified
     const { standing = 'current', credential: current = credential } = verified ?? {}
     return { credential: current, standing, entries, meta, version, expiresAt }
   }
@@ -170,15 +178,17 @@ export class StoreBacking implements Backing {
   async #among(candidates: readonly Credential[], limit: TimeLimit): Promise<Found> {
     let origin: Origin | undefined
     let superseded: Origin | undefined
-    let reason: Rejection | undefined
+    let rejected: { readonly reason: Rejection; readonly candidate: Credential } | undefined
     for (const candidate of candidates) {
       const found = await this.#read(candidate, limit)
-      if (typeof found === 'string') reason ??= found
+      if (typeof found === 'string') rejected ??= { reason: found, candidate }
       else if (found.standing === 'superseded') superseded = found
       else if (origin !== undefined) return 'ambiguous'
       else origin = found
     }
-    return origin ?? superseded ?? reason ?? 'unknown'
+    const opened = origin ?? superseded
+    if (opened !== undefined) return opened
+    return rejected === undefined ? 'unknown' : this.#reported(rejected.reason, rejected.candidate)
   }
 
   #isDue(state: SessionState, origin: Origin): boolean {
@@ -204,15 +214,15 @@ export class StoreBacking implements Backing {
     const { cookie } = this.#config
     const { origin, ended } = state
     const limit = this.#limit()
-    for (const one of ended) await this.#delete(keyOf(one), limit)
+    if (ended !== undefined) await this.#delete(keyOf(ended), limit)
     if (origin !== undefined) return this.#change(state, origin, limit)
     if (state.draftNew(this.#stamp(undefined)).empty) {
-      return ended.length > 0 ? withRemoval('deleted', cookie) : UNTOUCHED
+      return ended === undefined ? UNTOUCHED : withRemoval('deleted', cookie)
     }
     try {
       return await this.#create(state, new OptimisticCommit(this.#config, limit))
     } catch (error) {
-      throw ended.length > 0 ? afterDeletion(error) : error
+      throw ended === undefined ? error : afterDeletion(error)
     }
   }
 
@@ -351,7 +361,7 @@ export class StoreBacking implements Backing {
   }
 }
 
-function isNew(candidates: readonly Credential[], { text }: Credential): boolean {
+function isUnseen(candidates: readonly Credential[], { text }: Credential): boolean {
   return candidates.every((other) => other.text !== text)
 }
 

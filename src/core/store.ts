@@ -36,7 +36,7 @@ export interface StoreOptions {
 export interface ReadOptions extends StoreOptions {
   /** The caller needs `expiresAt`. A store to which it costs extra may leave it out otherwise. */
   readonly expiry?: boolean
-  /** Answer from the primary: never from a near cache or a replica [R6]. Every read on which a decision rests asks for it. */
+  /** Answer from the primary: never from a near cache or a replica [R6]. The reads on which a retry, a claim or a settlement rests ask for it. */
   readonly fresh?: boolean
 }
 

@@ -1,7 +1,7 @@
 import { createSessions, type Store, type StoredSession } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
-import { Browser, SECRET } from './requests.ts'
+import { Browser, Clock, countingStore, listener, SECRET } from './requests.ts'
 
 test('of many requests at once exactly one gets the value', async () => {
   const store = memoryStore()
@@ -142,4 +142,20 @@ test('an edit that does not fit what an earlier commit left is tried on the reco
   store.release()
   await Promise.all(committed)
   await browser.visit((session) => expect(session.get('n')).toBe(11))
+})
+
+test('after a claim the commit meets no conflict with it', async () => {
+  const { events, onEvent } = listener()
+  const clock = new Clock()
+  const store = countingStore(clock)
+  const sessions = createSessions({ store, now: clock.now, onEvent })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => session.set('token', 'x'))
+  store.calls.length = 0
+  await browser.visit(async (session) => {
+    await sessions.claim(session, 'token')
+    session.set('a', 1)
+  })
+  expect([store.calls, events]).toEqual([['read', 'read', 'replace', 'replace'], []])
+  await browser.visit((session) => expect(session.toJSON()).toEqual({ a: 1 }))
 })

@@ -250,3 +250,27 @@ describe('renewal', () => {
 function keyOf({ cookie }: { readonly cookie: string | undefined }): string {
   return keyIn(cookie?.split('=')[1] ?? '')
 }
+
+test('a cookie that was replaced long ago raises no alarm beside one that opens the session', async () => {
+  const { clock, sessions, browser, events } = start()
+  await browser.visit((session) => session.set('a', 1))
+  const old = browser.cookie
+  await browser.visit((session) => session.login('ann'))
+  clock.advance(2 * MINUTE)
+  const session = await sessions.load(`${old}; ${browser.cookie}`)
+  expect([session.user, events]).toEqual(['ann', []])
+})
+
+test('a commit after the absolute end of the session stores nothing and sets no cookie', async () => {
+  const { clock, sessions, browser, events } = start()
+  await browser.visit((session) => {
+    session.permanent = true
+    session.set('a', 1)
+  })
+  const session = await sessions.load(browser.cookie)
+  clock.advance(31 * 24 * 60 * MINUTE)
+  session.set('b', 2)
+  const commit = await sessions.commit(session)
+  expect([commit.outcome, setCookie(commit)]).toEqual(['gone', undefined])
+  expect(events).toEqual([expect.objectContaining({ type: 'gone', keys: ['b'] })])
+})
