@@ -103,7 +103,8 @@ export class Changes {
       for (const key of this.base.keys()) if (isStringKey(key) && this.has(key)) keys.push(key)
     }
     for (const [key, cell] of this.#cells) {
-      if (cell.base === undefined && cell.entry !== undefined) keys.push(key)
+      const isInRecord = !this.#cleared && this.base.has(key)
+      if (!isInRecord && cell.entry !== undefined) keys.push(key)
     }
     return keys
   }
@@ -172,9 +173,12 @@ export class Changes {
     cell.decoded = false
   }
 
-  /** Forgets a key, its edits included: it was taken out of the record by other means. */
+  /** Forgets the value of a key that was taken out of the record by other means. What was done to it since stays. */
   withdraw(key: string): void {
-    this.#keep(key, undefined)
+    const cell = this.#cells.get(key)
+    const isEdited = cell !== undefined && cell.edit !== NONE
+    const kept = this.#keep(key, undefined)
+    if (isEdited) Object.assign(kept, { ...cell, base: undefined })
   }
 
   clear(): void {

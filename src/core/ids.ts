@@ -83,10 +83,11 @@ export function nativeIds(randomBytes: RandomBytes, cookieName: string): IdSchem
  * @throws {ConfigError} When the source gives fewer bytes than it was asked for: such ids could be guessed.
  */
 export function randomText(randomBytes: RandomBytes, size: number): string {
-  const bytes = randomBytes(size)
-  if (bytes.length !== size) {
+  const bytes: unknown = randomBytes(size)
+  if (!(bytes instanceof Uint8Array) || bytes.length !== size) {
+    const given = bytes instanceof Uint8Array ? `${bytes.length} bytes` : 'no Uint8Array'
     throw new ConfigError(
-      `\`randomBytes\` gave ${bytes.length} bytes when asked for ${size}. Return exactly as many as asked for.`,
+      `\`randomBytes\` gave ${given} when asked for ${size} bytes. Return a Uint8Array of exactly that length.`,
     )
   }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')

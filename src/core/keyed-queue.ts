@@ -34,9 +34,12 @@ class Place<Known> {
   }
 }
 
+/** A power of two. Thousands of commits that wait for a slow store share a few places each. */
+const BUCKETS = 256
+
 export class KeyedQueue<Known> {
-  /** In the order of their arrival. Not a `Map`, for the reason that `SharedTimer` gives. */
-  readonly #places: Place<Known>[] = []
+  /** By a hash of the key, each in the order of arrival. Not a `Map`, for the reason that `SharedTimer` gives. */
+  readonly #buckets: Place<Known>[][] = Array.from({ length: BUCKETS }, () => [])
 
   /**
    * Runs `task` after earlier tasks of the same key and passes it what the last one left. Rejects with a `not-done`
@@ -47,9 +50,10 @@ export class KeyedQueue<Known> {
     limit: TimeLimit,
     task: (known: Known | undefined) => Promise<T>,
   ): Promise<T> {
-    const before = this.#places.findLast((place) => place.key === key)
+    const bucket = this.#bucketOf(key)
+    const before = bucket.findLast((place) => place.key === key)
     const place = new Place<Known>(key)
-    this.#places.push(place)
+    bucket.push(place)
     try {
       const known = before && (await this.#turn(before, place, limit))
       const result = await task(known)
@@ -57,8 +61,17 @@ export class KeyedQueue<Known> {
       return result
     } finally {
       place.leave(undefined)
-      this.#places.splice(this.#places.indexOf(place), 1)
+      bucket.splice(bucket.indexOf(place), 1)
     }
+  }
+
+  /** By the end of the key, which is random. */
+  #bucketOf(key: string): Place<Known>[] {
+    let hash = 0
+    for (let at = Math.max(0, key.length - 8); at < key.length; at++) {
+      hash = (hash * 31 + key.charCodeAt(at)) | 0
+    }
+    return this.#buckets[hash & (BUCKETS - 1)] as Place<Known>[]
   }
 
   #turn(before: Place<Known>, place: Place<Known>, limit: TimeLimit): Promise<Known | undefined> {

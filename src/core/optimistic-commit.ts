@@ -130,10 +130,7 @@ export class OptimisticCommit {
       try {
         if (known === undefined) {
           known = await this.#read(key)
-          if (known === undefined) {
-            // A delete whose reply was lost, or that of another request: the session has ended as it was to.
-            return lost !== undefined && last?.empty ? this.#deleted(last) : this.#ended('gone')
-          }
+          if (known === undefined) break
           isRead = true
         }
         const draft = makeDraft(known.entries)
@@ -143,13 +140,14 @@ export class OptimisticCommit {
           const step =
             rotation === 'key' ? this.#move(key, draft, known) : this.#put(key, draft, known)
           const result = await step
+          if (result.kind === 'gone') break
           if (result.kind !== 'conflict') return result
-          known = result.current === undefined ? undefined : this.#split(result.current)
+          known = await this.#afterConflict(result, lost)
           isRead = known !== undefined
-          await this.#pause(lost)
           continue
         }
-        if (isRead) return this.#ended(draft === 'untouched' ? 'untouched' : 'gone')
+        if (isRead && draft === 'untouched') return this.#ended('untouched')
+        if (isRead) break
       } catch (error) {
         if (isStoreError(error)) {
           lost = this.#toSettle(error, rotation, lost)
@@ -158,6 +156,27 @@ export class OptimisticCommit {
       }
       known = undefined
     }
+    if (lost === undefined) return this.#ended('gone')
+    // The session has ended as it was to, by this commit or another.
+    if (last?.empty) return this.#deleted(last)
+    // It may have been this commit's before it ended, so a login must not begin another one.
+    throw lost
+  }
+
+  /**
+   * The record for the next attempt: the newer one, when it came with the first conflict. Later ones are read after the
+   * pause, as what came with the conflict would be out of date by then.
+   */
+  async #afterConflict(
+    { current }: Conflict,
+    lost: StoreError | undefined,
+  ): Promise<Known | undefined> {
+    if (current !== undefined && this.#attempts === 1 && !this.#limit.isOver) {
+      this.#attempts += 1
+      return this.#split(current)
+    }
+    await this.#pause(lost)
+    return undefined
   }
 
   /**

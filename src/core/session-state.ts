@@ -157,7 +157,6 @@ export class SessionState {
   /** A session of another user is ended: the new user must not see its data. */
   login(user: string): void {
     if (this.meta.user !== undefined && this.meta.user !== user) this.destroy()
-    this.superseded = undefined
     this.meta = { ...this.meta, user }
     this.rotation = 'login'
   }

@@ -127,8 +127,8 @@ export abstract class AnySession {
    */
   login(user: string): void {
     this.#state.assertOpen()
-    if (typeof user !== 'string' || user === '') {
-      throw new StateError('login() needs the user as a string that is not empty.')
+    if (typeof user !== 'string' || user === '' || !user.isWellFormed()) {
+      throw new StateError('login() needs the user as a well-formed string that is not empty.')
     }
     this.#state.login(user)
   }

@@ -31,12 +31,12 @@ import type { SessionPolicy } from './policy.ts'
 import { isPermanent, PERMANENT, readMeta } from './record.ts'
 import { isRequestBound } from './runtime.ts'
 import type { Rejection, Seal } from './seal.ts'
-import type { NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
+import type { Draft, NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
 import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
 import { type Issued, Verifiers } from './verifiers.ts'
 
-/** More cookies of one name than this are not looked up: a visitor must not choose how much work the server does. */
+/** More cookies of one name than this are not looked up: a visitor must not choose the work of the server. */
 const MOST_CANDIDATES = 4
 
 export interface StoreBackingConfig extends CommitConfig {
@@ -88,7 +88,9 @@ export class StoreBacking implements Backing {
 
   commit(state: SessionState): MaybePromise<Commit> {
     const { origin, superseded } = state
-    if (superseded !== undefined) return this.#dropped(state, superseded)
+    if (superseded !== undefined && state.rotation !== 'login') {
+      return this.#dropped(state, superseded)
+    }
     if (state.modified) return this.#store(state)
     if (origin === undefined) return UNTOUCHED
     if (this.#verifiers?.isRenewalDue(origin) || this.#verifiers?.isFirstPresented(origin)) {
@@ -100,14 +102,14 @@ export class StoreBacking implements Backing {
 
   async claim(state: SessionState, key: string): Promise<unknown> {
     const { serializer } = this.#config
-    const { origin } = state
-    if (state.changes.isEdited(key)) {
+    const { origin, changes } = state
+    if (changes.isEdited(key)) {
       throw new StateError(
         `claim('${key}') comes after a change of this key in the same request. Claim it first, then write it.`,
       )
     }
     if (origin === undefined) return undefined
-    let entry: unknown
+    let value: unknown
     let isLeftEmpty = false
     // Nothing is handed on to it, so the store is always asked.
     const limit = this.#limit()
@@ -116,8 +118,9 @@ export class StoreBacking implements Backing {
       commit.replace(keyOf(origin), undefined, (onto) => {
         const meta = readMeta(onto, serializer)
         if (!state.isStill(meta)) return 'gone'
-        entry = onto.get(key)
+        const entry = onto.get(key)
         if (entry === undefined) return 'untouched'
+        value = decodeOf(serializer, key, entry)
         const entries = new Map(onto)
         entries.delete(key)
         isLeftEmpty = state.isEmpty(entries, meta)
@@ -126,8 +129,9 @@ export class StoreBacking implements Backing {
       }),
     )
     if (result.kind !== 'written') return undefined
-    state.claimed(key, isLeftEmpty, result.known)
-    return decodeOf(serializer, key, entry)
+    // A session that the request ended or emptied meanwhile has changes of its own.
+    if (state.changes === changes) state.claimed(key, isLeftEmpty, result.known)
+    return value
   }
 
   #limit(): TimeLimit {
@@ -138,7 +142,9 @@ export class StoreBacking implements Backing {
     const { seal, ids, cookie, now } = this.#config
     if (seal === undefined) return ids.parse(value) ?? 'malformed'
     const opened = seal.open(value, now(), cookie.name)
-    return opened.ok ? (ids.parse(textOf(opened.bytes)) ?? 'malformed') : opened.reason
+    if (!opened.ok) return opened.reason
+    const { buffer, byteOffset, byteLength } = opened.bytes
+    return ids.parse(Buffer.from(buffer, byteOffset, byteLength).toString('latin1')) ?? 'malformed'
   }
 
   /** Reports a credential that may have been stolen. */
@@ -183,6 +189,7 @@ export class StoreBacking implements Backing {
       const found = await this.#read(candidate, limit)
       if (typeof found === 'string') rejected ??= { reason: found, candidate }
       else if (found.standing === 'superseded') superseded = found
+      else if (origin?.credential?.key === found.credential?.key) continue
       else if (origin !== undefined) return 'ambiguous'
       else origin = found
     }
@@ -211,12 +218,16 @@ export class StoreBacking implements Backing {
   }
 
   async #store(state: SessionState): Promise<Commit> {
-    const { cookie } = this.#config
+    const { cookie, store } = this.#config
     const { origin, ended } = state
     const limit = this.#limit()
-    if (ended !== undefined) await this.#delete(keyOf(ended), limit)
     if (origin !== undefined) return this.#change(state, origin, limit)
-    if (state.draftNew(this.#stamp(undefined)).empty) {
+    // What cannot be drafted fails before anything is deleted.
+    const { empty } = state.draftNew(this.#stamp(undefined))
+    if (ended !== undefined) {
+      await limit.call('delete', (options) => store.delete(keyOf(ended), undefined, options))
+    }
+    if (empty) {
       return ended === undefined ? UNTOUCHED : withRemoval('deleted', cookie)
     }
     try {
@@ -226,19 +237,17 @@ export class StoreBacking implements Backing {
     }
   }
 
-  async #delete(key: string, limit: TimeLimit): Promise<void> {
-    const { store } = this.#config
-    await limit.call('delete', (options) => store.delete(key, undefined, options))
-  }
-
   /** Stores a session that has no record, or none any more, with this request's writes only. */
   async #create(state: SessionState, commit: OptimisticCommit): Promise<Commit> {
-    let permanent = false
+    let draft: Draft | undefined
     const { credential, expiresAt } = await commit.create((credential) => {
-      const draft = state.draftNew(this.#stamp(this.#verifiers?.first(credential)))
-      permanent = draft.permanent
+      draft = state.draftNew(this.#stamp(this.#verifiers?.first(credential)))
       return draft
     })
+    const { permanent = false, reports = [] } = draft ?? {}
+    for (const report of reports) {
+      this.#config.emit({ ...report, fingerprint: fingerprint(credential.key) })
+    }
     return this.#send('saved', credential, permanent ? expiresAt : undefined)
   }
 
@@ -317,7 +326,9 @@ export class StoreBacking implements Backing {
       this.#verifiers?.credentialFor(loaded, origin.meta, meta, issued) ??
       loaded
     const isNew = credential !== origin.credential || origin.standing === 'renewed'
-    const isMoved = expiry.slides && permanent
+    const isMoved =
+      permanent &&
+      (expiry.slides || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
     const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
     return isNew || isMoved || isChanged || policy.cookieOnSave
       ? this.#send('saved', credential, permanent ? expiresAt : undefined)
@@ -344,7 +355,9 @@ export class StoreBacking implements Backing {
 
   /** A request with a verifier that a login or `regenerate` took the place of changes nothing and gets no cookie. */
   #dropped(state: SessionState, superseded: Origin): Commit {
-    return state.changes.modified ? this.#gone(state, superseded) : UNTOUCHED
+    return state.changes.modified || state.rotation === 'regenerate'
+      ? this.#gone(state, superseded)
+      : UNTOUCHED
   }
 
   #send(outcome: CommitOutcome, { text }: Credential, expiresAt: number | undefined): Commit {
@@ -385,9 +398,4 @@ function afterDeletion(error: unknown): unknown {
     retriable,
     cause: error,
   })
-}
-
-/** One character for each byte, as the seal was given them. */
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

@@ -86,17 +86,20 @@ export class TimeLimit {
         timer: undefined,
         end: () => reject(onTimeout()),
       }
+      const fail = (error: unknown): void => {
+        this.#timer.remove(wait)
+        reject(onError(error))
+      }
       this.#timer.add(wait)
-      promise.then(
-        (value) => {
+      try {
+        promise.then((value) => {
           this.#timer.remove(wait)
           resolve(value)
-        },
-        (error: unknown) => {
-          this.#timer.remove(wait)
-          reject(onError(error))
-        },
-      )
+        }, fail)
+      } catch (error) {
+        // A client may give something else than a promise.
+        fail(error)
+      }
     })
   }
 

@@ -159,3 +159,26 @@ test('after a claim the commit meets no conflict with it', async () => {
   expect([store.calls, events]).toEqual([['read', 'read', 'replace', 'replace'], []])
   await browser.visit((session) => expect(session.toJSON()).toEqual({ a: 1 }))
 })
+
+test('what the request does to the key while its claim is under way is kept', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const browser = new Browser(sessions)
+  await browser.visit((session) => {
+    session.set('token', 'old')
+    session.set('a', 1)
+  })
+  await browser.visit(async (session) => {
+    const claim = sessions.claim(session, 'token')
+    session.set('token', 'new')
+    expect(await claim).toBe('old')
+    expect([[...session.keys()].sort(), session.size]).toEqual([['a', 'token'], 2])
+  })
+  await browser.visit((session) => expect(session.get('token')).toBe('new'))
+  await browser.visit(async (session) => {
+    const claim = sessions.claim(session, 'token')
+    session.destroy()
+    session.set('token', 'newer')
+    await claim
+  })
+  await browser.visit((session) => expect(session.toJSON()).toEqual({ token: 'newer' }))
+})

@@ -213,7 +213,8 @@ test('a source of random bytes that gives too few is an error that names the fix
   const visit = new Browser(sessions).visit((session) => session.set('a', 1))
   await expect(visit).rejects.toMatchObject({
     code: 'ERR_VIAL_CONFIG',
-    message: '`randomBytes` gave 4 bytes when asked for 16. Return exactly as many as asked for.',
+    message:
+      '`randomBytes` gave 4 bytes when asked for 16 bytes. Return a Uint8Array of exactly that length.',
   })
 })
 

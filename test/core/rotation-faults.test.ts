@@ -186,3 +186,76 @@ test('a rotation that cannot be settled is unknown: one of the two cookies opens
     if (fate === 'never') expect(old.get('n')).toBe(0)
   }
 })
+
+test('a login whose reply was lost does not begin again after the session was ended', async () => {
+  const memory = memoryStore()
+  const store = new UnreliableStore(memory)
+  const sessions = lifeCycle({ store })
+  const first = await sessionOf(sessions)
+  first.set('n', 0)
+  const cookie = cookieIn(await sessions.commit(first)) ?? ''
+  const session = await sessionOf(sessions, cookie)
+  session.login('ann')
+  // The reply is lost, and so is the first read; before the second one the session is ended with the old cookie.
+  const other = lifeCycle({ store: memory })
+  store.arm(['done', 'never'], 0)
+  const racing = lifeCycle({
+    store,
+    backoff: async () => {
+      const late = await sessionOf(other, cookie)
+      late.destroy()
+      await other.commit(late)
+    },
+  })
+  const again = await sessionOf(lifeCycle({ store: memory }), cookie)
+  again.login('ann')
+  await expect(racing.commit(again)).rejects.toMatchObject({ outcome: 'unknown' })
+  const left: string[] = []
+  for await (const key of memory.list?.() ?? []) left.push(key)
+  expect(left).toEqual([])
+})
+
+test.each(['set', 'login'] as const)(
+  '%s meets a busy session within a few attempts',
+  async (work) => {
+    const memory = memoryStore()
+    const others = lifeCycle({ store: memory })
+    const first = await sessionOf(others)
+    first.set('n', 0)
+    const cookie = cookieIn(await others.commit(first)) ?? ''
+    // Before each of the first replaces another process writes; while this one pauses, two more do.
+    let races = 4
+    const write = async (): Promise<void> => {
+      const session = await sessionOf(others, cookie)
+      session.increment('n')
+      await others.commit(session)
+    }
+    const busy: Store = {
+      ...memory,
+      replace: async (...args) => {
+        if (races-- > 0) await write()
+        return memory.replace(...args)
+      },
+    }
+    const pauses: number[] = []
+    const mine = lifeCycle({
+      store: busy,
+      backoff: async () => {
+        pauses.push(races)
+        await write()
+        await write()
+      },
+    })
+    const session = await sessionOf(mine, cookie)
+    if (work === 'set') session.set('a', 1)
+    else session.login('ann')
+    const now = cookieIn(await mine.commit(session)) ?? cookie
+    const after = await sessionOf(others, now)
+    expect([after.get('a'), after.user]).toEqual(
+      work === 'set' ? [1, undefined] : [undefined, 'ann'],
+    )
+    // The first conflict is tried again at once.
+    expect(pauses).toHaveLength(3)
+    expect(after.get('n')).toBe(4 + 2 * 3)
+  },
+)

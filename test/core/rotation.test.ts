@@ -274,3 +274,24 @@ test('a commit after the absolute end of the session stores nothing and sets no 
   expect([commit.outcome, setCookie(commit)]).toEqual(['gone', undefined])
   expect(events).toEqual([expect.objectContaining({ type: 'gone', keys: ['b'] })])
 })
+
+test('login, then destroy, with a cookie that a login took the place of ends the session', async () => {
+  const { sessions, browser } = start()
+  await browser.visit((session) => session.set('a', 1))
+  const old = new Browser(sessions, browser.cookie)
+  await browser.visit((session) => session.login('ann'))
+  await old.visit((session) => {
+    session.login('ann')
+    session.destroy()
+  })
+  await browser.visit((session) => expect(session.isNew).toBe(true))
+})
+
+test('a user that no format can hold is refused before the session of another one is ended', async () => {
+  const { browser } = start()
+  await browser.visit((session) => session.login('ann'))
+  await browser.visit((session) => {
+    expect(() => session.login('\ud800')).toThrow(/well-formed string/)
+  })
+  await browser.visit((session) => expect(session.user).toBe('ann'))
+})

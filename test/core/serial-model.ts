@@ -138,11 +138,13 @@ export interface Effect {
 export function effectOf(done: readonly Done[], at: State | undefined, superseded = false): Effect {
   let state = at === undefined ? blank() : copy(at)
   let attached = at !== undefined || superseded
+  let canEnd = attached
   let hasNewCookie = false
   let dropped = superseded
   let ended = false
   const end = (): void => {
-    ended ||= attached
+    ended ||= canEnd
+    canEnd = false
     state = blank()
     attached = false
     dropped = false
