@@ -227,9 +227,7 @@ export class StoreBacking implements Backing {
     if (ended !== undefined) {
       await limit.call('delete', (options) => store.delete(keyOf(ended), undefined, options))
     }
-    if (empty) {
-      return ended === undefined ? UNTOUCHED : withRemoval('deleted', cookie)
-    }
+    if (empty) return ended === undefined ? UNTOUCHED : withRemoval('deleted', cookie)
     try {
       return await this.#create(state, new OptimisticCommit(this.#config, limit))
     } catch (error) {
