@@ -44,8 +44,6 @@ export {
 export {
   ConfigError,
   ConflictError,
-  isConflictError,
-  isSerializationError,
   isSessionError,
   isStoreError,
   SerializationError,

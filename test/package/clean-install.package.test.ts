@@ -105,6 +105,7 @@ describe('the package in an empty folder', () => {
           "TooLargeError",
           "createSessions",
           "isSessionError",
+          "isStoreError",
           "isTuple",
           "mergeHeader",
           "tuple",
@@ -247,14 +248,14 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
-  test('holds what was built and nothing else, under 200 KB', () => {
+  test('holds what was built and nothing else, under 215 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(200_000)
+    expect(packed.size).toBeLessThan(215_000)
   })
 })
 
