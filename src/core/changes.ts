@@ -48,7 +48,7 @@ const REMOVE: Edit = { kind: 'remove' }
 
 export class Changes {
   readonly serializer: Serializer
-  /** The record that was read, as it was cut. Nobody changes it. */
+  /** The record that was read, as it was cut. It is never changed. */
   readonly base: Entries
   /** By key; the shared empty one until a key is asked for. */
   #cells = NO_CELLS

@@ -31,7 +31,7 @@ import {
 export const LIVE = '#e > :now'
 export const EXPIRED = '#e <= :now'
 
-/** Placeholders of the attributes' names, as any name may become a reserved word. */
+/** Placeholders of the attributes' names, as DynamoDB may reserve further words. */
 const NAMES = { '#i': 'id', '#v': 'val', '#e': 'expiration' } as const
 
 /** The largest record, in bytes. An item may have 400 KiB; the rest is left for the key and other attributes. */
