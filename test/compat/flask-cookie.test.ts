@@ -227,7 +227,7 @@ describe('the header', () => {
 })
 
 describe('refresh', () => {
-  test('asked for: a permanent session is signed anew, another is not', async () => {
+  test('asked for: a permanent session is signed again, another is not', async () => {
     const permanent = visitor({}, flaskMade('{"_permanent":true,"a":1}', seconds()))
     const before = permanent.cookie
     clock.advance(5_000)

@@ -34,7 +34,7 @@ const PICKLE =
 
 export const COOKIE_DIFFERENCES: readonly Difference[] = [
   {
-    flask: 'A permanent session is signed anew on each request.',
+    flask: 'A permanent session is signed again on each request.',
     here: 'On each request that asks for its session; on every one with `eager: true`.',
     why: 'A request for an image costs no signature, and its response stays cacheable.',
     cases: { existing_perm_untouched: { ...SILENT, vary: null } },
