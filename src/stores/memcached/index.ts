@@ -10,16 +10,8 @@ import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core
 import { ConfigError, TooLargeError } from '../../errors.ts'
 import { type Failure, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
-import {
-  expiryOf,
-  exptimeOf,
-  type MetaCommand,
-  type MetaReply,
-  onlyReads,
-  RESOLUTION,
-  tokenOf,
-} from './protocol.ts'
-import { type MemcachedTransportOptions, memcachedTransport } from './transport.ts'
+import { expiryOf, exptimeOf, type MetaCommand, type MetaReply, RESOLUTION } from './protocol.ts'
+import { type MemcachedTransportOptions, memcachedTransport, tokenOf } from './transport.ts'
 
 export interface MemcachedStoreOptions extends MemcachedTransportOptions {
   /** Prefix of every key: at most 100 visible ASCII characters. Default `vial:`. Flask-Session's is `session:`. */
@@ -48,10 +40,14 @@ interface MemcachedVersion {
   readonly bytes: Uint8Array
 }
 
-type Compared =
-  | { readonly kind: 'done'; readonly reply: MetaReply }
-  | { readonly kind: 'conflict'; readonly current: StoredRecord }
-  | { readonly kind: 'gone' }
+/** The call of a verb that commands are sent for. */
+interface Call {
+  readonly operation: string
+  readonly key: string
+  readonly signal: AbortSignal | undefined
+}
+
+type Command = Omit<MetaCommand, 'key'>
 
 /**
  * Keeps sessions in Memcached, one command for each verb; one that compares takes two more after a mismatch. `close`
@@ -69,62 +65,74 @@ export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
   }
   const transport = memcachedTransport(options)
 
-  function fail(operation: string, command: MetaCommand, failure: Failure): never {
-    const server = transport.serverOf(command.key)
-    throw storeError(`memcachedStore at ${server}`, operation, failure)
+  function callOf(operation: string, id: string, options: StoreOptions | undefined): Call {
+    return { operation, key: prefix + id, signal: options?.signal }
+  }
+
+  /** The flag of an expiry; undefined when it is not in the future. */
+  function timeFlag(expiresAt: number): string | undefined {
+    const time = now()
+    return expiresAt > time ? `T${exptimeOf(expiresAt, time)}` : undefined
   }
 
   /** Sends a command; resolves to a reply with one of these codes. */
   async function send(
-    operation: string,
-    { signal }: StoreOptions,
-    command: MetaCommand,
+    { operation, key, signal }: Call,
+    command: Command,
     ...codes: readonly MetaReply['code'][]
   ): Promise<MetaReply> {
-    const { key, value = EMPTY } = command
+    const size = command.value?.length ?? 0
     const limit = Math.max(0, maxItemSize - ITEM_OVERHEAD - key.length)
     // Checked before it is sent, as the server drops the old record when the new one does not fit.
-    if (value.length > limit) throw tooLarge(value.length, limit)
-    const reply = await transport.send(command, { operation, signal })
+    if (size > limit) throw tooLarge(size, limit)
+    const reply = await transport.send({ ...command, key }, { operation, signal })
     if (codes.includes(reply.code)) return reply
-    if (!reply.code.endsWith('ERROR')) fail(operation, command, unexpectedReply(command))
-    if (reply.rest.startsWith('object too large')) throw tooLarge(value.length, limit)
-    return fail(operation, command, refusal(reply, command))
+    if (reply.code.endsWith('ERROR') && reply.rest.startsWith('object too large')) {
+      throw tooLarge(size, limit)
+    }
+    return fail({ operation, key }, command, reply)
+  }
+
+  function fail(
+    { operation, key }: Omit<Call, 'signal'>,
+    command: Command,
+    reply: MetaReply,
+  ): never {
+    const server = transport.serverOf(key)
+    throw storeError(`memcachedStore at ${server}`, operation, failureOf(reply, command))
   }
 
   async function get(
-    operation: string,
-    options: StoreOptions,
-    key: string,
+    call: Call,
   ): Promise<(StoredRecord & { readonly version: MemcachedVersion }) | undefined> {
-    const command: MetaCommand = { verb: 'mg', key, flags: 'v c t' }
-    const reply = await send(operation, options, command, 'VA', 'EN')
+    const command: Command = { verb: 'mg', flags: 'v c t' }
+    const reply = await send(call, command, 'VA', 'EN')
     if (reply.code === 'EN') return undefined
     const { value: bytes } = reply
     const cas = tokenOf(reply, 'c')
-    if (bytes === undefined || cas === undefined) {
-      return fail(operation, command, unexpectedReply(command))
-    }
+    if (bytes === undefined || cas === undefined) return fail(call, command, reply)
     const expiresAt = expiryOf(tokenOf(reply, 't'), now())
     return { bytes, version: { cas, bytes }, ...(expiresAt !== undefined && { expiresAt }) }
   }
 
   /** Sends a command that compares the version; again with the server's newer version when the content is the same. */
   async function compare(
-    operation: string,
-    options: StoreOptions,
-    key: string,
+    call: Call,
     version: Version,
-    commandOf: (flags: string) => Omit<MetaCommand, 'key'>,
-  ): Promise<Compared> {
+    command: Command,
+  ): Promise<
+    | { readonly kind: 'done'; readonly reply: MetaReply }
+    | { readonly kind: 'conflict'; readonly current: StoredRecord }
+    | { readonly kind: 'gone' }
+  > {
     const known = version as Partial<MemcachedVersion> | undefined
     let { cas = NO_CAS } = known ?? {}
     for (;;) {
-      const command = { ...commandOf(`C${cas}`), key }
-      const reply = await send(operation, options, command, 'HD', 'NF', 'EX')
+      const flags = `C${cas} ${command.flags}`.trim()
+      const reply = await send(call, { ...command, flags }, 'HD', 'NF', 'EX')
       if (reply.code === 'HD') return { kind: 'done', reply }
       if (reply.code === 'NF') return { kind: 'gone' }
-      const current = await get(operation, options, key)
+      const current = await get(call)
       if (current === undefined) return { kind: 'gone' }
       const isSame = known?.bytes !== undefined && Buffer.compare(current.bytes, known.bytes) === 0
       if (!isSame) return { kind: 'conflict', current }
@@ -139,58 +147,47 @@ export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
     evicts: true,
     resolution: RESOLUTION,
 
-    read: (id, options = {}) => get('read', options, prefix + id),
+    read: (id, options) => get(callOf('read', id, options)),
 
-    async create(id, bytes, expiresAt, options = {}) {
-      const time = now()
-      const live = expiresAt > time
+    async create(id, bytes, expiresAt, options) {
+      const time = timeFlag(expiresAt)
       // Written although it has ended already: the reply says whether another record is there.
-      const flags = `ME T${live ? exptimeOf(expiresAt, time) : -1} c`
-      const command: MetaCommand = {
-        verb: 'ms',
-        key: prefix + id,
-        flags,
-        value: live ? bytes : EMPTY,
-      }
-      const reply = await send('create', options, command, 'HD', 'NS')
-      return reply.code === 'NS'
-        ? { kind: 'exists' }
-        : { kind: 'created', ...written(reply, bytes) }
+      const flags = `ME ${time ?? 'T-1'} c`
+      const command: Command = { verb: 'ms', flags, value: time === undefined ? EMPTY : bytes }
+      const reply = await send(callOf('create', id, options), command, 'HD', 'NS')
+      if (reply.code === 'NS') return { kind: 'exists' }
+      return { kind: 'created', ...written(reply, bytes) }
     },
 
-    async replace(id, bytes, expiresAt, version, options = {}) {
-      const time = now()
-      const result = await compare('replace', options, prefix + id, version, (flags) =>
-        expiresAt > time
-          ? { verb: 'ms', flags: `${flags} T${exptimeOf(expiresAt, time)} c`, value: bytes }
-          : { verb: 'md', flags },
-      )
+    async replace(id, bytes, expiresAt, version, options) {
+      const time = timeFlag(expiresAt)
+      const command: Command =
+        time === undefined
+          ? { verb: 'md', flags: '' }
+          : { verb: 'ms', flags: `${time} c`, value: bytes }
+      const result = await compare(callOf('replace', id, options), version, command)
       if (result.kind !== 'done') return result
       return { kind: 'replaced', ...written(result.reply, bytes) }
     },
 
-    async touch(id, expiresAt, version, options = {}) {
-      const time = now()
+    async touch(id, expiresAt, version, options) {
+      const time = timeFlag(expiresAt)
       // `md` with `I` keeps the record and marks it as stale, a mark that only meta clients see. It is the only command
       // that compares a version and moves an expiry without the bytes.
-      const result = await compare('touch', options, prefix + id, version, (flags) => ({
-        verb: 'md',
-        flags: expiresAt > time ? `${flags} I T${exptimeOf(expiresAt, time)}` : flags,
-      }))
-      return result.kind === 'done' ? 'touched' : result.kind
+      const flags = time === undefined ? '' : `I ${time}`
+      const call = callOf('touch', id, options)
+      const { kind } = await compare(call, version, { verb: 'md', flags })
+      return kind === 'done' ? 'touched' : kind
     },
 
-    async delete(id, version, options = {}) {
-      const key = prefix + id
+    async delete(id, version, options) {
+      const call = callOf('delete', id, options)
+      const command: Command = { verb: 'md', flags: '' }
       if (version === undefined) {
-        const command: MetaCommand = { verb: 'md', key, flags: '' }
-        const { code } = await send('delete', options, command, 'HD', 'NF')
+        const { code } = await send(call, command, 'HD', 'NF')
         return code === 'HD' ? 'deleted' : 'gone'
       }
-      const { kind } = await compare('delete', options, key, version, (flags) => ({
-        verb: 'md',
-        flags,
-      }))
+      const { kind } = await compare(call, version, command)
       return kind === 'done' ? 'deleted' : kind
     },
 
@@ -211,26 +208,16 @@ function tooLarge(size: number, limit: number): TooLargeError {
   )
 }
 
-/** A command that the server refused. After `SERVER_ERROR` a write may have dropped what the record was before. */
-function refusal({ code, rest }: MetaReply, command: MetaCommand): Failure {
-  const isServers = code === 'SERVER_ERROR'
-  const isFull = isServers && rest.startsWith('out of memory')
-  return {
-    what: isFull
-      ? 'the server is out of memory, and dropped what the record was before. Raise -m'
-      : `the server answered ${code}`,
-    sent: true,
-    done: onlyReads(command) || !isServers ? false : undefined,
-    retriable: isServers,
+/** A refusal, or a reply that the command does not have. */
+function failureOf({ code, rest }: MetaReply, { verb }: Command): Failure {
+  const isRefusal = code === 'ERROR' || code === 'CLIENT_ERROR'
+  let what = `the server answered ${code}`
+  if (!code.endsWith('ERROR')) {
+    what = 'the server answered with a reply of another command. Use Memcached 1.6.18 or later'
+  } else if (verb === 'ms' && rest.startsWith('out of memory')) {
+    what = 'the server is out of memory, and dropped what the record was before. Raise -m'
   }
-}
-
-/** A reply that the command does not have. */
-function unexpectedReply(command: MetaCommand): Failure {
-  return {
-    what: 'the server answered with a reply of another command. Use Memcached 1.6.18 or later',
-    sent: true,
-    done: onlyReads(command) ? false : undefined,
-    retriable: false,
-  }
+  // After `SERVER_ERROR` a write may have dropped what the record was before.
+  const done = verb === 'mg' || isRefusal ? false : undefined
+  return { what, sent: true, done, retriable: code === 'SERVER_ERROR' }
 }

@@ -63,8 +63,7 @@ const VALUE_LIMIT = 1_073_741_824
 const CR = 13
 const LF = 10
 
-const META = /^(HD|EN|NS|EX|NF|MN|STORED)((?: [A-Za-z][!-~]*)*) ?$/
-const VALUE = /^VA (\d{1,10})((?: [A-Za-z][!-~]*)*) ?$/
+const REPLY = /^(?:VA (\d{1,10})|(HD|EN|NS|EX|NF|MN|STORED))((?: [A-Za-z][!-~]*)*) ?$/
 const ERROR = /^(ERROR|CLIENT_ERROR|SERVER_ERROR)((?: [ -~]*)?)$/
 
 /**
@@ -74,67 +73,62 @@ const ERROR = /^(ERROR|CLIENT_ERROR|SERVER_ERROR)((?: [ -~]*)?)$/
  * @throws {ProtocolError} From the call whose bytes cannot be a reply; the connection cannot be used any more.
  */
 export function replyParser(onReply: (reply: MetaReply) => void): (chunk: Uint8Array) => void {
-  let line: Buffer = Buffer.alloc(0)
-  let value: { readonly rest: string; readonly parts: Uint8Array[]; missing: number } | undefined
+  /** The pieces of a line or a value that is not complete yet, and their length. */
+  let parts: Uint8Array[] = []
+  let held = 0
+  /** The value that is due, and its length with the line end. Undefined: a line is due. */
+  let value: { readonly rest: string; readonly length: number } | undefined
 
-  /** Takes the bytes that belong to the value and its line end; returns their number. */
-  function fill(target: NonNullable<typeof value>, chunk: Uint8Array): number {
-    const part = chunk.subarray(0, target.missing)
-    target.parts.push(part)
-    target.missing -= part.length
-    if (target.missing === 0) {
-      value = undefined
-      const whole = new Uint8Array(Buffer.concat(target.parts))
-      if (whole.at(-2) !== CR || whole.at(-1) !== LF) {
-        throw new ProtocolError('a value does not end where its length says')
-      }
-      onReply({ code: 'VA', rest: target.rest, value: whole.subarray(0, -2) })
-    }
-    return part.length
-  }
-
-  /** Takes the bytes up to the end of a line; returns their number. */
-  function readLine(chunk: Uint8Array): number {
-    const end = chunk.indexOf(LF)
-    const part = end === -1 ? chunk : chunk.subarray(0, end + 1)
-    if (line.length + part.length > LINE_LIMIT) throw new ProtocolError('a line is too long')
-    line = Buffer.concat([line, part])
-    if (end !== -1) {
-      const text = line.toString('latin1')
-      line = Buffer.alloc(0)
-      if (!text.endsWith('\r\n')) throw new ProtocolError('a line ends without a carriage return')
-      take(text.slice(0, -2))
-    }
-    return part.length
-  }
-
-  function take(text: string): void {
-    const found = VALUE.exec(text)
-    if (found === null) {
-      const [, code, rest] = META.exec(text) ?? ERROR.exec(text) ?? []
-      if (code === undefined) throw new ProtocolError('a line is not a reply')
-      onReply({ code: code as ReplyCode, rest: rest?.trim() ?? '' })
+  function takeLine(text: string): void {
+    const [, size, code, flags = ''] = REPLY.exec(text) ?? []
+    if (size !== undefined) {
+      if (Number(size) > VALUE_LIMIT) throw new ProtocolError('a value is too long')
+      value = { rest: flags.trim(), length: Number(size) + 2 }
       return
     }
-    const size = Number(found[1])
-    if (size > VALUE_LIMIT) throw new ProtocolError('a value is too long')
-    value = { rest: found[2]?.trim() ?? '', parts: [], missing: size + 2 }
+    const [, error, words = ''] = ERROR.exec(text) ?? []
+    const found = code ?? error
+    if (found === undefined) throw new ProtocolError('a line is not a reply')
+    onReply({ code: found as ReplyCode, rest: (flags || words).trim() })
+  }
+
+  function take(whole: Buffer): void {
+    if (whole.at(-2) !== CR || whole.at(-1) !== LF) {
+      throw new ProtocolError('a line or a value does not end with CR LF')
+    }
+    const content = whole.subarray(0, -2)
+    if (value === undefined) {
+      takeLine(content.toString('latin1'))
+    } else {
+      const { rest } = value
+      value = undefined
+      onReply({ code: 'VA', rest, value: new Uint8Array(content) })
+    }
   }
 
   return (chunk) => {
     for (let at = 0; at < chunk.length; ) {
       const rest = chunk.subarray(at)
-      at += value === undefined ? readLine(rest) : fill(value, rest)
+      // 0: the line goes on in the next chunk.
+      const missing = value === undefined ? rest.indexOf(LF) + 1 : value.length - held
+      const part = missing === 0 ? rest : rest.subarray(0, missing)
+      parts.push(part)
+      held += part.length
+      at += part.length
+      if (value === undefined && held > LINE_LIMIT) throw new ProtocolError('a line is too long')
+      if (part.length !== missing) continue
+      const whole = Buffer.concat(parts)
+      parts = []
+      held = 0
+      take(whole)
     }
   }
 }
 
 /** The token of a flag in a reply, such as `17` of `c17`; undefined: the flag is not there. */
-export function tokenOf(reply: MetaReply, flag: string): string | undefined {
-  return reply.rest
-    .split(' ')
-    .find((token) => token.startsWith(flag))
-    ?.slice(1)
+export function tokenOf({ rest }: MetaReply, flag: string): string | undefined {
+  const found = rest.split(' ').find((token) => token.startsWith(flag))
+  return found?.slice(1)
 }
 
 /**

@@ -24,7 +24,7 @@ const DEFAULT_PORT = 11_211
  * @throws {ConfigError} When the list is empty, an entry is not an address, or an address occurs twice.
  */
 export function parseServers(servers: string | readonly string[]): readonly ServerAddress[] {
-  const found = (typeof servers === 'string' ? [servers] : servers).map(parseServer)
+  const found = [servers].flat().map(parseServer)
   if (found.length === 0) throw new ConfigError("servers is empty. Give one, such as 'localhost'.")
   if (new Set(found.map(({ name }) => name)).size < found.length) {
     throw new ConfigError('servers has an address twice. Name each server once.')
@@ -33,9 +33,9 @@ export function parseServers(servers: string | readonly string[]): readonly Serv
 }
 
 function parseServer(text: string): ServerAddress {
-  const match = ADDRESS.exec(text)
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3] ?? DEFAULT_PORT)
+  const [, ipv6, named, digits] = ADDRESS.exec(text) ?? []
+  const host = ipv6 ?? named
+  const port = Number(digits ?? DEFAULT_PORT)
   if (host === undefined || port < 1 || port > 65_535) {
     throw new ConfigError(
       "servers: an entry is not an address. Write it as 'host', 'host:port', '[::1]:port' or 'memcached://host:port', without a user.",
@@ -44,20 +44,16 @@ function parseServer(text: string): ServerAddress {
   return { host, port, name: `${host}:${port}` }
 }
 
-/** The index of the server that has a key. Adding or removing a server moves as few keys as possible. */
-export function placeOf(servers: readonly ServerAddress[], key: string): number {
-  let best = 0
-  let highest = -1
-  for (let place = 0; place < servers.length && servers.length > 1; place++) {
-    const { name } = servers[place] as ServerAddress
-    const score = murmur3(`${name}-${key}`)
-    const tie = score === highest && name > (servers[best]?.name ?? '')
-    if (score > highest || tie) {
-      highest = score
-      best = place
-    }
-  }
-  return best
+/** The server of a key. Adding or removing a server moves as few keys as possible. */
+export function serverOf<Server extends { readonly name: string }>(
+  servers: readonly Server[],
+  key: string,
+): Server {
+  const scoreOf = ({ name }: Server) => murmur3(`${name}-${key}`)
+  return servers.reduce((best, server) => {
+    const lead = scoreOf(server) - scoreOf(best)
+    return lead > 0 || (lead === 0 && server.name > best.name) ? server : best
+  })
 }
 
 /** MurmurHash3, x86, 32 bits, seed 0, of ASCII text. */
