@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { application, type Cases, type Kit } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
-import { gate } from './store-spy.ts'
+import { gate } from './runner.ts'
 
 /**
  * Holds a write back until other requests went to the server and back, as a slow store would. A response that does not

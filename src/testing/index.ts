@@ -16,7 +16,7 @@ export type {
   SuiteSessions,
 } from './adapter-case.ts'
 export { adapterSuite } from './adapter-suite.ts'
-export type { SuiteBody, SuiteClock, SuiteTest, SuiteTestContext } from './runner.ts'
+export type { SuiteBody, SuiteTest, SuiteTestContext } from './runner.ts'
 export {
   type StoreFixture,
   type StoreSentence,
@@ -24,3 +24,4 @@ export {
   storeSentences,
   storeSuite,
 } from './store-suite.ts'
+export type { ServerTime, SuiteClock } from './timeline.ts'

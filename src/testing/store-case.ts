@@ -6,16 +6,16 @@
 
 import { setImmediate } from 'node:timers'
 import type { MaybePromise, Store, StoredRecord, Version } from '../core/store.ts'
-import { check, checkBytes, checkSame, type SuiteCase, type Timeline } from './runner.ts'
+import { check, checkBytes, checkSame } from './runner.ts'
+import type { Timeline } from './timeline.ts'
 
 /** The context of one case. */
 export interface StoreContext {
-  readonly store: Store
+  readonly store: Client
   /** A second client on the same data, or the same store again. */
-  readonly other: Store
+  readonly other: Client
   readonly clock: Timeline
   readonly atomic: boolean
-  readonly resolution: number
   readonly maxBytes: number
   /** How many records the large case keeps. */
   readonly ids: number
@@ -25,35 +25,138 @@ export interface StoreContext {
   readonly foreignWrite: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
 }
 
-export interface StoreCase extends SuiteCase<StoreContext> {
+/** One case. Its name is the number of its sentence and the title. */
+export interface StoreCase {
+  readonly number: string
+  readonly title: string
+  readonly run: (context: StoreContext) => Promise<void>
   /** What the store or the fixture must have for this case. */
-  readonly needs?: 'atomic' | 'broken' | 'limit' | 'loseNextReply' | 'foreignWrite'
+  readonly needs: 'atomic' | 'broken' | 'limit' | 'loseNextReply' | 'foreignWrite' | undefined
 }
-
-export const HOUR = 3_600_000
-export const DAY: number = 24 * HOUR
 
 type MakeCase = (number: string, title: string, run: StoreCase['run']) => StoreCase
 
-/** Makes a case for every store. */
-export const of: MakeCase = (number, title, run) => ({ number, title, run })
-
-/** Returns a function like {@link of} for stores or fixtures that have something. */
-export function needing(needs: NonNullable<StoreCase['needs']>): MakeCase {
+/** Returns a function that makes cases for stores or fixtures that have something. */
+export function needing(needs: StoreCase['needs']): MakeCase {
   return (number, title, run) => ({ number, title, run, needs })
 }
 
+/** Makes a case for every store. */
+export const of: MakeCase = needing(undefined)
+
 /** Makes a case for stores that can compare and set. */
 export const atomic: MakeCase = needing('atomic')
+
+/** The verbs that take a version. */
+export type Conditional = 'replace' | 'touch' | 'delete'
+
+/** A store with the steps of cases. Where an expiry is left out, no case waits for it. */
+export class Client {
+  /** The store itself. */
+  readonly raw: Store
+  readonly #clock: Timeline
+
+  constructor(raw: Store, clock: Timeline) {
+    this.raw = raw
+    this.#clock = clock
+  }
+
+  /** Creates a record under an id that must be free. Resolves to the version, if the store gives it. */
+  async create(
+    id: string,
+    content: string | Uint8Array,
+    expiresAt: number = this.#clock.later(),
+  ): Promise<Version | undefined> {
+    const result = await this.raw.create(id, bytesOf(content), expiresAt)
+    check(result.kind === 'created', `create of the new id ${show(id)}: ${result.kind}`)
+    return result.version
+  }
+
+  /** Creates a record under a new id, and reads it. */
+  async make(
+    content: string | Uint8Array,
+    expiresAt?: number,
+  ): Promise<StoredRecord & { readonly id: string }> {
+    const id = newId()
+    await this.create(id, content, expiresAt)
+    return { id, ...(await this.live(id)) }
+  }
+
+  /** Reads a record that must be there, with its expiry. */
+  async live(id: string): Promise<StoredRecord> {
+    const record = await this.raw.read(id, { expiry: true })
+    check(record !== undefined, 'read: expected a record, got none')
+    return record
+  }
+
+  /** Replaces the newest version of a record that nothing else changes. */
+  async update(id: string, content: string | Uint8Array, expiresAt?: number): Promise<void> {
+    const { version } = await this.live(id)
+    const kind = await this.replace(id, version, content, expiresAt)
+    checkSame(kind, 'replaced', 'replace of the newest version')
+  }
+
+  /** Resolves to the kind of the result. */
+  async replace(
+    id: string,
+    version: Version,
+    content: string | Uint8Array = 'third',
+    expiresAt: number = this.#clock.later(),
+  ): Promise<string> {
+    return (await this.raw.replace(id, bytesOf(content), expiresAt, version)).kind
+  }
+
+  /** Calls a verb with a version. Resolves to the kind of the result. */
+  async call(
+    verb: Conditional,
+    id: string,
+    version: Version,
+    expiresAt: number = this.#clock.later(),
+  ): Promise<string> {
+    if (verb === 'touch') return this.raw.touch(id, expiresAt, version)
+    if (verb === 'delete') return this.raw.delete(id, version)
+    return this.replace(id, version, undefined, expiresAt)
+  }
+
+  /** Fails unless a read gives this content; with undefined, unless there is no record. */
+  async check(id: string, content: string | Uint8Array | undefined, what: string): Promise<void> {
+    const record = await this.raw.read(id)
+    if (content === undefined) checkSame(record, undefined, what)
+    else checkBytes(record?.bytes, bytesOf(content), what)
+  }
+
+  /** Fails unless the record has this content and expiry. */
+  async checkUnchanged(id: string, content: string | Uint8Array, expiresAt: number): Promise<void> {
+    const record = await this.live(id)
+    checkBytes(record.bytes, bytesOf(content), 'the record')
+    this.#clock.checkExpiry(record.expiresAt, expiresAt, 'the record')
+  }
+
+  /** Fails unless every verb takes an id for unknown. Creates a record under the id in the end. */
+  async checkAbsent(id: string, what: string): Promise<void> {
+    const { version } = await this.make('another record')
+    await this.check(id, undefined, `read of ${what}`)
+    checkSame(await this.replace(id, version), 'gone', `replace of ${what}`)
+    checkSame(await this.call('touch', id, version), 'gone', `touch of ${what}`)
+    await this.check(id, undefined, `read of ${what} after replace and touch`)
+    await this.create(id, 'again')
+    await this.check(id, 'again', `read after create of ${what}`)
+  }
+}
 
 /** Returns an id that no other case uses. */
 export function newId(): string {
   return globalThis.crypto.randomUUID()
 }
 
-/** Encodes text as UTF-8. */
-export function text(content: string): Uint8Array {
-  return new TextEncoder().encode(content)
+/** Shortens an id for a message. */
+export function show(id: string): string {
+  return id.length > 40 ? `${id.length} characters ending in ${id.at(-1)}` : JSON.stringify(id)
+}
+
+/** Returns bytes, or the UTF-8 of text. */
+export function bytesOf(content: string | Uint8Array): Uint8Array {
+  return typeof content === 'string' ? new TextEncoder().encode(content) : content
 }
 
 /** Decodes the number in a record. */
@@ -71,55 +174,6 @@ export function noise(size: number): Uint8Array {
   return bytes
 }
 
-/** Shortens an id for a message. */
-export function show(id: string): string {
-  return id.length > 40 ? `${id.length} characters ending in ${id.at(-1)}` : JSON.stringify(id)
-}
-
-/** Returns an expiry that no case waits for. */
-export function later(clock: Timeline): number {
-  return clock.now() + HOUR
-}
-
-/** Returns expiry times that are over, whatever the resolution of the store. */
-export function notInTheFuture(clock: Timeline, resolution: number): number[] {
-  const now = clock.now()
-  return [now - Math.max(resolution - 1, clock.slack), now - DAY, 0]
-}
-
-/** Creates a record of text under an id that must be free. */
-export async function create(
-  store: Store,
-  id: string,
-  content: string,
-  clock: Timeline,
-  expiresAt: number = later(clock),
-): Promise<Version | undefined> {
-  const result = await store.create(id, text(content), expiresAt)
-  check(result.kind === 'created', `create of a new record: ${result.kind}`)
-  return result.version
-}
-
-/** Reads a record that must be there, with its expiry. */
-export async function readLive(store: Store, id: string): Promise<StoredRecord> {
-  const record = await store.read(id, { expiry: true })
-  check(record !== undefined, 'read: expected a record, got none')
-  return record
-}
-
-/** Adds one to the number in a record. Resolves to false when the record is gone. */
-export async function increment(store: Store, id: string, clock: Timeline): Promise<boolean> {
-  let record = await store.read(id)
-  for (let turn = 0; turn < 10_000; turn++) {
-    if (record === undefined) return false
-    const next = text(String(numberIn(record) + 1))
-    const result = await store.replace(id, next, later(clock), record.version)
-    if (result.kind !== 'conflict') return result.kind === 'replaced'
-    record = result.current ?? (await store.read(id))
-  }
-  throw new Error('replace: answered conflict 10,000 times in a row')
-}
-
 /** Makes several calls at once, waits for all of them, then fails with the first error. */
 export async function many<T>(count: number, call: (n: number) => MaybePromise<T>): Promise<T[]> {
   const calls = Array.from({ length: count }, async (_, n) => call(n))
@@ -130,7 +184,7 @@ export async function many<T>(count: number, call: (n: number) => MaybePromise<T
 /** Makes one call for each item, 50 at a time. */
 export async function inBatches<T>(
   items: readonly T[],
-  call: (item: T) => Promise<unknown>,
+  call: (item: T) => MaybePromise<unknown>,
 ): Promise<void> {
   for (let at = 0; at < items.length; at += 50) {
     const batch = items.slice(at, at + 50)
@@ -156,105 +210,4 @@ export async function pause(n: number): Promise<void> {
   })
   await nextTurn
   for (let left = n % 7; left > 0; left--) await undefined
-}
-
-/** Returns an optional verb of a store that must have it. */
-export function abilityOf<Verb extends 'sweep' | 'list'>(
-  store: Store,
-  verb: Verb,
-): NonNullable<Store[Verb]> {
-  const call = store[verb]
-  check(
-    call !== undefined,
-    `the store has no ${verb}. If that is intended, give the reason as a deviation.`,
-  )
-  return call.bind(store) as NonNullable<Store[Verb]>
-}
-
-type Call = (id: string, version: Version, signal?: AbortSignal) => unknown
-
-/** Returns all verbs of a store by name. */
-export function verbsOf(store: Store, clock: Timeline): readonly (readonly [string, Call])[] {
-  const options = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal })
-  const calls: (readonly [string, Call])[] = [
-    ['read', (id, _, signal) => store.read(id, options(signal))],
-    ['create', (id, _, signal) => store.create(id, text('new'), later(clock), options(signal))],
-    [
-      'replace',
-      (id, version, signal) =>
-        store.replace(id, text('new'), later(clock), version, options(signal)),
-    ],
-    ['touch', (id, version, signal) => store.touch(id, later(clock), version, options(signal))],
-    ['delete', (id, _, signal) => store.delete(id, undefined, options(signal))],
-  ]
-  const { sweep, list } = store
-  if (sweep !== undefined)
-    calls.push(['sweep', (_, __, signal) => sweep.call(store, options(signal))])
-  if (list !== undefined) {
-    calls.push([
-      'list',
-      async (_, __, signal) => {
-        for await (const _id of list.call(store, options(signal))) await pause(0)
-      },
-    ])
-  }
-  return calls
-}
-
-/** Fails unless every verb takes an id for unknown. Creates a record under the id in the end. */
-export async function checkAbsent(
-  store: Store,
-  id: string,
-  clock: Timeline,
-  what: string,
-): Promise<void> {
-  const another = newId()
-  await create(store, another, 'another record', clock)
-  const { version } = await readLive(store, another)
-  checkSame(await store.read(id), undefined, `read of ${what}`)
-  const replaced = await store.replace(id, text('again'), later(clock), version)
-  checkSame(replaced.kind, 'gone', `replace of ${what}`)
-  checkSame(await store.touch(id, later(clock), version), 'gone', `touch of ${what}`)
-  checkSame(await store.read(id), undefined, `read of ${what} after replace and touch`)
-  const created = await store.create(id, text('again'), later(clock))
-  checkSame(created.kind, 'created', `create of ${what}`)
-  checkBytes((await store.read(id))?.bytes, text('again'), `read after create of ${what}`)
-}
-
-/** Fails unless the record has this content and expiry. */
-export async function checkUnchanged(
-  store: Store,
-  id: string,
-  content: string | Uint8Array,
-  expiresAt: number,
-  context: StoreContext,
-): Promise<void> {
-  const record = await readLive(store, id)
-  const bytes = typeof content === 'string' ? text(content) : content
-  checkBytes(record.bytes, bytes, 'the record')
-  checkExpiry(record.expiresAt, expiresAt, context, 'the record')
-}
-
-/** Whether a record expires when it was asked to, or later by rounding and by the time that its write took. */
-export function isExpiry(
-  actual: number | undefined,
-  expected: number,
-  { clock, resolution }: StoreContext,
-): boolean {
-  const latest = expected + resolution + clock.slack + clock.lateness()
-  return actual !== undefined && actual >= expected - clock.slack && actual < latest
-}
-
-/** Fails unless {@link isExpiry}. */
-export function checkExpiry(
-  actual: number | undefined,
-  expected: number,
-  context: StoreContext,
-  what: string,
-): void {
-  check(actual !== undefined, `${what}: expiresAt is absent, though the read asked for the expiry`)
-  check(
-    isExpiry(actual, expected, context),
-    `${what}: expiresAt is ${actual - expected} ms after the expiry that was given`,
-  )
 }

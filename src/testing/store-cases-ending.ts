@@ -5,23 +5,18 @@
  * @module
  */
 
-import { before, check, checkBytes, checkSame } from './runner.ts'
+import type { Store } from '../core/store.ts'
+import { check, checkSame } from './runner.ts'
 import {
-  abilityOf,
   atomic,
-  checkAbsent,
-  checkUnchanged,
-  create,
-  HOUR,
+  bytesOf,
+  type Client,
   inBatches,
-  later,
   many,
   newId,
   of,
   pause,
-  readLive,
   type StoreCase,
-  text,
 } from './store-case.ts'
 import {
   checkComparison,
@@ -37,35 +32,29 @@ import {
 export const endingCases: readonly StoreCase[] = [
   of('T1', 'moves the expiry later or earlier', async ({ store, other, clock }) => {
     let longer = ''
-    const first = await before(clock, async (expiresAt) => {
-      longer = newId()
-      await create(store, longer, 'longer', clock, expiresAt)
-      const { version } = await readLive(store, longer)
-      const result = await store.touch(longer, later(clock), version)
-      checkSame(result, 'touched', 'touch to a later expiry')
+    const first = await clock.before(async (expiresAt) => {
+      const { id, version } = await store.make('longer', expiresAt)
+      longer = id
+      checkSame(await store.call('touch', id, version), 'touched', 'touch to a later expiry')
     })
-    const shorter = newId()
-    await create(store, shorter, 'shorter', clock)
-    const { version } = await readLive(store, shorter)
+    const shorter = await store.make('shorter')
     const second = clock.soon()
-    const result = await store.touch(shorter, second, version)
-    if (clock.isBefore(second)) checkSame(result, 'touched', 'touch to an earlier expiry')
+    const kind = await store.call('touch', shorter.id, shorter.version, second)
+    if (clock.isBefore(second)) checkSame(kind, 'touched', 'touch to an earlier expiry')
     await clock.reach(Math.max(first, second))
-    checkBytes((await other.read(longer))?.bytes, text('longer'), 'the record with more time')
-    checkSame(await other.read(shorter), undefined, 'the record with less time')
+    await other.check(longer, 'longer', 'the record with more time')
+    await other.check(shorter.id, undefined, 'the record with less time')
   }),
-  of('T2', 'moves the expiry without changing the version', async (context) => {
-    const { store, other, clock } = context
-    const id = newId()
-    await create(store, id, 'first', clock)
-    const { version } = await readLive(store, id)
-    const end = clock.now() + 2 * HOUR
-    const touched = await other.touch(id, end, (await readLive(other, id)).version)
+  of('T2', 'moves the expiry without changing the version', async ({ store, other, clock }) => {
+    const { id, version } = await store.make('first')
+    const end = clock.later(2)
+    const touched = await other.call('touch', id, (await other.live(id)).version, end)
     checkSame(touched, 'touched', 'touch')
-    await checkUnchanged(store, id, 'first', end, context)
-    checkSame(await store.touch(id, end, version), 'touched', 'touch of the version before it')
-    const result = await store.replace(id, text('second'), later(clock), version)
-    checkSame(result.kind, 'replaced', 'replace of the version read before the touch')
+    await store.checkUnchanged(id, 'first', end)
+    const again = await store.call('touch', id, version, end)
+    checkSame(again, 'touched', 'touch of the version before it')
+    const kind = await store.replace(id, version)
+    checkSame(kind, 'replaced', 'replace of the version read before the touch')
   }),
   of('T3', 'never creates by touching', (context) => checkGone(context, 'touch')),
   atomic('T3', 'never brings back a record that is deleted at the same time', (context) =>
@@ -83,50 +72,47 @@ export const endingCases: readonly StoreCase[] = [
   atomic('T5', 'loses no replace at the same time, and moves no expiry but its own', (context) =>
     raceReaders(context, true),
   ),
-  of('X1', 'has removed the record once a delete resolves', async ({ store, other, clock }) => {
+  of('X1', 'has removed the record once a delete resolves', async ({ store, other }) => {
     const id = newId()
-    await create(store, id, 'first', clock)
-    await store.delete(id)
-    await checkAbsent(other, id, clock, 'a deleted record')
+    await store.create(id, 'first')
+    await store.raw.delete(id)
+    await other.checkAbsent(id, 'a deleted record')
   }),
   atomic('X1', 'has removed the record whatever ran at the same time', (context) =>
     raceDelete(context, ['replace', 'replace', 'touch', 'replace']),
   ),
-  of('X1', 'deletes from many clients at once', async ({ store, other, clock }) => {
+  of('X1', 'deletes from many clients at once', async ({ store, other }) => {
     const id = newId()
-    await create(store, id, 'first', clock)
-    const results = await many(10, (n) => (n % 2 ? store : other).delete(id))
-    check(results.includes('deleted'), 'no delete removed the record')
-    check(!results.includes('conflict'), 'a delete without a version answered conflict')
-    checkSame(await store.read(id), undefined, 'read after the deletes')
+    await store.create(id, 'first')
+    const kinds = await many(10, (n) => (n % 2 ? store : other).raw.delete(id))
+    check(kinds.includes('deleted'), 'no delete removed the record')
+    check(!kinds.includes('conflict'), 'a delete without a version answered conflict')
+    await store.check(id, undefined, 'read after the deletes')
   }),
   of('X2', 'deletes exactly the version that it is given, or answers conflict', async (context) => {
-    const { store, other, clock } = context
+    const { store, other } = context
     await checkConflict(context, 'delete')
-    const id = newId()
-    await create(store, id, 'first', clock)
-    const { version } = await readLive(store, id)
-    checkSame(await store.delete(id, version), 'deleted', 'delete of the version')
-    checkSame(await other.read(id), undefined, 'read after the delete')
+    const { id, version } = await store.make('first')
+    checkSame(await store.raw.delete(id, version), 'deleted', 'delete of the version')
+    await other.check(id, undefined, 'read after the delete')
   }),
   of('X2', 'compares the whole content', (context) => checkComparison(context, 'delete')),
   atomic('X2', 'deletes no newer version that is written at the same time', raceVersionedDelete),
-  of('X3', 'answers gone for an unknown id', async ({ store, clock }) => {
-    const id = newId()
-    await create(store, id, 'first', clock)
-    const { version } = await readLive(store, id)
-    await store.delete(id)
-    for (const given of [undefined, version])
-      checkSame(await store.delete(id, given), 'gone', 'a second delete')
-    checkSame(await store.delete(newId()), 'gone', 'delete of an unknown id')
+  of('X3', 'answers gone for an unknown id', async ({ store }) => {
+    const { id, version } = await store.make('first')
+    await store.raw.delete(id)
+    for (const given of [undefined, version]) {
+      checkSame(await store.raw.delete(id, given), 'gone', 'a second delete')
+    }
+    checkSame(await store.raw.delete(newId()), 'gone', 'delete of an unknown id')
   }),
   of('S1', 'sweeps expired records, up to the limit', async ({ store, clock }) => {
     const sweep = abilityOf(store, 'sweep')
     let ids: string[] = []
-    const end = await before(clock, async (expiresAt) => {
-      await inBatches(ids, async (id) => store.delete(id))
+    const end = await clock.before(async (expiresAt) => {
+      await inBatches(ids, (id) => store.raw.delete(id))
       ids = Array.from({ length: 30 }, newId)
-      await inBatches(ids, (id) => create(store, id, 'short', clock, expiresAt))
+      await inBatches(ids, (id) => store.create(id, 'short', expiresAt))
     })
     await clock.reach(end)
     let removed = 0
@@ -139,31 +125,30 @@ export const endingCases: readonly StoreCase[] = [
   }),
   of('S2', 'sweeps no live record, however soon it expires', async ({ store, other, clock }) => {
     const sweep = abilityOf(store, 'sweep')
-    await before(clock, async (expiresAt) => {
-      const [longer, shorter, touched] = [newId(), newId(), newId()]
-      await create(store, longer, 'longer', clock)
-      await create(store, shorter, 'shorter', clock, expiresAt)
-      await create(store, touched, 'touched', clock)
-      await store.touch(touched, expiresAt, (await readLive(store, touched)).version)
+    await clock.before(async (expiresAt) => {
+      const [longer, shorter] = [newId(), newId()]
+      await store.create(longer, 'longer')
+      await store.create(shorter, 'shorter', expiresAt)
+      const touched = await store.make('touched')
+      await store.call('touch', touched.id, touched.version, expiresAt)
       clock.approach(expiresAt)
       await sweep()
-      for (const id of [longer, shorter, touched]) await readLive(other, id)
+      for (const id of [longer, shorter, touched.id]) await other.live(id)
     })
   }),
   of('S2', 'sweeps no record that is live again', async ({ store, other, clock }) => {
     const sweep = abilityOf(store, 'sweep')
     let moved: string[] = []
-    const end = await before(clock, async (expiresAt) => {
+    const end = await clock.before(async (expiresAt) => {
       moved = Array.from({ length: 20 }, newId)
       await inBatches(moved, async (id) => {
-        await create(store, id, 'short', clock, expiresAt)
-        const { version } = await readLive(store, id)
-        const result = await other.replace(id, text(id), later(clock), version)
-        checkSame(result.kind, 'replaced', 'replace')
+        await store.create(id, 'short', expiresAt)
+        const { version } = await store.live(id)
+        checkSame(await other.replace(id, version, id), 'replaced', 'replace')
       })
     })
     const expired = Array.from({ length: 20 }, newId)
-    await inBatches(expired, (id) => create(store, id, 'short', clock, end))
+    await inBatches(expired, (id) => store.create(id, 'short', end))
     await clock.reach(end)
     // The creates come before, between and after the steps of the sweeps.
     await Promise.all([
@@ -171,24 +156,23 @@ export const endingCases: readonly StoreCase[] = [
       sweep(),
       many(expired.length, async (n) => {
         const id = expired[n] ?? ''
-        for (let turn = 0; turn < n % 4; turn++) await other.read(id)
-        await create(other, id, id, clock)
+        for (let turn = 0; turn < n % 4; turn++) await other.raw.read(id)
+        await other.create(id, id)
       }),
       sweep(),
     ])
     await sweep()
-    for (const id of [...moved, ...expired])
-      checkBytes((await store.read(id))?.bytes, text(id), 'a live record')
+    for (const id of [...moved, ...expired]) await store.check(id, id, 'a live record')
   }),
   of('L1', 'lists each live id once', async ({ store, other, clock }) => {
     const list = abilityOf(store, 'list')
     const end = clock.soon()
     const live = Array.from({ length: 50 }, newId)
     const [expired, deleted] = [newId(), newId()]
-    await inBatches(live, (id) => create(store, id, 'live', clock))
-    await create(store, expired, 'short', clock, end)
-    await create(store, deleted, 'deleted', clock)
-    await other.delete(deleted)
+    await inBatches(live, (id) => store.create(id, 'live'))
+    await store.create(expired, 'short', end)
+    await store.create(deleted, 'deleted')
+    await other.raw.delete(deleted)
     await clock.reach(end)
     const ids: string[] = []
     for await (const id of list()) ids.push(id)
@@ -198,16 +182,8 @@ export const endingCases: readonly StoreCase[] = [
     const list = abilityOf(store, 'list')
     const live = Array.from({ length: 50 }, newId)
     const passing = Array.from({ length: 10 }, newId)
-    await inBatches([...live, ...passing], (id) => create(store, id, 'live', clock))
+    await inBatches([...live, ...passing], (id) => store.create(id, 'live'))
     let listing = true
-    async function change(from: number): Promise<void> {
-      for (let turn = from; listing; turn++) {
-        const id = passing[turn % passing.length] ?? ''
-        await other.delete(id)
-        await other.create(id, text(`turn ${turn}`), later(clock))
-        await pause(turn)
-      }
-    }
     const ids: string[] = []
     async function listAll(): Promise<void> {
       for await (const id of list()) {
@@ -215,15 +191,33 @@ export const endingCases: readonly StoreCase[] = [
         await pause(0)
       }
     }
-    await many(4, (n) =>
-      n > 0
-        ? change(n)
-        : listAll().finally(() => {
-            listing = false
-          }),
-    )
-    checkSame(new Set(ids).size, ids.length, 'number of different ids')
+    async function change(from: number): Promise<void> {
+      for (let turn = from; listing; turn++) {
+        const id = passing[turn % passing.length] ?? ''
+        await other.raw.delete(id)
+        await other.raw.create(id, bytesOf(`turn ${turn}`), clock.later())
+        await pause(turn)
+      }
+    }
+    const end = (): void => {
+      listing = false
+    }
+    await many(4, (n) => (n > 0 ? change(n) : listAll().finally(end)))
     const seen = new Set(ids)
+    checkSame(seen.size, ids.length, 'number of different ids')
     checkSame(live.filter((id) => !seen.has(id)).length, 0, 'number of live ids that are missing')
   }),
 ]
+
+/** Returns an optional verb of a store that must have it. */
+function abilityOf<Verb extends 'sweep' | 'list'>(
+  { raw }: Client,
+  verb: Verb,
+): NonNullable<Store[Verb]> {
+  const call = raw[verb]
+  check(
+    call !== undefined,
+    `the store has no ${verb}. If that is intended, give the reason as a deviation.`,
+  )
+  return call.bind(raw) as NonNullable<Store[Verb]>
+}

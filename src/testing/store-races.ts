@@ -5,30 +5,24 @@
  * @module
  */
 
-import type { Store, StoredRecord, Version } from '../core/store.ts'
-import { check, checkSame, Rejected, settle } from './runner.ts'
+import type { StoredRecord, Version } from '../core/store.ts'
+import { check, checkSame, gate, settle } from './runner.ts'
 import {
-  checkAbsent,
-  checkUnchanged,
-  create,
-  DAY,
-  HOUR,
+  bytesOf,
+  type Client,
+  type Conditional,
   inBatches,
-  isExpiry,
-  later,
   many,
   newId,
   noise,
-  notInTheFuture,
   numberIn,
   pause,
   RACES,
-  readLive,
   type StoreContext,
-  text,
 } from './store-case.ts'
+import { DAY, HOUR } from './timeline.ts'
 
-/** How often the writer of {@link raceReaders} replaces its record. */
+/** How often the writer of a race replaces its record. */
 const WRITES = 16
 
 /**
@@ -37,23 +31,23 @@ const WRITES = 16
  */
 export async function raceReaders(context: StoreContext, touching: boolean): Promise<void> {
   const { store, other, clock } = context
-  const start = clock.now() + DAY
+  const start = clock.later(24)
   const written = (n: number): number => start + 2 * n * HOUR
   const touched = (n: number): number => written(n) + HOUR
 
   await many(RACES, async (race) => {
     const id = newId()
-    let version = await create(store, id, '0', clock, written(0))
+    let version = await store.create(id, '0', written(0))
     let acknowledged = 0
     let writing = true
 
     async function write(): Promise<void> {
       for (let n = 1; n <= WRITES; n++) {
-        version ??= (await readLive(store, id)).version
-        const result = await store.replace(id, text(String(n)), written(n), version)
-        checkSame(result.kind, 'replaced', 'replace by the only writer')
+        version ??= (await store.live(id)).version
+        const result = await store.raw.replace(id, bytesOf(`${n}`), written(n), version)
+        check(result.kind === 'replaced', `replace by the only writer: ${result.kind}`)
         acknowledged = n
-        version = n % 2 && result.kind === 'replaced' ? result.version : undefined
+        version = n % 2 ? result.version : undefined
         await pause(n + race)
       }
     }
@@ -62,27 +56,27 @@ export async function raceReaders(context: StoreContext, touching: boolean): Pro
     function judge(record: StoredRecord, last: StoredRecord | undefined, least: number): void {
       const n = numberIn(record)
       check(n >= least, `a read after write ${least} returned write ${n}`)
-      const { expiresAt = 0 } = record
+      const early = written(n) - (record.expiresAt ?? 0)
       check(
-        expiresAt >= written(n) - clock.slack,
-        `a read returned write ${n} with an expiry that is ${written(n) - expiresAt} ms older`,
+        early <= clock.slack,
+        `a read returned write ${n} with an expiry that is ${early} ms older`,
       )
       // A read may take the bytes first and then the expiry, which may be of the next write by then; but not when the
       // bytes are the same later.
       if (last === undefined || numberIn(last) !== n) return
-      const fits = [written(n), touched(n)].some((at) => isExpiry(last.expiresAt, at, context))
+      const fits = [written(n), touched(n)].some((at) => clock.isExpiry(last.expiresAt, at))
       check(fits, `a read returned write ${n} with the expiry of another write`)
     }
 
-    async function read(client: Store, from: number): Promise<void> {
+    async function read(client: Client, from: number): Promise<void> {
       let last: StoredRecord | undefined
       for (let turn = from; writing; turn++) {
         const least = acknowledged
-        const record = await readLive(client, id)
+        const record = await client.live(id)
         judge(record, last, least)
         last = record
         if (touching) {
-          const result = await client.touch(id, touched(numberIn(record)), record.version)
+          const result = await client.raw.touch(id, touched(numberIn(record)), record.version)
           check(result !== 'gone', 'touch of a live record: gone')
         }
         await pause(turn)
@@ -93,7 +87,7 @@ export async function raceReaders(context: StoreContext, touching: boolean): Pro
       writing = false
     }
     await many(4, (n) => (n === 0 ? write().finally(end) : read(n % 2 ? other : store, n + race)))
-    checkSame(numberIn(await readLive(other, id)), WRITES, 'the last write')
+    checkSame(numberIn(await other.live(id)), WRITES, 'the last write')
   })
 }
 
@@ -102,58 +96,53 @@ export async function raceDelete(
   { store, other, clock }: StoreContext,
   verbs: readonly ('replace' | 'touch')[],
 ): Promise<void> {
-  async function change(client: Store, id: string, verb: 'replace' | 'touch'): Promise<string> {
-    const record = await client.read(id)
+  async function change({ raw }: Client, id: string, verb: string | undefined): Promise<string> {
+    const record = await raw.read(id)
     if (record === undefined) return 'gone'
-    if (verb === 'touch') return client.touch(id, later(clock), record.version)
-    const next = text(String(numberIn(record) + 1))
-    return (await client.replace(id, next, later(clock), record.version)).kind
+    if (verb === 'touch') return raw.touch(id, clock.later(), record.version)
+    const next = bytesOf(`${numberIn(record) + 1}`)
+    return (await raw.replace(id, next, clock.later(), record.version)).kind
   }
 
   await many(2 * RACES, async (race) => {
     const id = newId()
-    await create(store, id, '0', clock)
+    await store.create(id, '0')
     let changes = 0
     let deleted = false
-    let begin = (): void => {}
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve
+    const begun = gate()
+    const loops = many(verbs.length, async (n) => {
+      for (let turn = 0; !deleted; turn++) {
+        const kind = await change(n % 2 ? store : other, id, verbs[n])
+        if (kind === 'gone') return
+        if (kind !== 'conflict' && ++changes === verbs.length + (race % 5)) begun.open()
+        await pause(turn + n + race)
+      }
     })
-    const loops = settle(() =>
-      many(verbs.length, async (n) => {
-        for (let turn = 0; !deleted; turn++) {
-          const result = await change(n % 2 ? store : other, id, verbs[n] ?? 'touch')
-          if (result === 'gone') return
-          if (result !== 'conflict' && ++changes === verbs.length + (race % 5)) begin()
-          await pause(turn + n + race)
-        }
-      }),
-    )
-    await Promise.race([begun, loops])
-    const result = await settle(() => (race % 2 ? store : other).delete(id))
-    const after = await settle(() => store.read(id))
-    deleted = true
-    for (const ended of [await loops, result, after]) {
-      if (ended instanceof Rejected) throw ended.reason
+    await Promise.race([begun.opened, loops])
+    try {
+      const kind = await (race % 2 ? store : other).raw.delete(id)
+      checkSame(kind, 'deleted', 'delete of a live record')
+      await store.check(id, undefined, 'read after the delete')
+    } finally {
+      deleted = true
+      await loops
     }
-    checkSame(result, 'deleted', 'delete of a live record')
-    checkSame(after, undefined, 'read after the delete')
-    checkSame(await other.read(id), undefined, 'read after the last change ended')
+    await other.check(id, undefined, 'read after the last change ended')
   })
 }
 
 /** Deletes the version that was read while a writer replaces it, and checks that no newer version was deleted. */
-export async function raceVersionedDelete({ store, other, clock }: StoreContext): Promise<void> {
+export async function raceVersionedDelete({ store, other }: StoreContext): Promise<void> {
   await many(2 * RACES, async (race) => {
     const id = newId()
-    await create(store, id, '0', clock)
+    await store.create(id, '0')
     let last = 0
 
-    async function write(): Promise<void> {
+    async function write(): Promise<undefined> {
       for (let n = 1; n <= WRITES; n++) {
-        const record = await other.read(id)
+        const record = await other.raw.read(id)
         if (record === undefined) return
-        const { kind } = await other.replace(id, text(String(n)), later(clock), record.version)
+        const kind = await other.replace(id, record.version, `${n}`)
         if (kind === 'gone') return
         checkSame(kind, 'replaced', 'replace by the only writer')
         last = n
@@ -165,43 +154,36 @@ export async function raceVersionedDelete({ store, other, clock }: StoreContext)
     async function remove(from: number): Promise<number | undefined> {
       for (let turn = from; ; turn++) {
         await pause(turn)
-        const record = await store.read(id)
+        const record = await store.raw.read(id)
         if (record === undefined) return undefined
-        const result = await store.delete(id, record.version)
-        if (result === 'deleted') return numberIn(record)
-        if (result === 'gone') return undefined
+        const kind = await store.raw.delete(id, record.version)
+        if (kind === 'deleted') return numberIn(record)
+        if (kind === 'gone') return undefined
       }
     }
 
-    const results = await many(4, async (n) => {
-      if (n > 0) return remove(n + race)
-      await write()
-      return undefined
-    })
+    const results = await many(4, (n) => (n === 0 ? write() : remove(n + race)))
     const removed = results.filter((number) => number !== undefined)
     checkSame(removed.join(), String(last), 'the write that was deleted, which must be the last')
-    checkSame(await other.read(id), undefined, 'read after the delete')
+    await other.check(id, undefined, 'read after the delete')
   })
 }
 
 /** Contents that differ, and that a careless comparison takes for equal. */
 function alikes(maxBytes: number): readonly (readonly [Uint8Array, Uint8Array])[] {
-  const pairs: (readonly [Uint8Array, Uint8Array])[] = (
-    [
-      ['', '\0'],
-      ['a', 'A'],
-      ['a', 'a '],
-      ['1', '1.0'],
-      ['1', '01'],
-      ['\u00e9', 'e\u0301'],
-      // Of one hash: CRC-32, FNV-1a and the one of Java's strings.
-      ['plumless', 'buckeroo'],
-      ['costarring', 'liquid'],
-      ['Aa', 'BB'],
-    ] as const
-  ).map(([a, b]) => [text(a), text(b)])
-  for (const size of [16, 5_000, 70_000]) {
-    if (size >= maxBytes) continue
+  const pairs = [
+    ['', '\0'],
+    ['a', 'A'],
+    ['a', 'a '],
+    ['1', '1.0'],
+    ['1', '01'],
+    ['\u00e9', 'e\u0301'],
+    // Of one hash: CRC-32, FNV-1a and the one of Java's strings.
+    ['plumless', 'buckeroo'],
+    ['costarring', 'liquid'],
+    ['Aa', 'BB'],
+  ].map(([a = '', b = '']) => [bytesOf(a), bytesOf(b)] as const)
+  for (const size of [16, 5_000, 70_000].filter((size) => size < maxBytes)) {
     const bytes = noise(size)
     const [first = 0, last = 0, middle = size / 2] = [bytes[0], bytes[size - 1]]
     const edits: Record<number, number>[] = [
@@ -219,86 +201,63 @@ function alikes(maxBytes: number): readonly (readonly [Uint8Array, Uint8Array])[
   return pairs
 }
 
-/** The verbs that take a version; each resolves to the kind of its result. */
-type Conditional = 'replace' | 'touch' | 'delete'
-
-async function kindOf(
-  verb: Conditional,
-  store: Store,
-  id: string,
-  expiresAt: number,
-  version: Version,
-): Promise<string> {
-  if (verb === 'touch') return store.touch(id, expiresAt, version)
-  if (verb === 'delete') return store.delete(id, version)
-  return (await store.replace(id, text('third'), expiresAt, version)).kind
-}
-
 /** Checks that a call with an old version is a conflict and changes nothing, whatever the expiry. */
 export async function checkConflict(context: StoreContext, verb: Conditional): Promise<void> {
   const { store, other, clock } = context
-  const id = newId()
-  const end = clock.now() + 2 * HOUR
-  await create(store, id, 'first', clock)
-  const old = await readLive(store, id)
-  await other.replace(id, text('second'), end, (await readLive(other, id)).version)
-  for (const expiresAt of [clock.now() + 3 * HOUR, later(clock), clock.now() - DAY]) {
-    const kind = await kindOf(verb, store, id, expiresAt, old.version)
+  const end = clock.later(2)
+  const { id, version } = await store.make('first')
+  await other.update(id, 'second', end)
+  for (const expiresAt of [clock.later(3), clock.later(), clock.now() - DAY]) {
+    const kind = await store.call(verb, id, version, expiresAt)
     checkSame(kind, 'conflict', `${verb} of an old version`)
-    await checkUnchanged(store, id, 'second', end, context)
+    await store.checkUnchanged(id, 'second', end)
   }
 }
 
 /** Checks that a call with an old version, or without one, is a conflict and changes nothing, however alike the contents are. */
 export async function checkComparison(context: StoreContext, verb: Conditional): Promise<void> {
   const { store, other, clock, maxBytes } = context
-  const end = clock.now() + 2 * HOUR
+  const end = clock.later(2)
   const call = (id: string, version: Version): Promise<string> =>
-    kindOf(verb, store, id, clock.now() + 3 * HOUR, version)
+    store.call(verb, id, version, clock.later(3))
   await inBatches(alikes(maxBytes), async ([before, after]) => {
-    const id = newId()
-    await store.create(id, before, later(clock))
-    const old = await readLive(store, id)
-    await other.replace(id, after, end, (await readLive(other, id)).version)
-    checkSame(await call(id, old.version), 'conflict', 'an old version of alike content')
-    await checkUnchanged(store, id, after, end, context)
+    const { id, version } = await store.make(before)
+    await other.update(id, after, end)
+    checkSame(await call(id, version), 'conflict', 'an old version of alike content')
+    await store.checkUnchanged(id, after, end)
   })
   // A delete without a version is unconditional.
   if (verb === 'delete') return
   const id = newId()
-  await create(store, id, 'first', clock, end)
+  await store.create(id, 'first', end)
   const result = await settle(() => call(id, undefined))
-  if (!(result instanceof Rejected)) checkSame(result, 'conflict', 'a call without a version')
-  await checkUnchanged(store, id, 'first', end, context)
+  if (result.status === 'fulfilled') checkSame(result.value, 'conflict', 'a call without a version')
+  await store.checkUnchanged(id, 'first', end)
 }
 
 /** Checks that a call for a record that is not there is gone, and creates none. */
-export async function checkGone(
-  { store, other, clock }: StoreContext,
-  verb: Conditional,
-): Promise<void> {
-  const [deleted, expired, unknown] = [newId(), newId(), newId()]
+export async function checkGone(context: StoreContext, verb: Conditional): Promise<void> {
+  const { store, other, clock } = context
+  const [expired, unknown] = [newId(), newId()]
   const end = clock.soon()
-  await create(store, deleted, 'record', clock)
-  const { version } = await readLive(store, deleted)
-  await create(store, expired, 'record', clock, end)
-  await other.delete(deleted)
+  const { id: deleted, version } = await store.make('record')
+  await store.create(expired, 'record', end)
+  await other.raw.delete(deleted)
   await clock.reach(end)
   for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
-    const kind = await kindOf(verb, store, id, later(clock), version)
+    const kind = await store.call(verb, id, version)
     checkSame(kind, 'gone', `${verb} of a record that is ${what}`)
-    checkSame(await other.read(id), undefined, `read of a record that is ${what}`)
+    await other.check(id, undefined, `read of a record that is ${what}`)
   }
 }
 
 /** Checks that a call with an expiry that is not in the future ends the record. */
 export async function checkEnds(context: StoreContext, verb: Conditional): Promise<void> {
-  const { store, other, clock, resolution } = context
-  for (const end of notInTheFuture(clock, resolution)) {
-    const id = newId()
-    await create(store, id, 'first', clock)
-    const kind = await kindOf(verb, store, id, end, (await readLive(store, id)).version)
+  const { store, other, clock } = context
+  for (const end of clock.over()) {
+    const { id, version } = await store.make('first')
+    const kind = await store.call(verb, id, version, end)
     check(kind !== 'conflict', `${verb} of the version that was read: conflict`)
-    await checkAbsent(other, id, clock, 'a record that was ended')
+    await other.checkAbsent(id, 'a record that was ended')
   }
 }

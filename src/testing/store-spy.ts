@@ -6,6 +6,7 @@
 
 import type { MaybePromise, Store } from '../core/store.ts'
 import { StoreError } from '../errors.ts'
+import { gate } from './runner.ts'
 
 /** A store under observation. */
 export interface StoreSpy {
@@ -20,21 +21,6 @@ export interface StoreSpy {
   writing(count?: number): Promise<void>
   /** Resolves when no write is under way. */
   idle(): Promise<void>
-}
-
-/** A promise, and the function that resolves it. */
-export interface Gate {
-  readonly opened: Promise<void>
-  readonly open: () => void
-}
-
-/** Makes a gate that is shut. */
-export function gate(): Gate {
-  let open = (): void => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
 }
 
 /** Makes a spy on a store. */

@@ -7,18 +7,12 @@
 
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
-import {
-  heldTime,
-  passingTime,
-  registerCases,
-  type SuiteClock,
-  type SuiteTest,
-  type Timeline,
-} from './runner.ts'
-import type { StoreCase } from './store-case.ts'
+import type { SuiteTest, SuiteTestContext } from './runner.ts'
+import { Client, type StoreCase } from './store-case.ts'
 import { contentCases } from './store-cases-content.ts'
 import { endingCases } from './store-cases-ending.ts'
 import { failingCases } from './store-cases-failing.ts'
+import { type ServerTime, type SuiteClock, Timeline } from './timeline.ts'
 
 const storeCases: readonly StoreCase[] = [...contentCases, ...endingCases, ...failingCases]
 
@@ -57,12 +51,7 @@ export interface StoreSuiteOptions {
   /** The `resolution` of the store in ms; default 1. */
   readonly resolution?: number
   /** Set it where the backend expires records by its own clock: the cases then wait in real time. */
-  readonly serverTime?: {
-    /** The nearest expiry that a case sets, in ms from now; default 1,000, and at least twice the `resolution`. */
-    readonly shortest?: number
-    /** Tolerance for the backend's clock, in ms; default 50. */
-    readonly slack?: number
-  }
+  readonly serverTime?: ServerTime
   /** The largest record in bytes, where the store has a limit; a case tries one byte more. Absent: 1 MiB must fit. */
   readonly maxBytes?: number
   /** How many records the largest case keeps at once; default 1,000. */
@@ -85,12 +74,16 @@ export interface StoreSentence {
 export function storeSentences(): readonly StoreSentence[] {
   return [...new Set(storeCases.map((one) => one.number))].map((number) => {
     const own = storeCases.filter((one) => one.number === number)
-    return {
-      number,
-      title: own[0]?.title ?? '',
-      cases: own.map((one) => `${number} ${one.title}`),
-    }
+    return { number, title: own[0]?.title ?? '', cases: own.map(nameOf) }
   })
+}
+
+function nameOf({ number, title }: StoreCase): string {
+  return `${number} ${title}`
+}
+
+function startsWith(name: string, start: string): boolean {
+  return name === start || name.startsWith(`${start} `)
 }
 
 /**
@@ -99,51 +92,62 @@ export function storeSentences(): readonly StoreSentence[] {
  * @throws {ConfigError} When a deviation names no case or an option cannot be.
  */
 export function storeSuite(options: StoreSuiteOptions): void {
-  const { make, makeBroken, atomic = true, resolution = 1, ids = 1_000 } = options
-  const { maxBytes = Infinity, deviations = {}, serverTime } = options
-  if (!(resolution >= 1)) throw new ConfigError('storeSuite: resolution is in ms, from 1.')
-
-  registerCases(
-    storeCases.filter(({ needs }) => needs !== 'limit' || maxBytes < Infinity),
-    {
-      test: options.test,
-      skip: options.skip,
-      label: options.name,
-      deviations,
-      unfit: (one) => {
-        if (one.needs === 'atomic' && !atomic) return 'the store cannot compare and set'
-        if (one.needs === 'broken' && makeBroken === undefined) return 'no makeBroken was given'
-        return undefined
-      },
-    },
-    async (one, context) => {
-      const clock = timeline(resolution, serverTime)
-      const open = one.needs === 'broken' && makeBroken !== undefined ? makeBroken : make
-      const fixture = await open({ now: clock.now })
-      const stores = [fixture.store]
-      const { loseNextReply, foreignWrite } = fixture
-      const { needs } = one
-      try {
-        if (needs === 'loseNextReply' || needs === 'foreignWrite') {
-          if (!fixture[needs]) return void context?.skip?.(`the fixture has no ${needs}`)
-        }
-        if (fixture.another !== undefined) stores.push(await fixture.another())
-        const [store, other = store] = stores as [Store, Store?]
-        await one.run({
-          ...{ store, other, clock, atomic, resolution, maxBytes, ids },
-          loseNextReply: async () => loseNextReply?.(),
-          foreignWrite: async (...record) => foreignWrite?.(...record),
-        })
-      } finally {
-        for (const store of stores) await store.close?.()
-        await fixture.close?.()
-      }
-    },
-  )
+  const { test, skip = test, name: label, deviations = {}, maxBytes = Infinity } = options
+  if (!((options.resolution ?? 1) >= 1)) {
+    throw new ConfigError('storeSuite: resolution is in ms, from 1.')
+  }
+  const cases = storeCases.filter(({ needs }) => needs !== 'limit' || maxBytes < Infinity)
+  for (const start of Object.keys(deviations)) {
+    if (cases.some((one) => startsWith(nameOf(one), start))) continue
+    const numbers = [...new Set(cases.map((one) => one.number))].join(', ')
+    throw new ConfigError(
+      `deviations: no case starts with ${JSON.stringify(start)}. The names begin with ${numbers}.`,
+    )
+  }
+  for (const one of cases) {
+    const name = nameOf(one)
+    const full = label === undefined ? name : `${name} [${label}]`
+    const deviation = Object.keys(deviations).find((start) => startsWith(name, start))
+    const reason = deviation === undefined ? unfit(one, options) : deviations[deviation]
+    // A rest parameter, because some runners wait for a callback when a function declares parameters.
+    if (reason === undefined) test(full, (...[context]) => run(one, options, context))
+    else skip(`${full} (skipped: ${reason})`, async () => undefined)
+  }
 }
 
-function timeline(resolution: number, serverTime: StoreSuiteOptions['serverTime']): Timeline {
-  if (serverTime === undefined) return heldTime(resolution)
-  const { shortest = 1_000, slack = 50 } = serverTime
-  return passingTime(resolution, Math.max(shortest, 2 * resolution), slack)
+/** Returns the reason to leave out a case that no deviation names. Undefined: the case runs. */
+function unfit(
+  { needs }: StoreCase,
+  { atomic, makeBroken }: StoreSuiteOptions,
+): string | undefined {
+  if (needs === 'atomic' && atomic === false) return 'the store cannot compare and set'
+  if (needs === 'broken' && makeBroken === undefined) return 'no makeBroken was given'
+  return undefined
+}
+
+async function run(
+  { needs, run }: StoreCase,
+  options: StoreSuiteOptions,
+  context: SuiteTestContext | undefined,
+): Promise<void> {
+  const { make, makeBroken = make, atomic = true, maxBytes = Infinity, ids = 1_000 } = options
+  const clock = new Timeline(options.resolution ?? 1, options.serverTime)
+  const fixture = await (needs === 'broken' ? makeBroken : make)({ now: clock.now })
+  const stores = [fixture.store]
+  try {
+    if ((needs === 'loseNextReply' || needs === 'foreignWrite') && !fixture[needs]) {
+      context?.skip?.(`the fixture has no ${needs}`)
+      return
+    }
+    if (fixture.another !== undefined) stores.push(await fixture.another())
+    const [store, other = store] = stores.map((raw) => new Client(raw, clock)) as [Client, Client?]
+    await run({
+      ...{ store, other, clock, atomic, maxBytes, ids },
+      loseNextReply: async () => fixture.loseNextReply?.(),
+      foreignWrite: async (...record) => fixture.foreignWrite?.(...record),
+    })
+  } finally {
+    for (const store of stores) await store.close?.()
+    await fixture.close?.()
+  }
 }

@@ -7,7 +7,7 @@ import type { Commit } from 'vial'
 import { StateError } from 'vial'
 import { expect, test } from 'vitest'
 import { ResponseGate } from '../../src/adapters/shared/response-gate.ts'
-import { gate } from '../../src/testing/store-spy.ts'
+import { gate } from '../../src/testing/runner.ts'
 import { closing, failed, hold, reach, SAVED } from './gated-response.ts'
 import { listening } from './suite.ts'
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { ResponseGate } from '../../src/adapters/shared/response-gate.ts'
-import { gate } from '../../src/testing/store-spy.ts'
+import { gate } from '../../src/testing/runner.ts'
 import { failed, hold, reach, SAVED } from './gated-response.ts'
 import { gzipped } from './gzip-wrapper.ts'
 
