@@ -4,26 +4,14 @@
  * @module
  */
 
-import type { LifeCycle } from '../core/scope.ts'
+import type { Session } from '../core/session.ts'
+import type { Eager, Sessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
 import type { Client } from './adapter-client.ts'
-import type { SuiteTest } from './runner.ts'
 import type { StoreSpy } from './store-spy.ts'
 
-/** What the suite does with a session. */
-export interface SuiteSession {
-  get(key: string): unknown
-  set(key: string, value: unknown): void
-  login(user: string): void
-  destroy(): void
-}
-
-/** What the suite needs of a `Sessions`. */
-export interface SuiteSessions extends LifeCycle {
-  of(request: object): Promise<SuiteSession>
-  current(): Promise<SuiteSession>
-  readonly session?: SuiteSession
-}
+/** What `createSessions` makes, with or without `eager`. */
+export type SuiteSessions = Sessions & Partial<Eager<Session>>
 
 /** The options that the suite gives to `createSessions`. */
 export interface SuiteOptions {
@@ -34,20 +22,20 @@ export interface SuiteOptions {
   readonly timeout?: number
 }
 
-/** The result of a method of {@link Reply}, which the handler returns to the framework. */
-export type Answer = unknown
-
-/** Responds in the idiom of the framework: `res.redirect`, `c.json`, `reply.send(stream)`. */
+/**
+ * Responds in the idiom of the framework: `res.redirect`, `c.json`, `reply.send(stream)`. The handler returns the result
+ * to the framework.
+ */
 export interface Reply {
   /** Sets a response header; `set-cookie` is added to earlier ones. Called before the body is given. */
   header(name: string, value: string): void
-  json(value: unknown): Answer
-  html(text: string): Answer
+  json(value: unknown): unknown
+  html(text: string): unknown
   /** Responds with 302, as the framework does it. */
-  redirect(location: string): Answer
+  redirect(location: string): unknown
   /** Responds with a status and no body. */
-  empty(status: number): Answer
-  stream(chunks: AsyncIterable<string>): Answer
+  empty(status: number): unknown
+  stream(chunks: AsyncIterable<string>): unknown
 }
 
 /** One request, in the same form for every framework. */
@@ -58,12 +46,12 @@ export interface Exchange {
   /** Resolves to the request's body, read by the parser of the framework. */
   body(): Promise<string>
   /** Calls `sessions.of` with what the framework gives to a handler. Absent: the first of the sessions. */
-  session(sessions?: SuiteSessions): Promise<SuiteSession>
+  session(sessions?: SuiteSessions): Promise<Session>
   readonly reply: Reply
 }
 
 /** Responds to every method and path. An error that it throws is handled by the framework. */
-export type ExchangeHandler = (exchange: Exchange) => Promise<Answer>
+export type ExchangeHandler = (exchange: Exchange) => Promise<unknown>
 
 /** What a case checks: the server, its store and one visitor. */
 export interface Kit extends StoreSpy {
@@ -84,7 +72,7 @@ export interface AdapterCase {
     exchange: Exchange,
     sessions: SuiteSessions,
     other: SuiteSessions,
-  ) => Promise<Answer>
+  ) => Promise<unknown>
   readonly check: (kit: Kit) => Promise<void>
 }
 
@@ -92,7 +80,7 @@ export interface AdapterCase {
 export type Cases = Record<string, () => AdapterCase>
 
 /** The handler of most cases: `/read` responds with the name in the session; other paths write it and respond variously. */
-export async function application({ session, path, reply }: Exchange): Promise<Answer> {
+export async function application({ session, path, reply }: Exchange): Promise<unknown> {
   const mine = await session()
   if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
   if (path === '/logout') {
@@ -112,32 +100,4 @@ export async function application({ session, path, reply }: Exchange): Promise<A
 /** The body of `/stream`: 400,000 characters, more than fit into the buffers of a connection. */
 async function* lines(): AsyncIterable<string> {
   for (let part = 0; part < 40; part++) yield `welcome ${part}\n`.padStart(10_000, '.')
-}
-
-export interface RunningServer {
-  /** Such as `http://127.0.0.1:40123`. */
-  readonly origin: string
-  close(): Promise<void>
-}
-
-export interface AdapterSuiteOptions {
-  /** Registers a case: `test` of vitest, of `node:test` or of another runner. */
-  readonly test: SuiteTest
-  /** The adapter, for the names of the cases. */
-  readonly name: string
-  /** Starts a server on 127.0.0.1 with the adapter under test, installed once for each of `sessions`, in front of the handler. */
-  readonly start: (
-    sessions: readonly SuiteSessions[],
-    handler: ExchangeHandler,
-  ) => Promise<RunningServer>
-  /** `createSessions` of `vial`. */
-  readonly createSessions: (options: SuiteOptions) => SuiteSessions
-  /** Makes a new store that has `list`, such as `memoryStore`. */
-  readonly store: () => Store
-  /**
-   * Whether the response to a thrown error carries what the handler wrote. False where a framework gives an adapter no
-   * response then.
-   * @default true
-   */
-  readonly errorsCommit?: boolean
 }

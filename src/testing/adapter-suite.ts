@@ -6,11 +6,45 @@
  */
 
 import type { Store } from '../core/store.ts'
-import { type AdapterSuiteOptions, application, type SuiteSessions } from './adapter-case.ts'
+import {
+  application,
+  type ExchangeHandler,
+  type SuiteOptions,
+  type SuiteSessions,
+} from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
 import { headerCases } from './adapter-headers.ts'
 import { timingCases } from './adapter-timing.ts'
+import type { SuiteTest } from './runner.ts'
 import { spyOn } from './store-spy.ts'
+
+export interface RunningServer {
+  /** Such as `http://127.0.0.1:40123`. */
+  readonly origin: string
+  close(): Promise<void>
+}
+
+export interface AdapterSuiteOptions {
+  /** Registers a case: `test` of vitest, of `node:test` or of another runner. */
+  readonly test: SuiteTest
+  /** The adapter, for the names of the cases. */
+  readonly name: string
+  /** Starts a server on 127.0.0.1 with the adapter under test, installed once for each of `sessions`, in front of the handler. */
+  readonly start: (
+    sessions: readonly SuiteSessions[],
+    handler: ExchangeHandler,
+  ) => Promise<RunningServer>
+  /** `createSessions` of `vial`. */
+  readonly createSessions: (options: SuiteOptions) => SuiteSessions
+  /** Makes a new store that has `list`, such as `memoryStore`. */
+  readonly store: () => Store
+  /**
+   * Whether the response to a thrown error carries what the handler wrote. False where a framework gives an adapter no
+   * response then.
+   * @default true
+   */
+  readonly errorsCommit?: boolean
+}
 
 /** Registers the cases for one adapter. Each name begins with a letter and a number that never change. */
 export function adapterSuite(options: AdapterSuiteOptions): void {

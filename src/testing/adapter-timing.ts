@@ -6,15 +6,17 @@
  */
 
 import assert from 'node:assert/strict'
-import { application, type Cases, type Kit } from './adapter-case.ts'
+import { type AdapterCase, application, type Cases, type Kit } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
 import { gate } from './runner.ts'
+
+const ADA = '{"name":"Ada"}'
 
 /**
  * Holds a write back until other requests went to the server and back, as a slow store would. A response that does not
  * wait for its write arrives meanwhile.
  */
-async function holdBack({ hold, writing, origin }: Kit, onRelease?: () => void): Promise<void> {
+async function holdBack({ hold, writing, origin }: Kit, onRelease?: () => unknown): Promise<void> {
   const release = hold()
   await writing()
   const other = new Client(origin)
@@ -23,7 +25,7 @@ async function holdBack({ hold, writing, origin }: Kit, onRelease?: () => void):
   release()
 }
 
-function codeOf(run: () => void): string {
+function codeOf(run: () => unknown): string {
   try {
     run()
     return 'none'
@@ -36,13 +38,15 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Sends a request of each visitor at once, and resolves to their texts. */
-async function textsOf(
-  visitors: readonly Client[],
-  pathOf: (at: number) => string,
-): Promise<string[]> {
-  const responses = visitors.map((visitor, at) => visitor.ask(pathOf(at)))
-  return (await Promise.all(responses)).map(({ text }) => text)
+/** Sends requests of many visitors at once. The first of each writes its path; later ones must read it. */
+async function checkVisitors(origin: string, count: number): Promise<void> {
+  const visitors = Array.from({ length: count }, () => new Client(origin))
+  for (let round = 0; round < 4; round++) {
+    const checks = visitors.map((visitor, at) =>
+      visitor.expect(round === 0 ? `/canary-${at}` : '/read', { text: `"/canary-${at}"` }),
+    )
+    await Promise.all(checks)
+  }
 }
 
 /** Fails unless the response is an error page without the session's cookie; resolves to its status. */
@@ -54,14 +58,37 @@ async function checkErrorPage({ client }: Kit, path: string): Promise<number> {
   return status
 }
 
+/** Makes a case that changes the session after the headers have arrived; with `before`, also before the stream begins. */
+function changeInStream(before: boolean): AdapterCase {
+  const arrived = gate()
+  const codes: string[] = []
+  return {
+    async handler({ session, reply }) {
+      if (before) (await session()).set('name', 'Ada')
+      async function* body(): AsyncIterable<string> {
+        yield 'one '
+        await arrived.opened
+        const mine = await session()
+        codes.push(codeOf(() => mine.set('name', 'Eve')))
+        yield `two, for ${String(mine.get('name'))}`
+      }
+      return reply.stream(body())
+    },
+    async check({ client, calls }) {
+      const text = before ? 'one two, for Ada' : 'one two, for undefined'
+      await client.expect('/', { text, cookies: before ? 1 : 0 }, { onHeaders: arrived.open })
+      assert.deepEqual([codes, calls], [['ERR_VIAL_STATE'], before ? ['create'] : []])
+    },
+  }
+}
+
 export const timingCases: Cases = {
   'T01 login, then redirect: the next request sees it, however slow the store': () => ({
     async check(kit) {
       const { client } = kit
       const held = holdBack(kit)
-      const { status, cookies, header } = await client.ask('/login')
-      assert.deepEqual([status, cookies.length, header('location')], [302, 1, '/read'])
-      assert.equal((await client.ask(header('location'))).text, '{"name":"Ada"}')
+      await client.expect('/login', { status: 302, cookies: 1, location: '/read' })
+      await client.expect('/read', { text: ADA })
       await held
     },
   }),
@@ -69,71 +96,22 @@ export const timingCases: Cases = {
   'T02 a stream waits for a slow store, and arrives whole': () => ({
     async check(kit) {
       const { client, origin } = kit
-      let stored = false
-      let seen: boolean | undefined
-      const held = holdBack(kit, () => {
-        stored = true
-      })
-      const { text, cookies } = await client.ask('/stream', {
-        onHeaders: () => {
-          seen = stored
-        },
-      })
+      const order: string[] = []
+      const held = holdBack(kit, () => order.push('the session is stored'))
+      const onHeaders = (): unknown => order.push('the headers arrive')
+      const { text } = await client.expect('/stream', { cookies: 1 }, { onHeaders })
       await held
-      assert.equal(seen, true, 'the headers arrived before the session was stored')
-      assert.deepEqual([text.length, cookies.length], [400_000, 1])
+      assert.deepEqual(order, ['the session is stored', 'the headers arrive'])
+      assert.equal(text.length, 400_000)
       assert.match(text, /^\.+welcome 0\n[\s\S]*\.welcome 39\n$/)
-      const reader = new Client(origin)
-      for (const [name, value] of client.jar) reader.jar.set(name, value)
-      assert.equal((await reader.ask('/read')).text, '{"name":"Ada"}')
+      await new Client(origin, client.jar).expect('/read', { text: ADA })
     },
   }),
 
-  'T03 a change while a stream runs is a StateError': () => {
-    const arrived = gate()
-    const codes: string[] = []
-    return {
-      async handler({ session, reply }) {
-        const mine = await session()
-        mine.set('name', 'Ada')
-        return reply.stream(
-          (async function* () {
-            yield 'one '
-            await arrived.opened
-            codes.push(codeOf(() => mine.set('name', 'Eve')))
-            yield `two, for ${String(mine.get('name'))}`
-          })(),
-        )
-      },
-      async check({ client, calls }) {
-        const { text, cookies } = await client.ask('/', { onHeaders: arrived.open })
-        assert.deepEqual([text, cookies.length], ['one two, for Ada', 1])
-        assert.deepEqual([codes, calls], [['ERR_VIAL_STATE'], ['create']])
-      },
-    }
-  },
+  'T03 a change while a stream runs is a StateError': () => changeInStream(true),
 
-  'T04 a session first asked for while a stream runs can be read and not changed': () => {
-    const arrived = gate()
-    const codes: string[] = []
-    return {
-      handler: async ({ session, reply }) =>
-        reply.stream(
-          (async function* () {
-            yield 'one '
-            await arrived.opened
-            const mine = await session()
-            codes.push(codeOf(() => mine.set('name', 'Eve')))
-            yield `two, for ${String(mine.get('name'))}`
-          })(),
-        ),
-      async check({ client, records }) {
-        const { text, cookies } = await client.ask('/', { onHeaders: arrived.open })
-        assert.deepEqual([text, cookies, codes], ['one two, for undefined', [], ['ERR_VIAL_STATE']])
-        assert.equal(await records(), 0)
-      },
-    }
-  },
+  'T04 a session first asked for while a stream runs can be read and not changed': () =>
+    changeInStream(false),
 
   'T05 a session that outlives its request can be read and not changed': () => {
     let kept: { set(key: string, value: unknown): void; get(key: string): unknown } | undefined
@@ -159,9 +137,9 @@ export const timingCases: Cases = {
       return reply.json([new Set([first, ...more, last]).size, last.get('name')])
     },
     async check({ client, calls }) {
-      assert.equal((await client.ask('/write')).text, '[1,"Ada"]')
+      await client.expect('/write', { text: '[1,"Ada"]' })
       calls.length = 0
-      assert.equal((await client.ask('/read')).text, '[1,"Ada"]')
+      await client.expect('/read', { text: '[1,"Ada"]' })
       assert.deepEqual(calls, ['read'])
     },
   }),
@@ -174,15 +152,8 @@ export const timingCases: Cases = {
       return reply.json(mine.get('canary'))
     },
     async check({ origin, hold, writing }) {
-      const visitors = Array.from({ length: 20 }, () => new Client(origin))
-      void writing(visitors.length).then(hold())
-      await textsOf(visitors, (at) => `/canary-${at}`)
-      for (let round = 0; round < 3; round++) {
-        assert.deepEqual(
-          await textsOf(visitors, () => '/read'),
-          visitors.map((_, at) => `"/canary-${at}"`),
-        )
-      }
+      void writing(20).then(hold())
+      await checkVisitors(origin, 20)
     },
   }),
 
@@ -194,16 +165,16 @@ export const timingCases: Cases = {
         return application(exchange)
       },
       async check(kit) {
-        const { client, fail, records } = kit
+        const { origin, fail, records } = kit
         const paths = ['/login', '/json', '/stream']
         fail('writes')
         for (const path of paths) await checkErrorPage(kit, path)
         assert.equal(await records(), 0)
         fail('none')
         for (const path of paths) {
-          client.jar.clear()
-          assert.equal((await client.ask(path)).cookies.length, 2)
-          assert.equal((await client.ask('/read')).text, '{"name":"Ada"}')
+          const visitor = new Client(origin)
+          await visitor.expect(path, { cookies: 2 })
+          await visitor.expect('/read', { text: ADA })
         }
       },
     }),
@@ -226,7 +197,7 @@ export const timingCases: Cases = {
           release()
           await idle()
           assert.equal(await records(), before + 1, `the records after ${path}`)
-          assert.equal((await client.ask('/json')).status, 200)
+          await client.expect('/json', { status: 200 })
         }
       },
     }),
@@ -238,7 +209,7 @@ export const timingCases: Cases = {
       fail('reads')
       assert.equal(await checkErrorPage(kit, '/json'), 500)
       fail('none')
-      assert.equal((await client.ask('/read')).text, '{"name":"Ada"}')
+      await client.expect('/read', { text: ADA })
     },
   }),
 
@@ -251,15 +222,7 @@ export const timingCases: Cases = {
       await nextTurn()
       return reply.json((await sessions.current()).get('canary'))
     },
-    async check({ origin }) {
-      const visitors = Array.from({ length: 10 }, () => new Client(origin))
-      const wrote = await textsOf(visitors, (at) => `/${at}`)
-      assert.deepEqual(
-        wrote,
-        visitors.map((_, at) => `"/${at}"`),
-      )
-      assert.deepEqual(await textsOf(visitors, () => '/read'), wrote)
-    },
+    check: ({ origin }) => checkVisitors(origin, 10),
   }),
 
   'A02 current() finds the session after a late body': () => ({
@@ -271,8 +234,8 @@ export const timingCases: Cases = {
       return reply.json(mine.get('text'))
     },
     async check({ client, records }) {
-      const { status, text, cookies } = await client.ask('/', { method: 'POST', body: 'late' })
-      assert.deepEqual([status, text, cookies.length], [200, '"late"', 1])
+      const expected = { status: 200, text: '"late"', cookies: 1 }
+      await client.expect('/', expected, { method: 'POST', body: 'late' })
       assert.equal(await records(), 1)
     },
   }),
@@ -284,9 +247,9 @@ export const timingCases: Cases = {
       return reply.json(sessions.session?.get('canary') ?? null)
     },
     async check({ client, origin }) {
-      assert.equal((await client.ask('/write')).text, '"/write"')
-      assert.equal((await client.ask('/read')).text, '"/write"')
-      assert.equal((await new Client(origin).ask('/read')).text, 'null')
+      await client.expect('/write', { text: '"/write"' })
+      await client.expect('/read', { text: '"/write"' })
+      await new Client(origin).expect('/read', { text: 'null' })
     },
   }),
 
@@ -299,9 +262,9 @@ export const timingCases: Cases = {
     async check({ client, fail }) {
       await client.ask('/')
       fail('reads')
-      assert.equal((await client.ask('/')).status, 500)
+      await client.expect('/', { status: 500 })
       fail('none')
-      assert.equal((await client.ask('/')).status, 200)
+      await client.expect('/', { status: 200 })
     },
   }),
 }

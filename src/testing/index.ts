@@ -5,17 +5,13 @@
  */
 
 export type {
-  AdapterSuiteOptions,
-  Answer,
   Exchange,
   ExchangeHandler,
   Reply,
-  RunningServer,
   SuiteOptions,
-  SuiteSession,
   SuiteSessions,
 } from './adapter-case.ts'
-export { adapterSuite } from './adapter-suite.ts'
+export { type AdapterSuiteOptions, adapterSuite, type RunningServer } from './adapter-suite.ts'
 export type { SuiteBody, SuiteTest, SuiteTestContext } from './runner.ts'
 export {
   type StoreFixture,

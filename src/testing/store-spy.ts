@@ -27,7 +27,8 @@ export interface StoreSpy {
 export function spyOn(inner: Store): StoreSpy {
   const calls: string[] = []
   const underWay = new Set<Promise<unknown>>()
-  const waiting = new Set<() => void>()
+  const waiting: { readonly last: number; readonly open: () => void }[] = []
+  let begun = 0
   let held: Promise<void> | undefined
   let failing = 'none'
 
@@ -47,7 +48,8 @@ export function spyOn(inner: Store): StoreSpy {
     underWay.add(done)
     const end = (): unknown => underWay.delete(done)
     done.then(end, end)
-    for (const begun of waiting) begun()
+    begun++
+    for (const { last, open } of waiting) if (last === begun) open()
     return done
   }
 
@@ -77,16 +79,9 @@ export function spyOn(inner: Store): StoreSpy {
       failing = verbs
     },
     writing(count = 1) {
-      return new Promise((resolve) => {
-        let left = count
-        const begun = (): void => {
-          left--
-          if (left > 0) return
-          waiting.delete(begun)
-          resolve()
-        }
-        waiting.add(begun)
-      })
+      const { opened, open } = gate()
+      waiting.push({ last: begun + count, open })
+      return opened
     },
     async idle() {
       await Promise.allSettled(underWay)
