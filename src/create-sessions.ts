@@ -13,6 +13,7 @@ import { Expiry } from './core/expiry.ts'
 import { nativeIds } from './core/ids.ts'
 import { DEFAULT_POLICY } from './core/policy.ts'
 import type { Schema } from './core/schema.ts'
+import type { LifeCycle } from './core/scope.ts'
 import type { Seal } from './core/seal.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
 import type { Serializer } from './core/serializer.ts'
@@ -88,15 +89,15 @@ export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data> & { readonly eager: true },
 ): StoredSessions<Data> & Eager<StoredSession<Data>>
 export function createSessions<Data extends object = Fields>(
-  options: SealedOptions<Data> & { readonly eager: true },
+  options: (StoredOptions<Data> | SealedOptions<Data>) & { readonly eager: true },
 ): Sessions<Data> & Eager<Session<Data>>
 export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data>,
 ): StoredSessions<Data>
 export function createSessions<Data extends object = Fields>(
-  options: SealedOptions<Data>,
+  options: StoredOptions<Data> | SealedOptions<Data>,
 ): Sessions<Data>
-export function createSessions(options: StoredOptions | SealedOptions): unknown {
+export function createSessions(options: StoredOptions | SealedOptions): LifeCycle {
   checkNames(options)
   const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
   const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')

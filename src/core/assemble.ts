@@ -70,7 +70,6 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
       ? new StoreBacking({
           ...shared,
           ...place,
-          policy,
           emit,
           backoff,
           timer: waitTimer(),

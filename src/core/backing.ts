@@ -6,7 +6,7 @@
  */
 
 import type { Commit } from './commit-headers.ts'
-import type { Rejection } from './seal.ts'
+import type { Rejection } from './events.ts'
 import type { Origin, SessionState } from './session-state.ts'
 import type { MaybePromise } from './store.ts'
 

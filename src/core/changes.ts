@@ -6,6 +6,7 @@
  */
 
 import { isSerializationError, SerializationError, StateError } from '../errors.ts'
+import { decodeReserved, isReserved } from './record.ts'
 import type { Entries, EntryKey, Serializer } from './serializer.ts'
 import { isDeepStrictEqual } from './values.ts'
 
@@ -237,6 +238,7 @@ export function encodeOf(serializer: Serializer, key: string, value: unknown): u
 
 /** Decodes the value of a key, likewise. */
 export function decodeOf(serializer: Serializer, key: string, entry: unknown): unknown {
+  if (isReserved(key)) return decodeReserved(entry, serializer)
   try {
     return serializer.decode(entry)
   } catch (error) {

@@ -8,9 +8,10 @@
 import type { CookieWriter } from '../cookies/serialize.ts'
 import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
+import type { Rejection } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { readMeta } from './record.ts'
-import type { Rejection, Seal } from './seal.ts'
+import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import type { Draft, Origin, SessionState } from './session-state.ts'
 
@@ -42,23 +43,18 @@ export class CookieBacking implements Backing {
   }
 
   commit(state: SessionState): Commit {
-    const { cookie, now: clock } = this.#config
+    const { cookie, expiry, now: clock } = this.#config
     const now = clock()
     const { origin } = state
     if (!state.modified) {
-      return origin !== undefined && this.#due(state, origin, now)
-        ? this.#seal(draft(state, now), now, 'touched')
+      return origin !== undefined && state.isRefreshDue(expiry, now)
+        ? this.#seal(this.#draft(state, now), now, 'touched')
         : UNTOUCHED
     }
-    const made = draft(state, now)
-    if (!made.empty) return this.#seal(made, now, 'saved')
+    const draft = this.#draft(state, now)
+    if (!draft.empty) return this.#seal(draft, now, 'saved')
     const hadCookie = origin !== undefined || state.ended !== undefined
     return hadCookie ? withRemoval('deleted', cookie) : UNTOUCHED
-  }
-
-  #due(state: SessionState, origin: Origin, now: number): boolean {
-    const { expiry } = this.#config
-    return expiry.moves && state.refreshes && expiry.due(state.meta, origin.expiresAt, now)
   }
 
   #open(text: string): Found {
@@ -70,22 +66,22 @@ export class CookieBacking implements Backing {
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
     const { sealedAt } = opened
-    const begun = meta.created === undefined ? { ...meta, created: sealedAt } : meta
-    const expiresAt = expiry.end(begun, sealedAt ?? now)
-    if (expiresAt <= now) return 'expired'
+    const begun = meta.createdAt === undefined ? { ...meta, createdAt: sealedAt } : meta
+    const activeAt = sealedAt ?? now
+    if (expiry.end(begun, activeAt) <= now) return 'expired'
+    const expiresAt = expiry.written(begun, activeAt)
     return { credential: undefined, entries, meta, expiresAt, standing: 'current' }
   }
 
-  #seal(made: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
-    const { seal, serializer, cookie, expiry } = this.#config
-    const bytes = serializer.join(made.entries)
-    const value = seal.seal(bytes, now, cookie.name)
-    const expiresAt = expiry.end(made.meta, now)
-    return withCookie(outcome, cookie, value, made.permanent ? { expiresAt, now } : undefined)
+  /** The record to seal. Nothing else writes it, so it is drafted on what was read. */
+  #draft(state: SessionState, now: number): Draft {
+    return state.draft(state.changes.base, { now, expiry: this.#config.expiry }) as Draft
   }
-}
 
-/** The record to seal. Nothing else writes it, so it is drafted on what was read. */
-function draft(state: SessionState, now: number): Draft {
-  return state.draft(state.changes.base, { now }) as Draft
+  #seal(draft: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
+    const { seal, serializer, cookie, expiry } = this.#config
+    const value = seal.seal(serializer.join(draft.entries), now, cookie.name)
+    const expiresAt = expiry.end(draft.meta, now)
+    return withCookie(outcome, cookie, value, draft.permanent ? { expiresAt, now } : undefined)
+  }
 }

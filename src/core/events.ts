@@ -5,7 +5,23 @@
  */
 
 import type { StoreError } from '../errors.ts'
-import type { Rejection } from './seal.ts'
+
+/** Why a cookie was not honoured. This is not an error, as a client may send anything. */
+export type Rejection =
+  /** The text does not have the shape of such a cookie. */
+  | 'malformed'
+  /** The shape is right, but none of the keys sealed the text, or it was sealed for another cookie. */
+  | 'forged'
+  /** The text is too old or was sealed in the future, or its record has ended. */
+  | 'expired'
+  /** The id is well formed, but the store does not hold it: it ended, expired or was never issued. */
+  | 'unknown'
+  /** The record is not in the format of the serializer, or does not match the `data` schema. */
+  | 'invalid'
+  /** The verifier is not, or no longer, that of its record. Reported by the event `replayed`. */
+  | 'replayed'
+  /** The request has several different cookies of that name, and more than one is valid. */
+  | 'ambiguous'
 
 /** A session is named by its fingerprint, which leads back neither to the cookie nor to the store's key. */
 export type SessionEvent =

@@ -50,15 +50,21 @@ export class Expiry {
   }
 
   /** The absolute end: a lifetime after the last login, or after the beginning. Undefined: neither is known. */
-  until({ loggedIn, created }: Pick<Meta, 'created' | 'loggedIn'>): number | undefined {
-    const began = loggedIn ?? created
+  until({ loggedInAt, createdAt }: Pick<Meta, 'createdAt' | 'loggedInAt'>): number | undefined {
+    const began = loggedInAt ?? createdAt
     return began === undefined ? undefined : this.#from(began)
   }
 
   /** The end of a session that was last active at `activeAt`. An unknown beginning counts as then. */
   end(meta: Meta, activeAt: number): number {
-    const until = this.until(meta) ?? this.#from(activeAt)
-    return this.idle === undefined ? until : Math.min(until, activeAt + this.idle)
+    return earlier(this.until(meta) ?? this.#from(activeAt), this.idle, activeAt)
+  }
+
+  /** The end of a record that was last written at `writtenAt`, under the configuration that wrote it. */
+  written(meta: Meta, writtenAt: number): number {
+    return meta.until === undefined
+      ? this.end(meta, writtenAt)
+      : earlier(meta.until, meta.idle, writtenAt)
   }
 
   /**
@@ -102,4 +108,8 @@ export class Expiry {
   #wrote(meta: Meta): boolean {
     return meta.until !== undefined && meta.until === this.until(meta) && meta.idle === this.idle
   }
+}
+
+function earlier(until: number, idle: number | undefined, activeAt: number): number {
+  return idle === undefined ? until : Math.min(until, activeAt + idle)
 }

@@ -22,11 +22,23 @@ export interface SafeHtml {
 /** A message as the record keeps it. */
 type Kept = readonly [category: unknown, message: unknown]
 
-/** The messages of an entry. Anything that is not a list of pairs counts as no message. */
+/** The messages of an entry. What is not a list of pairs that a page can show counts as no message. */
 export function messagesOf(value: unknown): Kept[] {
   return Array.isArray(value)
-    ? value.filter((item): item is [unknown, unknown] => Array.isArray(item) && item.length === 2)
+    ? value.filter(
+        (item): item is [unknown, unknown] =>
+          Array.isArray(item) && item.length === 2 && item.every(isShown),
+      )
     : []
+}
+
+/** An object may hold a `toString` that is no function. */
+function isShown(value: unknown): boolean {
+  try {
+    return String(value) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** A kept message as a handler gets it. */

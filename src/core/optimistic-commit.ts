@@ -21,6 +21,12 @@ import { TimeLimit, type WaitTimer } from './time-limit.ts'
  */
 export type MakeDraft = (onto: Entries) => Draft | 'untouched' | 'gone' | 'stored'
 
+/**
+ * How a draft changes what opens the session. `verifier`: it holds a new verifier, so a lost reply can be settled.
+ * `key`: the record moves to a new key.
+ */
+export type Rotation = 'none' | 'verifier' | 'key'
+
 /** A record as this process last saw it. */
 export interface Known {
   readonly entries: Entries
@@ -46,6 +52,17 @@ export type CommitResult = Result<Known> & { readonly attempts: number } & (
       }
   )
 
+/** The record to draft on. */
+interface Base extends Known {
+  /** This commit read it itself. Only such a record decides anything without a compare. */
+  readonly isRead: boolean
+}
+
+/** An attempt that decided nothing. `stale`: the record that was handed over does not do, so it is read. */
+type Undecided =
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'conflict'; readonly current?: StoredRecord | undefined }
+
 export interface CommitConfig {
   readonly store: Store
   readonly serializer: Serializer
@@ -57,12 +74,6 @@ export interface CommitConfig {
   readonly now: () => number
   /** Waits before another attempt. */
   readonly backoff: (attempt: number) => Promise<void>
-}
-
-/** A record that was created. */
-export interface Created {
-  readonly credential: Credential
-  readonly expiresAt: number
 }
 
 const MOST_COLLISIONS = 3
@@ -82,6 +93,10 @@ export class OptimisticCommit {
   #limit: TimeLimit
   /** Conflicts, and the attempt that ended the commit. */
   #attempts = 1
+  /** The last draft that was sent. */
+  #sent: Draft | undefined
+  /** The lost reply of a rotation that is being settled. */
+  #lost: StoreError | undefined
 
   constructor(config: CommitConfig, limit: TimeLimit) {
     this.#config = config
@@ -91,15 +106,17 @@ export class OptimisticCommit {
   /**
    * Stores a record under a new key.
    *
-   * @param draft Makes the record, which may hold what belongs to the credential.
+   * @param makeDraft Makes the record, which may hold what belongs to the credential.
    */
-  async create(draft: (credential: Credential) => Draft): Promise<Created> {
+  async create(
+    makeDraft: (credential: Credential) => Draft,
+  ): Promise<{ readonly credential: Credential; readonly expiresAt: number }> {
     const { store, ids, serializer } = this.#config
     for (let collisions = 0; collisions < MOST_COLLISIONS; collisions += 1) {
       const credential = ids.make()
-      const made = draft(credential)
-      const bytes = serializer.join(made.entries)
-      const expiresAt = this.#expiresAt(made, undefined)
+      const draft = makeDraft(credential)
+      const bytes = serializer.join(draft.entries)
+      const expiresAt = this.#expiresAt(draft, undefined)
       const result = await this.#limit.call('create', (options) =>
         store.create(credential.key, bytes, expiresAt, options),
       )
@@ -112,70 +129,65 @@ export class OptimisticCommit {
    * Replaces the record, or deletes it when nothing is left of it. Never brings back one that is gone.
    *
    * @param from The record to start from. Undefined: it is read first.
-   * @param rotation `verifier`: the draft holds a new verifier, so a lost reply can be settled. `key`: the record moves to
-   * a new key.
    */
   async replace(
     key: string,
     from: Known | undefined,
     makeDraft: MakeDraft,
-    rotation?: 'verifier' | 'key',
+    rotation: Rotation,
   ): Promise<CommitResult> {
-    let known = from?.version === undefined ? undefined : from
-    /** Whether this commit read `known` itself. What is decided without a compare counts only then. */
-    let isRead = false
-    let last: Draft | undefined
-    let lost: StoreError | undefined
-    for (;;) {
-      try {
-        if (known === undefined) {
-          known = await this.#read(key)
-          if (known === undefined) break
-          isRead = true
-        }
-        const draft = makeDraft(known.entries)
-        if (draft === 'stored' && last !== undefined) return this.#stored(last, known)
-        if (typeof draft !== 'string') {
-          last = draft
-          const step =
-            rotation === 'key' ? this.#move(key, draft, known) : this.#put(key, draft, known)
-          const result = await step
-          if (result.kind === 'gone') break
-          if (result.kind !== 'conflict') return result
-          known = await this.#afterConflict(result, lost)
-          isRead = known !== undefined
-          continue
-        }
-        if (isRead && draft === 'untouched') return this.#ended('untouched')
-        if (isRead) break
-      } catch (error) {
-        if (isStoreError(error)) {
-          lost = this.#toSettle(error, rotation, lost)
-          await this.#pause(lost)
-        } else if (isRead || known === undefined) throw error
-      }
-      known = undefined
+    let base: Base | undefined
+    if (from?.version !== undefined) {
+      const { entries, version, expiresAt } = from
+      base = { entries, version, expiresAt, isRead: false }
     }
-    if (lost === undefined) return this.#ended('gone')
-    // The session has ended as it was to, by this commit or another.
-    if (last?.empty) return this.#deleted(last)
-    // It may have been this commit's before it ended, so a login must not begin another one.
-    throw lost
+    for (;;) {
+      const result = await this.#attempt(key, base, makeDraft, rotation)
+      if (result.kind === 'stale') base = undefined
+      else if (result.kind === 'conflict') base = await this.#afterConflict(result.current)
+      else return result.kind === 'gone' ? this.#gone() : result
+    }
+  }
+
+  /** One draft and its write. Without a base, the record is read first. */
+  async #attempt(
+    key: string,
+    given: Base | undefined,
+    makeDraft: MakeDraft,
+    rotation: Rotation,
+  ): Promise<CommitResult | Undecided> {
+    let base = given
+    try {
+      base ??= await this.#read(key)
+      if (base === undefined) return this.#ended('gone')
+      const draft = makeDraft(base.entries)
+      if (typeof draft !== 'string') {
+        this.#sent = draft
+        if (draft.empty) return await this.#delete(key, draft, base)
+        return rotation === 'key'
+          ? await this.#move(key, draft, base)
+          : await this.#put(key, draft, base)
+      }
+      if (draft === 'stored' && this.#sent !== undefined) return this.#stored(this.#sent, base)
+      if (!base.isRead) return { kind: 'stale' }
+      return this.#ended(draft === 'untouched' ? draft : 'gone')
+    } catch (error) {
+      if (isStoreError(error)) await this.#settle(error, rotation)
+      else if (base === undefined || base.isRead) throw error
+      return { kind: 'stale' }
+    }
   }
 
   /**
    * The record for the next attempt: the newer one, when it came with the first conflict. Later ones are read after the
    * pause, as what came with the conflict would be out of date by then.
    */
-  async #afterConflict(
-    { current }: Conflict,
-    lost: StoreError | undefined,
-  ): Promise<Known | undefined> {
+  async #afterConflict(current: StoredRecord | undefined): Promise<Base | undefined> {
     if (current !== undefined && this.#attempts === 1 && !this.#limit.isOver) {
       this.#attempts += 1
       return this.#split(current)
     }
-    await this.#pause(lost)
+    await this.#pause()
     return undefined
   }
 
@@ -183,77 +195,77 @@ export class OptimisticCommit {
    * The record tells whether a rotation with a lost reply was done. So it is read, and tried again when it was not: the
    * late write cannot land any more then, as the record has other bytes. Throws an error that cannot be settled.
    */
-  #toSettle(
-    error: StoreError,
-    rotation: 'verifier' | 'key' | undefined,
-    lost: StoreError | undefined,
-  ): StoreError {
-    if (lost !== undefined) {
-      if (this.#limit.isOver) throw lost
-      return lost
+  async #settle(error: StoreError, rotation: Rotation): Promise<void> {
+    if (this.#lost === undefined) {
+      if (rotation !== 'verifier' || error.outcome !== 'unknown') throw error
+      const { timer, timeout } = this.#config
+      this.#limit = new TimeLimit(timer, Math.max(LEAST_TO_SETTLE, timeout * SHARE_TO_SETTLE))
+      this.#lost = error
     }
-    if (rotation !== 'verifier' || error.outcome !== 'unknown') throw error
-    const { timer, timeout } = this.#config
-    this.#limit = new TimeLimit(timer, Math.max(LEAST_TO_SETTLE, timeout * SHARE_TO_SETTLE))
-    return error
+    await this.#pause()
   }
 
-  async #put(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
-    if (draft.empty) return this.#delete(key, draft, known)
-    const { store, serializer } = this.#config
-    const expiresAt = this.#expiresAt(draft, known.expiresAt)
-    const bytes = serializer.join(draft.entries)
+  async #pause(): Promise<void> {
+    if (this.#limit.isOver) {
+      throw (
+        this.#lost ??
+        new ConflictError(
+          `Other requests wrote this session faster than this one could, ${this.#attempts} times in a row. Nothing was stored.`,
+        )
+      )
+    }
+    await this.#config.backoff(this.#attempts)
+    this.#attempts += 1
+  }
+
+  async #put(key: string, draft: Draft, base: Base): Promise<CommitResult | Undecided> {
+    const { store, serializer, now } = this.#config
+    const { entries } = draft
+    const expiresAt = this.#expiresAt(draft, base.expiresAt)
+    const bytes = serializer.join(entries)
     const result = await this.#limit.call('replace', (options) =>
-      store.replace(key, bytes, expiresAt, known.version, options),
+      store.replace(key, bytes, expiresAt, base.version, options),
     )
-    if (result.kind === 'gone') return this.#ended('gone')
     if (result.kind === 'conflict') return result
     // An end in the past ended the record.
-    if (expiresAt <= this.#config.now()) return this.#ended('gone')
+    if (result.kind === 'gone' || expiresAt <= now()) return this.#ended('gone')
     const { version } = result
-    const { entries } = draft
-    return this.#written(
-      draft,
-      expiresAt,
-      version === undefined ? undefined : { entries, version, expiresAt },
-    )
+    const known = version === undefined ? undefined : { entries, version, expiresAt }
+    return this.#written(draft, expiresAt, known)
   }
 
   /**
    * Creates the record under a new key, then deletes the old one at exactly the version that the new one rests on, so
    * that no write to the old one is lost and none comes after.
    */
-  async #move(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
-    if (draft.empty) return this.#delete(key, draft, known)
-    const created = await this.create(() => draft)
-    let result: CommitResult | Conflict
+  async #move(key: string, draft: Draft, base: Base): Promise<CommitResult | Undecided> {
+    const { credential, expiresAt } = await this.create(() => draft)
+    let result: CommitResult | Undecided
     try {
-      result = await this.#delete(key, draft, known)
+      result = await this.#delete(key, draft, base)
     } catch (error) {
       // The new id is never sent, so its record is removed, whatever became of the old one.
-      await this.#remove(created).catch(() => undefined)
+      await this.#remove(credential).catch(() => undefined)
       throw error
     }
     if (result.kind === 'deleted') {
-      const { credential, expiresAt } = created
       return { ...this.#written(draft, expiresAt, undefined), credential }
     }
-    await this.#remove(created)
+    await this.#remove(credential)
     return result
   }
 
-  async #delete(key: string, draft: Draft, known: Known): Promise<CommitResult | Conflict> {
+  async #delete(key: string, draft: Draft, base: Base): Promise<CommitResult | Undecided> {
     const { store } = this.#config
-    const result = await this.#limit.call('delete', (options) =>
-      store.delete(key, known.version, options),
+    const kind = await this.#limit.call('delete', (options) =>
+      store.delete(key, base.version, options),
     )
-    if (result === 'conflict') return { kind: 'conflict' }
-    if (result === 'gone') return this.#ended('gone')
-    return this.#deleted(draft)
+    if (kind === 'conflict') return { kind }
+    return kind === 'gone' ? this.#ended('gone') : this.#deleted(draft)
   }
 
   /** The record to draft on. Undefined: gone. */
-  async #read(key: string): Promise<Known | undefined> {
+  async #read(key: string): Promise<Base | undefined> {
     const { store, expiry } = this.#config
     const record = await this.#limit.call('read', (options) => store.read(key, options), {
       fresh: true,
@@ -262,32 +274,27 @@ export class OptimisticCommit {
     return record === undefined ? undefined : this.#split(record)
   }
 
-  #split({ bytes, version, expiresAt }: StoredRecord): Known {
+  #split({ bytes, version, expiresAt }: StoredRecord): Base {
     const entries = this.#config.serializer.split(bytes)
     if (entries === undefined) {
       throw new ConflictError('Another program stored something else than a session record there.')
     }
-    return { entries, version, expiresAt }
+    return { entries, version, expiresAt, isRead: true }
   }
 
   /** Removes a record whose id was not sent, in a time of its own. */
-  async #remove(created: Created): Promise<void> {
+  async #remove({ key }: Credential): Promise<void> {
     const { store, timer, timeout } = this.#config
     const limit = this.#limit.isOver ? new TimeLimit(timer, timeout) : this.#limit
-    await limit.call('delete', (options) =>
-      store.delete(created.credential.key, undefined, options),
-    )
+    await limit.call('delete', (options) => store.delete(key, undefined, options))
   }
 
-  async #pause(lost: StoreError | undefined): Promise<void> {
-    if (this.#limit.isOver) {
-      if (lost !== undefined) throw lost
-      throw new ConflictError(
-        `Other requests wrote this session faster than this one could, ${this.#attempts} times in a row. Nothing was stored.`,
-      )
-    }
-    await this.#config.backoff(this.#attempts)
-    this.#attempts += 1
+  #gone(): CommitResult {
+    if (this.#lost === undefined) return this.#ended('gone')
+    // The session has ended as it was to, by this commit or another.
+    if (this.#sent?.empty) return this.#deleted(this.#sent)
+    // It may have been this commit's before it ended, so a login must not begin another one.
+    throw this.#lost
   }
 
   #ended(kind: 'gone' | 'untouched'): CommitResult {
@@ -298,16 +305,15 @@ export class OptimisticCommit {
     return { kind: 'deleted', reports, attempts: this.#attempts, known: undefined }
   }
 
-  #stored(draft: Draft, known: Known): CommitResult {
-    return this.#written(draft, known.expiresAt ?? this.#expiresAt(draft, undefined), known)
+  #stored(draft: Draft, base: Base): CommitResult {
+    return this.#written(draft, base.expiresAt ?? this.#expiresAt(draft, undefined), base)
   }
 
   #written(
-    draft: Draft,
+    { reports, permanent, meta }: Draft,
     expiresAt: number,
     known: Known | undefined,
   ): Extract<CommitResult, { kind: 'written' }> {
-    const { reports, permanent, meta } = draft
     return { kind: 'written', reports, permanent, expiresAt, meta, attempts: this.#attempts, known }
   }
 
@@ -315,9 +321,4 @@ export class OptimisticCommit {
     const { expiry, now } = this.#config
     return expiry.moved(draft.meta, draft.before, current, now())
   }
-}
-
-interface Conflict {
-  readonly kind: 'conflict'
-  readonly current?: StoredRecord | undefined
 }

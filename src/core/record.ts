@@ -24,16 +24,16 @@ export function isReserved(key: unknown): boolean {
 export type VerifierChange = 'login' | 'regenerate' | 'renew'
 
 /**
- * What a session knows about itself, by the names that the record has. Times are ms since the epoch. An absent field is
- * not known, or does not apply; a record that another library began has none.
+ * What a session knows about itself. Times are ms since the epoch. An absent field is not known, or does not apply; a
+ * record that another library began has none.
  */
 export interface Meta {
   /** When the session began. */
-  readonly created: number | undefined
+  readonly createdAt: number | undefined
   /** The user that `login` named. */
   readonly user: string | undefined
   /** When `login` was last called: the lifetime begins again then. */
-  readonly loggedIn: number | undefined
+  readonly loggedInAt: number | undefined
   /** The absolute end under the configuration that last wrote the record. */
   readonly until: number | undefined
   /** The longest pause between requests under that configuration, in ms. */
@@ -41,13 +41,13 @@ export interface Meta {
   /** True: `until` and `idle` are the session's own and not the configuration's. Not written yet; carried along. */
   readonly own: true | undefined
   /** The hash of the verifier that the cookie holds. */
-  readonly v: string | undefined
+  readonly verifierHash: string | undefined
   /** The hash of the verifier before. */
-  readonly was: string | undefined
-  /** How `v` took the place of `was`. */
-  readonly how: VerifierChange | undefined
-  /** When the grace of `was` began: at the rotation, and for a renewal when the new verifier was first presented. */
-  readonly at: number | undefined
+  readonly previousHash: string | undefined
+  /** Why the verifier took the place of the one before. */
+  readonly changedBy: VerifierChange | undefined
+  /** When the grace of the verifier before began: at the rotation; after a renewal, when the new one was first presented. */
+  readonly graceFrom: number | undefined
   /** What a renewal derived the verifier from, besides the one before. */
   readonly nonce: string | undefined
   /** True: the user's list has this session. Not written yet; carried along. */
@@ -56,56 +56,60 @@ export interface Meta {
   readonly factors: Readonly<Record<string, number>> | undefined
 }
 
-/** Nothing is known. */
-export const NO_META: Meta = {
-  created: undefined,
-  user: undefined,
-  loggedIn: undefined,
-  until: undefined,
-  idle: undefined,
-  own: undefined,
-  v: undefined,
-  was: undefined,
-  how: undefined,
-  at: undefined,
-  nonce: undefined,
-  listed: undefined,
-  factors: undefined,
-}
+/** The names of the fields in the record: a format that stays. */
+const NAMES = {
+  createdAt: 'created',
+  user: 'user',
+  loggedInAt: 'loggedIn',
+  until: 'until',
+  idle: 'idle',
+  own: 'own',
+  verifierHash: 'v',
+  previousHash: 'was',
+  changedBy: 'how',
+  graceFrom: 'at',
+  nonce: 'nonce',
+  listed: 'listed',
+  factors: 'factors',
+} as const satisfies Record<keyof Meta, string>
 
-const FIELDS = Object.keys(NO_META) as readonly (keyof Meta)[]
+const FIELDS = Object.keys(NAMES) as readonly (keyof Meta)[]
 
-/** Reads {@link META}. A field of another type than its own counts as absent. */
-export function readMeta(entries: Entries, serializer: Serializer): Meta {
-  const entry = entries.get(META)
-  if (entry === undefined) return NO_META
-  const value = decodeOrNothing(entry, serializer)
-  if (typeof value !== 'object' || value === null) return NO_META
-  const fields = value as { readonly [K in keyof Meta]?: unknown }
+/** A field of another type than its own counts as absent. */
+function metaOf(fields: { readonly [Name in (typeof NAMES)[keyof Meta]]?: unknown }): Meta {
   return {
-    created: time(fields.created),
+    createdAt: time(fields.created),
     user: text(fields.user),
-    loggedIn: time(fields.loggedIn),
+    loggedInAt: time(fields.loggedIn),
     until: time(fields.until),
     idle: time(fields.idle),
     own: fields.own === true ? true : undefined,
-    v: text(fields.v),
-    was: text(fields.was),
-    how: change(fields.how),
-    at: time(fields.at),
+    verifierHash: text(fields.v),
+    previousHash: text(fields.was),
+    changedBy: change(fields.how),
+    graceFrom: time(fields.at),
     nonce: text(fields.nonce),
     listed: fields.listed === true ? true : undefined,
-    factors: fields.factors === undefined ? undefined : times(fields.factors),
+    factors: times(fields.factors),
   }
+}
+
+/** Nothing is known. */
+export const NO_META: Meta = metaOf({})
+
+/** Reads {@link META}. */
+export function readMeta(entries: Entries, serializer: Serializer): Meta {
+  const fields = decodeReserved(entries.get(META), serializer)
+  return typeof fields === 'object' && fields !== null ? metaOf(fields) : NO_META
 }
 
 /** Writes {@link META}, or removes it when every field is absent. */
 export function writeMeta(entries: Entries, serializer: Serializer, meta: Meta): void {
   const fields: Record<string, unknown> = {}
   let some = false
-  for (const name of FIELDS) {
-    if (meta[name] === undefined) continue
-    fields[name] = meta[name]
+  for (const field of FIELDS) {
+    if (meta[field] === undefined) continue
+    fields[NAMES[field]] = meta[field]
     some = true
   }
   if (some) entries.set(META, serializer.encode(fields))
@@ -114,11 +118,11 @@ export function writeMeta(entries: Entries, serializer: Serializer, meta: Meta):
 
 /** Whether both say the same. */
 export function sameMeta(a: Meta, b: Meta): boolean {
-  return a === b || FIELDS.every((name) => a[name] === b[name])
+  return a === b || FIELDS.every((field) => a[field] === b[field])
 }
 
 /**
- * A record is empty when it says nothing about its visitor: no key, no message, no user.
+ * Whether a record says nothing about its visitor: no key, no message, no user.
  *
  * @param keepsPermanent Whether {@link PERMANENT} alone says something.
  */
@@ -132,12 +136,12 @@ export function isEmpty(entries: Entries, meta: Meta, keepsPermanent: boolean): 
 
 /** Whether the record's cookie outlives the browser. */
 export function isPermanent(entries: Entries, serializer: Serializer): boolean {
-  const entry = entries.get(PERMANENT)
-  return entry !== undefined && decodeOrNothing(entry, serializer) === true
+  return decodeReserved(entries.get(PERMANENT), serializer) === true
 }
 
-/** A damaged reserved entry is no reason to fail a request. */
-function decodeOrNothing(entry: unknown, serializer: Serializer): unknown {
+/** A damaged reserved entry is no reason to fail a request: it counts as absent. */
+export function decodeReserved(entry: unknown, serializer: Serializer): unknown {
+  if (entry === undefined) return undefined
   try {
     return serializer.decode(entry)
   } catch {

@@ -35,10 +35,7 @@ export interface Origin {
   readonly version?: Version
   /** When the record ends, in ms since the epoch. Undefined: not known. */
   readonly expiresAt: number | undefined
-  /**
-   * How the presented verifier relates to the record's: the same, the one before a login or `regenerate`, or the one
-   * before a renewal.
-   */
+  /** Whether the presented verifier is the record's own, or was replaced by a login, `regenerate` or a renewal. */
   readonly standing: 'current' | 'superseded' | 'renewed'
 }
 
@@ -58,33 +55,29 @@ export interface Draft {
 /** What a draft writes besides the handler's changes. */
 export interface Stamp {
   readonly now: number
-  /** Undefined: the life is not kept in the record. */
-  readonly expiry?: Expiry | undefined
-  /** The verifier to give to the record. Undefined: it keeps its own. */
+  readonly expiry: Expiry
+  /** The verifier to give to the record. Undefined: it keeps its own, or has none. */
   readonly verifier?: NewVerifier | undefined
 }
 
 /** A verifier that a commit gives to its record. */
 export interface NewVerifier {
-  /** Its hash. */
-  readonly v: string
+  readonly hash: string
   /** Absent: the record is new. */
-  readonly how?: VerifierChange
+  readonly changedBy?: VerifierChange
   readonly nonce?: string
 }
 
-export type Phase = 'open' | 'committed' | 'read-only'
-
 export class SessionState {
   readonly serializer: Serializer
-  readonly #policy: SessionPolicy
+  readonly policy: SessionPolicy
   /** Undefined: nothing is stored of this session yet. */
   origin: Origin | undefined
   /** The record of a verifier that a login or `regenerate` took the place of: it can be ended and nothing else. */
   superseded: Origin | undefined
   changes: Changes
   meta: Meta
-  phase: Phase = 'open'
+  phase: 'open' | 'committed' | 'read-only' = 'open'
   /** The store failed on load: nothing of this session is stored. */
   unsaved = false
   rotation: 'none' | 'regenerate' | 'login' = 'none'
@@ -96,10 +89,10 @@ export class SessionState {
   constructor(serializer: Serializer, policy: SessionPolicy, found?: Origin) {
     const isSuperseded = found?.standing === 'superseded'
     this.serializer = serializer
-    this.#policy = policy
+    this.policy = policy
     this.origin = isSuperseded ? undefined : found
     this.superseded = isSuperseded ? found : undefined
-    this.changes = new Changes(serializer, this.origin?.entries ?? this.blank())
+    this.changes = new Changes(serializer, this.origin?.entries ?? this.#blank())
     this.meta = this.origin?.meta ?? NO_META
   }
 
@@ -113,15 +106,21 @@ export class SessionState {
     )
   }
 
-  /** Whether a request that changes nothing moves the expiry of this session. */
-  get refreshes(): boolean {
-    const { refreshes } = this.#policy
-    if (refreshes === 'permanent') return this.changes.peek(PERMANENT) === true
-    return refreshes === 'all' || !this.isEmpty(this.changes.base, this.meta)
+  /** Whether the cookie outlives the browser, as the handler left it. */
+  get permanent(): boolean {
+    return this.changes.peek(PERMANENT) === true
   }
 
-  get keepsFloats(): boolean {
-    return this.#policy.keepsFloats
+  /** Whether a request that changes nothing moves the expiry of this session now. */
+  isRefreshDue(expiry: Expiry, now: number): boolean {
+    const { refreshes } = this.policy
+    return (
+      expiry.moves &&
+      (refreshes === 'permanent'
+        ? this.permanent
+        : refreshes === 'all' || !this.isEmpty(this.changes.base, this.meta)) &&
+      expiry.due(this.meta, this.origin?.expiresAt, now)
+    )
   }
 
   /** Throws {@link StateError} when it is too late for a change. */
@@ -134,20 +133,14 @@ export class SessionState {
     )
   }
 
-  /** What a session begins with. */
-  blank(): Entries {
-    const { permanent } = this.#policy
-    return new Map(permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
-  }
-
   /** Whether a record with these entries says nothing about its visitor. */
   isEmpty(entries: Entries, meta: Meta): boolean {
-    return isEmpty(entries, meta, this.#policy.keepsPermanent)
+    return isEmpty(entries, meta, this.policy.keepsPermanent)
   }
 
   clear(): void {
-    const { clearsTo } = this.#policy
-    const permanent = clearsTo === 'permanent' && this.changes.peek(PERMANENT) === true
+    const { clearsTo } = this.policy
+    const { permanent } = this
     this.changes.clear()
     if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
     this.meta = { ...this.meta, user: undefined, factors: undefined }
@@ -165,7 +158,7 @@ export class SessionState {
     this.ended ??= this.origin ?? this.superseded
     this.origin = undefined
     this.superseded = undefined
-    this.changes = new Changes(this.serializer, this.blank())
+    this.changes = new Changes(this.serializer, this.#blank())
     this.meta = NO_META
     this.rotation = 'none'
     this.emptied = false
@@ -191,19 +184,22 @@ export class SessionState {
   /**
    * The record that results when this request's changes are made to `onto`.
    *
-   * @returns `stored`: the record holds this commit's new verifier already. `gone`: another request gave the session a
-   * new verifier by a login or `regenerate` since it was loaded, so it is not this request's session any more.
+   * @returns `stored`: the record holds this commit's new verifier already. `gone`: it is not this request's session any
+   * more.
    */
   draft(onto: Entries, stamp: Stamp): Draft | 'gone' | 'stored' {
     const theirs = onto === this.origin?.entries ? this.origin.meta : this.#metaOf(onto)
     const { verifier } = stamp
-    if (verifier !== undefined && (theirs.v === verifier.v || theirs.was === verifier.v)) {
+    if (
+      verifier !== undefined &&
+      (theirs.verifierHash === verifier.hash || theirs.previousHash === verifier.hash)
+    ) {
       return 'stored'
     }
     if (!this.isStill(theirs)) return 'gone'
     // Another request renewed it meanwhile, and one renewal is enough.
-    const isRenewed = theirs.v !== this.origin?.meta.v
-    return isRenewed && verifier?.how === 'renew'
+    const isRenewed = theirs.verifierHash !== this.origin?.meta.verifierHash
+    return isRenewed && verifier?.changedBy === 'renew'
       ? this.#draft(onto, theirs, { ...stamp, verifier: undefined })
       : this.#draft(onto, theirs, stamp)
   }
@@ -212,14 +208,18 @@ export class SessionState {
    * Whether a record is still the session that this request loaded: no login or `regenerate` has given it a new verifier
    * since. A renewal does not end a request's session.
    */
-  isStill({ v, was, how }: Meta): boolean {
-    const loaded = this.origin?.meta.v
-    return loaded === undefined || v === loaded || (how === 'renew' && was === loaded)
+  isStill({ verifierHash, previousHash, changedBy }: Meta): boolean {
+    const loaded = this.origin?.meta.verifierHash
+    return (
+      loaded === undefined ||
+      verifierHash === loaded ||
+      (changedBy === 'renew' && previousHash === loaded)
+    )
   }
 
   /** The record of a session that is not stored, or not any more: this request's changes only. */
   draftNew(stamp: Stamp): Draft {
-    const onto = this.origin === undefined ? this.changes.base : this.blank()
+    const onto = this.origin === undefined ? this.changes.base : this.#blank()
     return this.#draft(onto, this.#metaOf(onto), stamp)
   }
 
@@ -237,44 +237,44 @@ export class SessionState {
     }
   }
 
+  /** What a session begins with. */
+  #blank(): Entries {
+    return new Map(this.policy.permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
+  }
+
   #metaOf(entries: Entries): Meta {
     return entries.size === 0 ? NO_META : readMeta(entries, this.serializer)
   }
 
   #stamped(theirs: Meta, { now, expiry, verifier }: Stamp): Meta {
-    const isLogin = this.rotation === 'login'
+    const { metadata } = this.policy
     const { cleared } = this.changes
-    const created = theirs.created ?? (isLogin ? now : this.#beginning(now))
-    const loggedIn = isLogin ? now : theirs.loggedIn
-    const isPresented = theirs.how === 'renew' && this.#presents(theirs)
+    const isLogin = this.rotation === 'login'
+    // The beginning of a record that another library began stays unknown until a login.
+    const isBeginning = isLogin || (metadata && this.origin === undefined)
+    const createdAt = theirs.createdAt ?? (isBeginning ? now : undefined)
+    const loggedInAt = isLogin ? now : theirs.loggedInAt
+    const isPresented =
+      theirs.changedBy === 'renew' &&
+      this.origin?.standing === 'current' &&
+      this.origin.meta.verifierHash === theirs.verifierHash
     return {
       ...theirs,
-      created,
-      loggedIn,
+      createdAt,
+      loggedInAt,
       user: isLogin ? this.meta.user : cleared ? undefined : theirs.user,
       factors: isLogin || cleared ? undefined : theirs.factors,
       // The first request that presents a renewed verifier begins the grace of the one before.
-      at: isPresented ? (theirs.at ?? now) : theirs.at,
-      ...(expiry !== undefined && {
-        until: expiry.until({ created, loggedIn }),
-        idle: expiry.idle,
-      }),
+      graceFrom: isPresented ? (theirs.graceFrom ?? now) : theirs.graceFrom,
+      ...(metadata && { until: expiry.until({ createdAt, loggedInAt }), idle: expiry.idle }),
       ...(verifier !== undefined && {
-        v: verifier.v,
-        was: theirs.v,
-        how: verifier.how,
-        at: verifier.how === undefined || verifier.how === 'renew' ? undefined : now,
+        verifierHash: verifier.hash,
+        previousHash: theirs.verifierHash,
+        changedBy: verifier.changedBy,
+        graceFrom:
+          verifier.changedBy === undefined || verifier.changedBy === 'renew' ? undefined : now,
         nonce: verifier.nonce,
       }),
     }
-  }
-
-  #presents({ v }: Meta): boolean {
-    return this.origin?.standing === 'current' && this.origin.meta.v === v
-  }
-
-  /** When a record without metadata began, as far as it is to be noted. */
-  #beginning(now: number): number | undefined {
-    return this.#policy.metadata && this.origin === undefined ? now : undefined
   }
 }

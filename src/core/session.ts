@@ -47,7 +47,7 @@ export abstract class AnySession {
 
   /** The cookie outlives the browser. False in a new session, but for a preset that says otherwise. */
   get permanent(): boolean {
-    return this.#state.changes.peek(PERMANENT) === true
+    return this.#state.permanent
   }
 
   set permanent(value: boolean) {
@@ -57,7 +57,7 @@ export abstract class AnySession {
 
   /** When the session began, in ms since the epoch. Undefined before the first commit, and in a record that another library started. */
   get createdAt(): number | undefined {
-    return this.#state.meta.created
+    return this.#state.meta.createdAt
   }
 
   /** The user that {@link login} named. Undefined: not logged in. */
@@ -264,8 +264,8 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
     if (typeof by !== 'bigint' && !Number.isFinite(by)) {
       throw new StateError(`increment() adds a finite number, not ${String(by)}.`)
     }
-    const { changes, keepsFloats } = writing(this, key)
-    changes.apply(key, (value) => sum(value, by, keepsFloats))
+    const { changes, policy } = writing(this, key)
+    changes.apply(key, (value) => sum(value, by, policy.keepsFloats))
   }
 
   /**
@@ -308,7 +308,7 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
 }
 
 /** The state for a write to this key. Throws {@link StateError} when the key or the moment does not allow one. */
-function writing(session: AnySession, key: unknown): SessionState {
+export function writing(session: AnySession, key: unknown): SessionState {
   const state = stateOf(session)
   state.assertOpen()
   if (typeof key !== 'string') throw new StateError('A session key is a string.')

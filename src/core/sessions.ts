@@ -10,11 +10,9 @@ import { cookieValues } from '../cookies/parse.ts'
 import { isStoreError, StateError } from '../errors.ts'
 import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED } from './commit-headers.ts'
-import { eagerSession } from './eager-session.ts'
-import type { OnEvent } from './events.ts'
+import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
 import type { LifeCycle, OpenOptions, Scope } from './scope.ts'
-import type { Rejection } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import {
   type AnySession,
@@ -23,6 +21,7 @@ import {
   type Session,
   type StoredSession,
   stateOf,
+  writing,
 } from './session.ts'
 import { type Origin, SessionState } from './session-state.ts'
 import type { MaybePromise } from './store.ts'
@@ -107,13 +106,17 @@ export class SessionLifeCycle implements LifeCycle {
     this.#config = config
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
     this.session = config.eager
-      ? eagerSession<AnySession>(config.sessionClass.prototype as AnySession, () => this.#eager())
+      ? eagerSession(config.sessionClass.prototype, () => {
+          const session = this.#ambient?.getStore()?.session
+          if (session !== undefined) return session
+          throw new StateError('No request is being served here: `session` works inside a handler.')
+        })
       : undefined
   }
 
   async load(
     cookieHeader: string | null | undefined,
-    options: { readonly readOnly?: boolean } = {},
+    options: OpenOptions = {},
   ): Promise<AnySession> {
     return this.open(cookieHeader, options)
   }
@@ -124,7 +127,7 @@ export class SessionLifeCycle implements LifeCycle {
   ): MaybePromise<AnySession> {
     const { backing, cookieName } = this.#config
     const values = cookieValues(cookieHeader, cookieName)
-    if (values.length === 0) return this.#fresh(readOnly)
+    if (values.length === 0) return this.#make(undefined, readOnly)
     let found: MaybePromise<Found>
     try {
       found = backing.find(values)
@@ -148,7 +151,11 @@ export class SessionLifeCycle implements LifeCycle {
     state.phase = 'committed'
     if (readOnly) return UNTOUCHED
     state.changes.end()
-    if (state.unsaved) return this.#unsaved(state)
+    if (state.unsaved) {
+      const keys = state.changes.edited().map(([key]) => key)
+      if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
+      return UNTOUCHED
+    }
     try {
       const commit = this.#config.backing.commit(state)
       return commit instanceof Promise ? commit.catch(this.#failed) : commit
@@ -168,34 +175,34 @@ export class SessionLifeCycle implements LifeCycle {
     return own.load().then(() => ambient.run(own, next))
   }
 
-  of(request: object): Promise<AnySession> {
+  async of(request: object): Promise<AnySession> {
     const scope = this.#scopeOf(request) ?? this.#ambient?.getStore()
-    return scope === undefined
-      ? refused(
-          'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
-        )
-      : scope.load()
+    if (scope === undefined) {
+      throw new StateError(
+        'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
+      )
+    }
+    return scope.load()
   }
 
-  current(): Promise<AnySession> {
+  async current(): Promise<AnySession> {
     if (this.#ambient === undefined) {
-      return refused('current() needs `ambient: true` in createSessions.')
+      throw new StateError('current() needs `ambient: true` in createSessions.')
     }
     const scope = this.#ambient.getStore()
-    return scope === undefined
-      ? refused('No request is being served here: current() works inside a handler.')
-      : scope.load()
+    if (scope !== undefined) return scope.load()
+    throw new StateError('No request is being served here: current() works inside a handler.')
   }
 
   async claim(session: AnySession, key: string): Promise<unknown> {
-    const state = stateOf(session)
-    state.assertOpen()
-    if (this.#config.backing.claim === undefined) {
+    const state = writing(session, key)
+    const { backing } = this.#config
+    if (backing.claim === undefined) {
       throw new StateError(
         'claim() needs a store: a cookie cannot decide which request came first.',
       )
     }
-    return this.#config.backing.claim(state, key).catch(this.#failed)
+    return backing.claim(state, key).catch(this.#failed)
   }
 
   close(): Promise<void> {
@@ -204,18 +211,14 @@ export class SessionLifeCycle implements LifeCycle {
 
   /** A record that is not honoured gives a fresh one. */
   #sessionOf(found: Found, readOnly: boolean): AnySession {
-    if (typeof found === 'string') return this.#rejected(found, readOnly)
-    const session = this.#make(found, readOnly)
-    return this.#config.admits(session) ? session : this.#rejected('invalid', readOnly)
-  }
-
-  #rejected(reason: Rejection, readOnly: boolean): AnySession {
-    // Has an event of its own.
+    let reason: Rejection = 'invalid'
+    if (typeof found === 'string') reason = found
+    else {
+      const session = this.#make(found, readOnly)
+      if (this.#config.admits(session)) return session
+    }
+    // `replayed` has an event of its own.
     if (reason !== 'replayed') this.#config.emit({ type: 'rejected', reason })
-    return this.#fresh(readOnly)
-  }
-
-  #fresh(readOnly: boolean): AnySession {
     return this.#make(undefined, readOnly)
   }
 
@@ -230,15 +233,9 @@ export class SessionLifeCycle implements LifeCycle {
     if (!isStoreError(error)) throw error
     this.#config.emit({ type: 'store-failed', error })
     if (this.#config.onStoreFailure === 'reject') throw error
-    const session = this.#fresh(readOnly)
+    const session = this.#make(undefined, readOnly)
     stateOf(session).unsaved = true
     return session
-  }
-
-  #unsaved(state: SessionState): Commit {
-    const keys = state.changes.edited().map(([key]) => key)
-    if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
-    return UNTOUCHED
   }
 
   readonly #failed = (error: unknown): never => {
@@ -246,40 +243,39 @@ export class SessionLifeCycle implements LifeCycle {
     throw error
   }
 
-  #eager(): AnySession {
-    const session = this.#ambient?.getStore()?.session
-    if (session !== undefined) return session
-    throw new StateError('No request is being served here: `session` works inside a handler.')
-  }
-
   /** Frameworks wrap requests: the scope is on the object itself or on the one inside it. */
-  #scopeOf(request: object): Scope | undefined {
+  #scopeOf(request: unknown): Scope | undefined {
     const own = this.#on(request)
     if (own !== undefined) return own
-    const {
-      raw,
-      req,
-      request: inner,
-    } = Object(request) as {
-      raw?: object
-      req?: object
-      request?: object
-    }
-    return (
-      this.#on(raw) ??
-      this.#on(req) ??
-      this.#on((req as { raw?: object } | undefined)?.raw) ??
-      this.#on(inner)
-    )
+    const { raw, req, request: inner } = Object(request) as Readonly<Record<string, unknown>>
+    return this.#on(raw) ?? this.#on(req) ?? this.#on(Object(req).raw) ?? this.#on(inner)
   }
 
   #on(object: unknown): Scope | undefined {
-    return typeof object === 'object' && object !== null
-      ? (object as Record<symbol, Scope | undefined>)[this.#mark]
-      : undefined
+    return (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]
   }
 }
 
-function refused(message: string): Promise<never> {
-  return Promise.reject(new StateError(message))
+/**
+ * An object with every property of a class and its parents, each of which asks `current` for its target. A `Proxy` would
+ * break on their private members.
+ */
+function eagerSession(prototype: object, current: () => unknown): AnySession {
+  const session = {}
+  const target = current as () => Record<PropertyKey, unknown>
+  for (let at = prototype; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const key of Reflect.ownKeys(at)) {
+      if (key === 'constructor' || Object.hasOwn(session, key)) continue
+      Object.defineProperty(session, key, {
+        get: () => {
+          const value = target()[key]
+          return typeof value === 'function' ? value.bind(target()) : value
+        },
+        set: (value: unknown) => {
+          target()[key] = value
+        },
+      })
+    }
+  }
+  return session as AnySession
 }

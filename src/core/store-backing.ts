@@ -17,20 +17,20 @@ import {
   withoutCookie,
   withRemoval,
 } from './commit-headers.ts'
-import type { OnEvent } from './events.ts'
+import type { OnEvent, Rejection } from './events.ts'
 import { type Credential, fingerprint, type RandomBytes } from './ids.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import {
   type CommitConfig,
   type CommitResult,
   type Known,
-  type MakeDraft,
   OptimisticCommit,
+  type Rotation,
 } from './optimistic-commit.ts'
-import type { SessionPolicy } from './policy.ts'
-import { isPermanent, PERMANENT, readMeta } from './record.ts'
+import type { Report } from './rebase.ts'
+import { isPermanent, readMeta } from './record.ts'
 import { isRequestBound } from './runtime.ts'
-import type { Rejection, Seal } from './seal.ts'
+import type { Seal } from './seal.ts'
 import type { Draft, NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
 import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
@@ -44,7 +44,6 @@ export interface StoreBackingConfig extends CommitConfig {
   /** Signs the credential. Undefined: the cookie holds it as it is. */
   readonly seal: Seal | undefined
   readonly emit: OnEvent
-  readonly policy: SessionPolicy
   readonly randomBytes: RandomBytes
   /** The age of a verifier, in ms, at which a commit gives the session a new one. Undefined: never. */
   readonly renewAfter?: number | undefined
@@ -71,7 +70,7 @@ export class StoreBacking implements Backing {
     for (const value of values) {
       const credential = this.#parse(value)
       if (typeof credential === 'string') reason = reason === 'malformed' ? credential : reason
-      else if (isUnseen(candidates, credential)) {
+      else if (candidates.every(({ text }) => text !== credential.text)) {
         candidates.push(credential)
         if (candidates.length === MOST_CANDIDATES) break
       }
@@ -89,15 +88,24 @@ export class StoreBacking implements Backing {
   commit(state: SessionState): MaybePromise<Commit> {
     const { origin, superseded } = state
     if (superseded !== undefined && state.rotation !== 'login') {
-      return this.#dropped(state, superseded)
+      // A login or `regenerate` took the place of this verifier, so it changes nothing and gets no cookie.
+      return state.changes.modified || state.rotation === 'regenerate'
+        ? this.#gone(state, superseded)
+        : UNTOUCHED
     }
     if (state.modified) return this.#store(state)
     if (origin === undefined) return UNTOUCHED
     if (this.#verifiers?.isRenewalDue(origin) || this.#verifiers?.isFirstPresented(origin)) {
       return this.#noteVerifier(state, origin)
     }
-    if (origin.standing === 'renewed') return this.#withRenewed(state, origin)
-    return this.#isDue(state, origin) ? this.#touch(state, origin) : UNTOUCHED
+    const { expiry, now: clock } = this.#config
+    const now = clock()
+    if (origin.standing === 'renewed') {
+      // The cookie that another response was to bring.
+      const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now)
+      return this.#send('touched', credentialOf(origin), state.permanent ? expiresAt : undefined)
+    }
+    return state.isRefreshDue(expiry, now) ? this.#touch(state, origin, now) : UNTOUCHED
   }
 
   async claim(state: SessionState, key: string): Promise<unknown> {
@@ -114,19 +122,20 @@ export class StoreBacking implements Backing {
     // Nothing is handed on to it, so the store is always asked.
     const limit = this.#limit()
     const commit = new OptimisticCommit(this.#config, limit)
-    const result = await this.#inTurn(keyOf(origin), limit, () =>
-      commit.replace(keyOf(origin), undefined, (onto) => {
-        const meta = readMeta(onto, serializer)
-        if (!state.isStill(meta)) return 'gone'
-        const entry = onto.get(key)
-        if (entry === undefined) return 'untouched'
-        value = decodeOf(serializer, key, entry)
-        const entries = new Map(onto)
-        entries.delete(key)
-        isLeftEmpty = state.isEmpty(entries, meta)
-        // The record stays for this request's own writes even when it is empty; the commit removes it then.
-        return { entries, reports: [], meta, before: meta, empty: false, permanent: false }
-      }),
+    const take = (onto: Origin['entries']): Draft | 'gone' | 'untouched' => {
+      const meta = readMeta(onto, serializer)
+      if (!state.isStill(meta)) return 'gone'
+      const entry = onto.get(key)
+      if (entry === undefined) return 'untouched'
+      value = decodeOf(serializer, key, entry)
+      const entries = new Map(onto)
+      entries.delete(key)
+      isLeftEmpty = state.isEmpty(entries, meta)
+      // The record stays for this request's own writes even when it is empty; the commit removes it then.
+      return { entries, reports: [], meta, before: meta, empty: false, permanent: false }
+    }
+    const result = await this.#inTurn(origin, limit, () =>
+      commit.replace(keyOf(origin), undefined, take, 'none'),
     )
     if (result.kind !== 'written') return undefined
     // A session that the request ended or emptied meanwhile has changes of its own.
@@ -198,21 +207,16 @@ export class StoreBacking implements Backing {
     return rejected === undefined ? 'unknown' : this.#reported(rejected.reason, rejected.candidate)
   }
 
-  #isDue(state: SessionState, origin: Origin): boolean {
-    const { expiry, now } = this.#config
-    return expiry.moves && state.refreshes && expiry.due(state.meta, origin.expiresAt, now())
-  }
-
-  async #touch(state: SessionState, origin: Origin): Promise<Commit> {
-    const { store, expiry, now } = this.#config
-    const expiresAt = expiry.moved(state.meta, state.meta, origin.expiresAt, now())
+  async #touch(state: SessionState, origin: Origin, now: number): Promise<Commit> {
+    const { store, expiry } = this.#config
+    const expiresAt = expiry.moved(state.meta, state.meta, origin.expiresAt, now)
     const result = await this.#limit().call('touch', (options) =>
       store.touch(keyOf(origin), expiresAt, origin.version, options),
     )
     if (result === 'gone') return this.#gone(state, origin)
     // Another request wrote meanwhile, and moved the expiry itself.
     if (result === 'conflict') return UNTOUCHED
-    return state.changes.peek(PERMANENT) === true
+    return state.permanent
       ? this.#send('touched', credentialOf(origin), expiresAt)
       : withoutCookie('touched')
   }
@@ -242,24 +246,24 @@ export class StoreBacking implements Backing {
       draft = state.draftNew(this.#stamp(this.#verifiers?.first(credential)))
       return draft
     })
-    const { permanent = false, reports = [] } = draft ?? {}
-    for (const report of reports) {
-      this.#config.emit({ ...report, fingerprint: fingerprint(credential.key) })
-    }
-    return this.#send('saved', credential, permanent ? expiresAt : undefined)
+    this.#report(credential.key, draft?.reports ?? [])
+    return this.#send('saved', credential, draft?.permanent ? expiresAt : undefined)
   }
 
   /** Brings the changes of a session that has a record to the store. */
   async #change(state: SessionState, origin: Origin, limit: TimeLimit): Promise<Commit> {
     const issued = this.#issue(state, origin)
-    const makeDraft: MakeDraft = (onto) => state.draft(onto, this.#stamp(issued?.verifier))
     // The reply of a renewal need not be settled: until the new verifier is presented, the old one stays good.
-    const rotation =
-      state.rotation === 'none' ? undefined : issued === undefined ? 'key' : 'verifier'
-    const key = keyOf(origin)
+    const rotation: Rotation =
+      state.rotation === 'none' ? 'none' : issued === undefined ? 'key' : 'verifier'
     const commit = new OptimisticCommit(this.#config, limit)
-    const result = await this.#inTurn(key, limit, (known) =>
-      commit.replace(key, known ?? origin, makeDraft, rotation),
+    const result = await this.#inTurn(origin, limit, (known) =>
+      commit.replace(
+        keyOf(origin),
+        known ?? origin,
+        (onto) => state.draft(onto, this.#stamp(issued?.verifier)),
+        rotation,
+      ),
     )
     // A login outlives the end of the session that it began in.
     if (result.kind === 'gone' && state.rotation === 'login') return this.#create(state, commit)
@@ -267,16 +271,16 @@ export class StoreBacking implements Backing {
   }
 
   #inTurn(
-    key: string,
+    origin: Origin,
     limit: TimeLimit,
     task: (known: Known | undefined) => Promise<CommitResult>,
   ): Promise<CommitResult> {
-    return this.#queue === undefined ? task(undefined) : this.#queue.run(key, limit, task)
+    return this.#queue === undefined ? task(undefined) : this.#queue.run(keyOf(origin), limit, task)
   }
 
   #stamp(verifier: NewVerifier | undefined): Stamp {
-    const { now, policy, expiry } = this.#config
-    return { now: now(), expiry: policy.metadata ? expiry : undefined, verifier }
+    const { now, expiry } = this.#config
+    return { now: now(), expiry, verifier }
   }
 
   /** The verifier that this commit gives to the session. Undefined: it keeps its own, or has none. */
@@ -303,19 +307,13 @@ export class StoreBacking implements Backing {
     result: CommitResult,
     issued: Issued | undefined,
   ): Commit {
-    const { emit, expiry, policy, cookie } = this.#config
+    const { emit, expiry, cookie } = this.#config
+    const { attempts } = result
+    const key = keyOf(origin)
     if (result.kind === 'gone') return this.#gone(state, origin)
-    if (result.attempts > 1) {
-      emit({
-        type: 'retried',
-        fingerprint: fingerprint(keyOf(origin)),
-        attempts: result.attempts,
-      })
-    }
+    if (attempts > 1) emit({ type: 'retried', fingerprint: fingerprint(key), attempts })
     if (result.kind === 'untouched') return UNTOUCHED
-    for (const report of result.reports) {
-      emit({ ...report, fingerprint: fingerprint(keyOf(origin)) })
-    }
+    this.#report(key, result.reports)
     if (result.kind === 'deleted') return withRemoval('deleted', cookie)
     const { permanent, expiresAt, meta } = result
     const loaded = credentialOf(origin)
@@ -323,22 +321,20 @@ export class StoreBacking implements Backing {
       result.credential ??
       this.#verifiers?.credentialFor(loaded, origin.meta, meta, issued) ??
       loaded
-    const isNew = credential !== origin.credential || origin.standing === 'renewed'
+    const isNew = credential !== loaded || origin.standing === 'renewed'
     const isMoved =
       permanent &&
       (expiry.slides || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
     const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
-    return isNew || isMoved || isChanged || policy.cookieOnSave
+    return isNew || isMoved || isChanged || state.policy.cookieOnSave
       ? this.#send('saved', credential, permanent ? expiresAt : undefined)
       : withoutCookie('saved')
   }
 
-  /** Sends the cookie that another response was to bring. */
-  #withRenewed(state: SessionState, origin: Origin): Commit {
-    const { expiry, now } = this.#config
-    const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now())
-    const permanent = state.changes.peek(PERMANENT) === true
-    return this.#send('touched', credentialOf(origin), permanent ? expiresAt : undefined)
+  #report(key: string, reports: readonly Report[]): void {
+    for (const report of reports) {
+      this.#config.emit({ ...report, fingerprint: fingerprint(key) })
+    }
   }
 
   /**
@@ -351,29 +347,14 @@ export class StoreBacking implements Backing {
     return withoutCookie('gone')
   }
 
-  /** A request with a verifier that a login or `regenerate` took the place of changes nothing and gets no cookie. */
-  #dropped(state: SessionState, superseded: Origin): Commit {
-    return state.changes.modified || state.rotation === 'regenerate'
-      ? this.#gone(state, superseded)
-      : UNTOUCHED
-  }
-
   #send(outcome: CommitOutcome, { text }: Credential, expiresAt: number | undefined): Commit {
     const { seal, cookie, now: clock } = this.#config
     const now = clock()
     const value =
       seal === undefined ? text : seal.seal(Buffer.from(text, 'latin1'), now, cookie.name)
-    return withCookie(
-      outcome,
-      cookie,
-      value,
-      expiresAt === undefined ? undefined : { expiresAt, now },
-    )
+    const life = expiresAt === undefined ? undefined : { expiresAt, now }
+    return withCookie(outcome, cookie, value, life)
   }
-}
-
-function isUnseen(candidates: readonly Credential[], { text }: Credential): boolean {
-  return candidates.every((other) => other.text !== text)
 }
 
 /** Where there is a store, every record has a credential. */

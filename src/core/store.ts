@@ -136,7 +136,8 @@ export interface Store {
   close?(): Promise<void>
 }
 
-type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
+/** The verbs that every store has. */
+export type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
 
 /** A store whose answers are promises without exception, as it has a backend to wait for. */
 export interface AsyncStore

@@ -7,9 +7,7 @@
 
 import { isSessionError, StoreError } from '../errors.ts'
 import { isRequestBound } from './runtime.ts'
-import type { MaybePromise, ReadOptions } from './store.ts'
-
-type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete'
+import type { MaybePromise, ReadOptions, Verb } from './store.ts'
 
 /** The longest delay of a timer, in ms. A longer one would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1

@@ -26,9 +26,6 @@ export interface Issued {
   readonly verifier: NewVerifier
 }
 
-/** What a presented credential is worth. `replayed`: it opens nothing, and may have been stolen. */
-export type Verified = Pick<Origin, 'standing' | 'credential'> | 'replayed'
-
 export interface VerifiersConfig {
   readonly scheme: VerifierScheme
   readonly randomBytes: RandomBytes
@@ -44,33 +41,33 @@ export class Verifiers {
     this.#config = config
   }
 
-  /** Compares what was presented with what the record holds. */
-  verify(credential: Credential, meta: Meta): Verified {
-    const { scheme, now: clock } = this.#config
+  /** What a presented credential is worth. `replayed`: it opens nothing, and may have been stolen. */
+  verify(credential: Credential, meta: Meta): Pick<Origin, 'standing' | 'credential'> | 'replayed' {
+    const { scheme, now } = this.#config
+    const { graceFrom } = meta
     const presented = scheme.hash(credential.verifier)
-    if (sameHash(meta.v, presented)) return { credential, standing: 'current' }
-    if (!sameHash(meta.was, presented)) return 'replayed'
-    const now = clock()
-    if (meta.how === 'renew' && meta.nonce !== undefined) {
+    if (sameHash(meta.verifierHash, presented)) return { credential, standing: 'current' }
+    if (!sameHash(meta.previousHash, presented)) return 'replayed'
+    const isInGrace = graceFrom !== undefined && now() - graceFrom < GRACE
+    if (meta.changedBy === 'renew' && meta.nonce !== undefined) {
       // Until the new verifier was presented, the response that brings it may be lost or under way.
-      if (meta.at !== undefined && !inGrace(meta.at, now)) return 'replayed'
-      return { credential: scheme.renew(credential, meta.nonce), standing: 'renewed' }
+      return graceFrom === undefined || isInGrace
+        ? { credential: scheme.renew(credential, meta.nonce), standing: 'renewed' }
+        : 'replayed'
     }
-    return meta.at !== undefined && inGrace(meta.at, now)
-      ? { credential, standing: 'superseded' }
-      : 'replayed'
+    return isInGrace ? { credential, standing: 'superseded' } : 'replayed'
   }
 
   /** The verifier of a new record. */
   first({ verifier }: Credential): NewVerifier {
-    return { v: this.#config.scheme.hash(verifier) }
+    return { hash: this.#config.scheme.hash(verifier) }
   }
 
   /** The verifier for a login or `regenerate`. */
-  rotate(credential: Credential, how: 'login' | 'regenerate'): Issued {
+  rotate(credential: Credential, changedBy: 'login' | 'regenerate'): Issued {
     const { scheme } = this.#config
     const next = scheme.rotate(credential)
-    return { credential: next, verifier: { v: scheme.hash(next.verifier), how } }
+    return { credential: next, verifier: { hash: scheme.hash(next.verifier), changedBy } }
   }
 
   /** The verifier for a renewal. */
@@ -78,7 +75,8 @@ export class Verifiers {
     const { scheme, randomBytes } = this.#config
     const nonce = randomText(randomBytes, NONCE_BYTES)
     const next = scheme.renew(credential, nonce)
-    return { credential: next, verifier: { v: scheme.hash(next.verifier), how: 'renew', nonce } }
+    const hash = scheme.hash(next.verifier)
+    return { credential: next, verifier: { hash, changedBy: 'renew', nonce } }
   }
 
   /** Whether a commit is to renew the verifier. */
@@ -86,7 +84,10 @@ export class Verifiers {
     const { renewAfter, now } = this.#config
     if (renewAfter === undefined || standing !== 'current') return false
     // After a renewal the age counts from the first request that presented the new verifier.
-    const since = meta.how === 'renew' ? meta.at : (meta.at ?? meta.loggedIn ?? meta.created)
+    const since =
+      meta.changedBy === 'renew'
+        ? meta.graceFrom
+        : (meta.graceFrom ?? meta.loggedInAt ?? meta.createdAt)
     return since !== undefined && now() - since >= renewAfter
   }
 
@@ -95,18 +96,14 @@ export class Verifiers {
    * grace of the one before.
    */
   isFirstPresented({ meta, standing }: Origin): boolean {
-    return standing === 'current' && meta.how === 'renew' && meta.at === undefined
+    return standing === 'current' && meta.changedBy === 'renew' && meta.graceFrom === undefined
   }
 
   /** What opens a record with this metadata, for a visitor that holds `credential`. */
   credentialFor(credential: Credential, loaded: Meta, meta: Meta, issued?: Issued): Credential {
-    if (meta.v === loaded.v) return credential
-    if (issued !== undefined && meta.v === issued.verifier.v) return issued.credential
+    if (meta.verifierHash === loaded.verifierHash) return credential
+    if (issued !== undefined && meta.verifierHash === issued.verifier.hash) return issued.credential
     // Another request renewed it meanwhile.
     return meta.nonce === undefined ? credential : this.#config.scheme.renew(credential, meta.nonce)
   }
-}
-
-function inGrace(since: number, now: number): boolean {
-  return now - since < GRACE
 }

@@ -182,3 +182,22 @@ test('what the request does to the key while its claim is under way is kept', as
   })
   await browser.visit((session) => expect(session.toJSON()).toEqual({ token: 'newer' }))
 })
+
+test.each(['_vial', '_permanent', '_flashes'])(
+  'a claim of %s, which belongs to the session itself, is refused and takes nothing',
+  async (key) => {
+    const sessions = createSessions({ store: memoryStore() })
+    const browser = new Browser(sessions)
+    await browser.visit((session) => {
+      session.flash('hello')
+      session.permanent = true
+    })
+    await browser.visit((session) =>
+      expect(sessions.claim(session, key)).rejects.toThrow(/belongs to the session itself/),
+    )
+    await browser.visit((session) => {
+      expect(session.permanent).toBe(true)
+      expect(session.flashes()).toHaveLength(1)
+    })
+  },
+)

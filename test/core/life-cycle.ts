@@ -44,7 +44,6 @@ export function lifeCycle(setup: Setup): StoredSessions {
     now,
     backoff: setup.backoff ?? (() => Promise.resolve()),
     emit,
-    policy: DEFAULT_POLICY,
     renewAfter: setup.renewAfter,
   })
   const sessions: unknown = new SessionLifeCycle({

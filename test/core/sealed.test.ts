@@ -1,4 +1,4 @@
-import { createSessions, type SealedOptions } from 'vial'
+import { type Commit, createSessions, type SealedOptions } from 'vial'
 import { expect, test } from 'vitest'
 import { Browser, Clock, listener, SECRET, setCookie } from './requests.ts'
 
@@ -132,4 +132,27 @@ test('login, user and createdAt live in the sealed record', async () => {
     session.set('a', 1)
   })
   await browser.visit((session) => expect(session.createdAt).toBe(at))
+})
+
+test('a read follows a changed idle time: the browser keeps a permanent cookie as long', async () => {
+  const lifeOf = (commit: Commit) => commit.cookies[0]?.maxAge
+  const short = start({ idle: '30m' })
+  const first = await short.browser.visit((session) => {
+    session.permanent = true
+    session.login('ann')
+  })
+  expect(lifeOf(first)).toBe(30 * 60)
+  // The configuration is deployed with another idle time, at once and without a write.
+  const long = createSessions({ secret: SECRET, idle: '12h', now: short.clock.now })
+  const browser = new Browser(long, short.browser.cookie)
+  short.clock.advance(MINUTE)
+  const read = await browser.visit((session) => expect(session.user).toBe('ann'))
+  expect([read.outcome, lifeOf(read)]).toEqual(['touched', 12 * 3600])
+  expect((await browser.visit()).outcome).toBe('untouched')
+
+  const back = createSessions({ secret: SECRET, idle: '30m', now: short.clock.now })
+  const again = new Browser(back, browser.cookie)
+  const shorter = await again.visit()
+  expect([shorter.outcome, lifeOf(shorter)]).toEqual(['touched', 30 * 60])
+  expect((await again.visit()).outcome).toBe('untouched')
 })

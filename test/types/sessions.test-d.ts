@@ -1,6 +1,14 @@
 /** What compiles and what does not. Nothing here runs: each `@ts-expect-error` fails when its line compiles. */
 
-import { createSessions, type InferData, type Session, type Store, type StoredSession } from 'vial'
+import {
+  createSessions,
+  type InferData,
+  type SealedOptions,
+  type Session,
+  type Store,
+  type StoredOptions,
+  type StoredSession,
+} from 'vial'
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 
@@ -132,4 +140,17 @@ test('eager adds the session of the request', () => {
   expectTypeOf(eagerSealed.session).toEqualTypeOf<Session<Data>>()
   // @ts-expect-error not eager
   stored.session
+})
+
+test('options that are chosen at run time give what both kinds have', async () => {
+  const either = createSessions(
+    process.env['CI'] === undefined ? { store, data } : { secret, data },
+  )
+  const session = await either.of(request)
+  expectTypeOf(session).toEqualTypeOf<Session<Data>>()
+  expectTypeOf<InferData<typeof either>>().toEqualTypeOf<Data>()
+  // @ts-expect-error there may be no store
+  session.increment('views')
+  const options = {} as StoredOptions<Data> | SealedOptions<Data>
+  expectTypeOf(createSessions({ ...options, eager: true }).session).toEqualTypeOf<Session<Data>>()
 })
