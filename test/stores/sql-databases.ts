@@ -1,6 +1,18 @@
 /** Databases, clients and tables of their own for the tests of the SQL store. */
 import { randomBytes } from 'node:crypto'
-import { Kysely, type KyselyConfig, MysqlDialect, PostgresDialect, sql } from 'kysely'
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  type KyselyConfig,
+  MysqlDialect,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  sql,
+} from 'kysely'
 import { createPool, type PoolOptions } from 'mysql2'
 import pg from 'pg'
 import { type SqlStore, type SqlStoreOptions, sqlStore } from 'vial/stores/sql'
@@ -46,6 +58,36 @@ export function openMariadb(
     for (const statement of first) connection.query(statement)
   })
   return new Kysely({ dialect: new MysqlDialect({ pool }), ...extras })
+}
+
+/** A Kysely of PostgreSQL's language whose statements a function answers. */
+export function openBy(
+  execute: (query: CompiledQuery) => Promise<QueryResult<unknown>>,
+  destroy: () => Promise<void> = async () => undefined,
+): Db {
+  const connection: DatabaseConnection = {
+    executeQuery: <R>(query: CompiledQuery) => execute(query) as Promise<QueryResult<R>>,
+    streamQuery: () => {
+      throw new Error('not needed')
+    },
+  }
+  const nothing = async () => undefined
+  return new Kysely({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createDriver: () => ({
+        init: nothing,
+        acquireConnection: async () => connection,
+        beginTransaction: nothing,
+        commitTransaction: nothing,
+        rollbackTransaction: nothing,
+        releaseConnection: nothing,
+        destroy,
+      }),
+    },
+  })
 }
 
 /** Makes a database and resolves to its URL and what removes it. */

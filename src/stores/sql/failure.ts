@@ -9,17 +9,15 @@ import type { Failure } from '../shared/failure.ts'
 /** What the store itself does about a failure. */
 export type SqlFailureKind =
   /** The database undid the statement for the sake of another writer; it may be sent again. */
-  | 'deadlock'
+  | 'undone'
   /** The row, the table or the index exists already. */
   | 'duplicate'
   /** The table or one of its columns does not exist. */
   | 'missing'
   | 'too-large'
 
-export interface SqlFailure extends Failure {
-  /** Absent: the store only reports it. */
-  readonly kind?: SqlFailureKind
-}
+/** A failure; without a kind the store only reports it. */
+export type SqlFailure = Failure & { readonly kind?: SqlFailureKind }
 
 type Meaning = Pick<SqlFailure, 'done' | 'retriable' | 'kind'> & { readonly hint?: string }
 
@@ -27,7 +25,7 @@ const REFUSED: Meaning = { done: false, retriable: false }
 const BUSY: Meaning = { done: false, retriable: true }
 const LOST: Meaning = { done: undefined, retriable: true }
 const DAMAGED: Meaning = { done: undefined, retriable: false }
-const DEADLOCK: Meaning = { ...BUSY, kind: 'deadlock' }
+const UNDONE: Meaning = { ...BUSY, kind: 'undone' }
 const DUPLICATE: Meaning = { ...REFUSED, kind: 'duplicate' }
 const TOO_LARGE: Meaning = { ...REFUSED, kind: 'too-large' }
 const FULL: Meaning = { ...BUSY, hint: 'the disk is full' }
@@ -41,7 +39,7 @@ const READ_ONLY: Meaning = { ...BUSY, hint: 'the server is read-only; connect to
 
 /** PostgreSQL, by SQLSTATE or its first two or three characters. */
 const STATES: Readonly<Record<string, Meaning>> = {
-  ...all('40001 40P01', DEADLOCK),
+  ...all('40001 40P01', UNDONE),
   // The last two: another session creates the same table at the same time.
   ...all('23505 42P07 42710', DUPLICATE),
   ...all('3F000 42703 42P01', MISSING),
@@ -55,7 +53,7 @@ const STATES: Readonly<Record<string, Meaning>> = {
 
 /** MySQL and MariaDB, by error number. */
 const NUMBERS: Readonly<Record<string, Meaning>> = {
-  ...all('1020 1213', DEADLOCK),
+  ...all('1020 1213', UNDONE),
   ...all('1062', DUPLICATE),
   ...all('1054 1146', MISSING),
   ...all('1153 1406', TOO_LARGE),
@@ -66,21 +64,15 @@ const NUMBERS: Readonly<Record<string, Meaning>> = {
   ...all('1026 1030', DAMAGED),
 }
 
-/** SQLite, by the name of its primary result code. */
+/** SQLite, by the name or the number of its primary result code, as some drivers report one and some the other. */
 const RESULTS: Readonly<Record<string, Meaning>> = {
-  ...all('BUSY LOCKED PROTOCOL NOMEM INTERRUPT CANTOPEN', BUSY),
-  ...all('ERROR SCHEMA', MISSING),
-  ...all('TOOBIG', TOO_LARGE),
-  ...all('FULL', FULL),
-  ...all('PERM AUTH READONLY', { ...REFUSED, hint: 'the database is read-only' }),
-  ...all('IOERR CORRUPT', DAMAGED),
+  ...all('BUSY 5 LOCKED 6 NOMEM 7 INTERRUPT 9 CANTOPEN 14 PROTOCOL 15', BUSY),
+  ...all('ERROR 1 SCHEMA 17', MISSING),
+  ...all('TOOBIG 18', TOO_LARGE),
+  ...all('FULL 13', FULL),
+  ...all('PERM 3 READONLY 8 AUTH 23', { ...REFUSED, hint: 'the database is read-only' }),
+  ...all('IOERR 10 CORRUPT 11', DAMAGED),
 }
-
-/** The primary result codes of SQLite from 1, for drivers that report a number. */
-const RESULT_NAMES: readonly string[] =
-  'ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB'.split(
-    ' ',
-  )
 
 /** What is read of a driver's error; every field may be absent. */
 interface DriverError {
@@ -95,7 +87,7 @@ interface DriverError {
 
 /** Describes the error of a statement that was sent. The cause holds the codes of the driver's error, not its message. */
 export function classifyError(error: unknown): SqlFailure {
-  const { code, errno, errcode, sqlState, syscall } = (error ?? {}) as DriverError
+  const { code, errno, errcode, sqlState, syscall } = Object(error) as DriverError
   const name = String(code ?? errno ?? (error instanceof Error ? error.name : typeof error))
   const codes = Object.entries({ code, errno, errcode, sqlState, syscall })
   const { hint, ...meaning } = meaningOf(error)
@@ -111,26 +103,17 @@ export function classifyError(error: unknown): SqlFailure {
 }
 
 function meaningOf(error: unknown): Meaning {
-  const { code, sqlState, errno, errcode } = (error ?? {}) as DriverError
+  const { code, sqlState, errno, errcode } = Object(error) as DriverError
+  const text = typeof code === 'string' ? code : ''
   if (typeof sqlState === 'string') return NUMBERS[String(errno)] ?? REFUSED
-  const result =
-    typeof errcode === 'number' ? RESULT_NAMES[(errcode & 0xff) - 1] : sqliteResult(code)
+  const result = typeof errcode === 'number' ? errcode & 0xff : /^SQLITE_([A-Z]+)/.exec(text)?.[1]
   if (result !== undefined) return RESULTS[result] ?? REFUSED
-  if (isSqlState(code)) {
-    return STATES[code] ?? STATES[code.slice(0, 3)] ?? STATES[code.slice(0, 2)] ?? REFUSED
+  // The first characters are checked too: five of them alone would also match Node's `EPIPE`.
+  if (/^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/.test(text)) {
+    return STATES[text] ?? STATES[text.slice(0, 3)] ?? STATES[text.slice(0, 2)] ?? REFUSED
   }
   // Not an answer of the server: either the connection broke, or the driver has a defect.
   return error instanceof TypeError ? DAMAGED : LOST
-}
-
-/** Checks the first characters too: five of them alone would also match Node's `EPIPE`. */
-function isSqlState(code: unknown): code is string {
-  return typeof code === 'string' && /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/.test(code)
-}
-
-/** `SQLITE_IOERR_WRITE` → `IOERR`. */
-function sqliteResult(code: unknown): string | undefined {
-  return typeof code === 'string' ? /^SQLITE_([A-Z]+)/.exec(code)?.[1] : undefined
 }
 
 function all(codes: string, meaning: Meaning): Record<string, Meaning> {

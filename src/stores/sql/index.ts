@@ -8,14 +8,16 @@
 import type { QueryExecutor } from 'kysely'
 import type { Duration } from '../../core/duration.ts'
 import type { AsyncStore, ReplaceResult, StoredRecord, StoreOptions } from '../../core/store.ts'
-import { ConfigError, StoreError } from '../../errors.ts'
+import { ConfigError } from '../../errors.ts'
+import { refused } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import {
+  errorOf,
   readColumns,
   type SqlCall,
   type SqlColumns,
+  type SqlResult,
   statementRunner,
-  tableMaker,
   tooLarge,
 } from './run.ts'
 import {
@@ -24,7 +26,6 @@ import {
   instantText,
   parseInstant,
   type SqlDialect,
-  toBuffer,
 } from './statements.ts'
 
 export type { SqlDialect } from './statements.ts'
@@ -61,6 +62,7 @@ export interface SqlStore extends AsyncStore {
 
 /** How many rows a statement of `list` or `sweep` takes at most. */
 const PAGE = 1_000
+const UNBOUNDED: SqlColumns = { resolution: 1, largest: Infinity }
 
 /**
  * Keeps sessions in a table. `db` is a Kysely instance; it stays open when the store is closed. Every read is one
@@ -72,62 +74,51 @@ const PAGE = 1_000
  * not valid.
  */
 export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlStore {
-  const { table = 'sessions', schema, now: clock = Date.now, sweepInterval = '10m' } = options
+  const { table = 'sessions', schema, now = Date.now, sweepInterval = '10m', onError } = options
   const executor = executorOf(db)
-  const dialect = dialectOf(options.dialect ?? detectDialect(executor))
+  const dialect = options.dialect ?? detectDialect(executor)
+  if (!['postgres', 'mysql', 'sqlite'].includes(dialect)) {
+    throw new ConfigError(
+      `sqlStore: the option dialect is ${JSON.stringify(dialect)}. Set it to 'postgres', 'mysql' or 'sqlite'.`,
+    )
+  }
   checkName('table', table)
   if (schema !== undefined) checkName('schema', schema)
 
   const statements = compileStatements(executor, dialect, table, schema)
-  const run = statementRunner(executor)
-  let columns: SqlColumns | undefined =
-    statements.columns === undefined ? { resolution: 1, largest: Infinity } : undefined
-  const createTable = tableMaker(run, statements)
-  const sweeping = sweeper(
-    'sqlStore',
-    sweepInterval,
-    (signal) => sweep({ signal }),
-    options.onError,
-  )
+  const run = statementRunner(executor, dialect, now)
+  const sweeping = sweeper('sqlStore', sweepInterval, (signal) => sweep({ signal }), onError)
+  let columns: SqlColumns | undefined
 
-  const now = () => instantText(clock())
-  const isFuture = (at: number) => at > clock()
-  /** The parameter of an id: bytes on MySQL, see `statements.ts`. */
-  const idOf = (id: string) => (dialect === 'mysql' ? Buffer.from(id) : id)
-
-  /** Asks the server once; a failure is not kept. */
-  async function askColumns(call: SqlCall): Promise<SqlColumns> {
-    if (statements.columns !== undefined) {
-      columns ??= await readColumns(run, call, statements.columns, table, schema)
-    }
-    return columns as SqlColumns
+  /** Asks the server once, where it matters; a failure is not kept. */
+  async function columnsOf(call: SqlCall): Promise<SqlColumns> {
+    const statement = statements.columns
+    columns ??= statement ? await readColumns(run, call, statement, table, schema) : UNBOUNDED
+    return columns
   }
 
   /** The text of an expiry that a verb writes; empty when it is not in the future. Checks that the bytes fit. */
   async function prepare(call: SqlCall, expiresAt: number, bytes?: Uint8Array): Promise<string> {
     sweeping.start()
-    const { resolution, largest } = columns ?? (await askColumns(call))
+    const { resolution, largest } = await columnsOf(call)
     if (bytes !== undefined && bytes.length > largest) throw tooLarge(bytes.length, largest)
-    return isFuture(expiresAt) ? instantText(expiresAt, resolution) : ''
+    return expiresAt > now() ? instantText(expiresAt, resolution) : ''
   }
 
   /** Reads the live record of an id. */
   async function look(call: SqlCall, id: string): Promise<StoredRecord | undefined> {
-    const { rows } = await run(call, statements.read, { id: idOf(id), now: now() })
-    const [row] = rows
-    if (row === undefined) return undefined
-    const bytes = bytesOf(row['bytes'], call, 'the column data does not hold bytes')
-    const expiresAt = parseInstant(row['ends'])
-    return { bytes, version: bytes, ...(expiresAt !== undefined && { expiresAt }) }
+    return recordOf(call, await run(call, statements.read, { id }))
   }
 
-  async function sweep(options: StoreOptions & { readonly limit?: number } = {}): Promise<number> {
-    const { limit = Infinity, signal } = options
+  async function sweep({
+    limit = Infinity,
+    signal,
+  }: StoreOptions & { readonly limit?: number } = {}): Promise<number> {
     let removed = 0
     while (removed < limit) {
       const batch = Math.min(PAGE, limit - removed)
       const call = { operation: 'sweep', signal }
-      const { changed } = await run(call, statements.sweep, { now: now(), limit: batch })
+      const { changed } = await run(call, statements.sweep, { limit: batch })
       removed += changed
       if (changed < batch) break
     }
@@ -141,13 +132,18 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
     forgets: dialect !== 'sqlite',
 
     get resolution() {
-      return columns?.resolution ?? 1
+      return columns?.resolution ?? UNBOUNDED.resolution
     },
 
-    createTable: async ({ signal } = {}) => {
+    async createTable({ signal } = {}) {
       const call = { operation: 'createTable', signal }
-      await createTable(call)
-      await askColumns(call)
+      const { failed } = await run(call, statements.read, { id: '-' }, 'missing')
+      if (failed !== undefined) {
+        // PostgreSQL answers some of several processes that make it at the same time that it exists already.
+        for (const part of statements.createTable) await run(call, part, {}, 'duplicate')
+        await look(call, '-')
+      }
+      await columnsOf(call)
     },
 
     // Every read is fresh: there is no cache, and `db` is the primary.
@@ -157,26 +153,22 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
       const call = { operation: 'create', signal }
       const expires = await prepare(call, expiresAt, bytes)
       if (expires === '') return { kind: (await look(call, id)) ? 'exists' : 'created' }
-      const values = { id: idOf(id), bytes: toBuffer(bytes), expires, now: now() }
-      const created = { kind: 'created', version: bytes } as const
       const { create, revive } = statements
-      if (revive === undefined) {
-        const { changed } = await run(call, create, values)
-        return changed > 0 ? created : { kind: 'exists' }
+      // Twice on MySQL, as an expired row may be swept after the first insert.
+      for (const statement of revive ? [create, revive, create] : [create]) {
+        const values = { id, bytes, expires }
+        const { changed } = await run(call, statement, values, revive && 'duplicate')
+        if (changed > 0) return { kind: 'created', version: bytes }
       }
-      if (await run(call, create, values, 'duplicate')) return created
-      if ((await run(call, revive, values)).changed > 0) return created
-      // An expired row may have been swept since the first insert.
-      return (await run(call, create, values, 'duplicate')) ? created : { kind: 'exists' }
+      return { kind: 'exists' }
     },
 
     async replace(id, bytes, expiresAt, version, { signal } = {}): Promise<ReplaceResult> {
       const call = { operation: 'replace', signal }
-      const old = bytesOf(version, call, NOT_A_VERSION)
+      const old = versionOf(call, version)
       const expires = await prepare(call, expiresAt, bytes)
-      const values = { id: idOf(id), bytes: toBuffer(bytes), version: toBuffer(old), expires }
       const statement = expires === '' ? statements.end : statements.replace
-      const { changed } = await run(call, statement, { ...values, now: now() })
+      const { changed } = await run(call, statement, { id, bytes, version: old, expires })
       if (changed > 0) return { kind: 'replaced', version: bytes }
       const current = await look(call, id)
       if (current === undefined) return { kind: 'gone' }
@@ -187,15 +179,15 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
 
     async touch(id, expiresAt, version, { signal } = {}) {
       const call = { operation: 'touch', signal }
-      const old = bytesOf(version, call, NOT_A_VERSION)
+      const old = versionOf(call, version)
       const expires = await prepare(call, expiresAt)
-      const values = { id: idOf(id), version: toBuffer(old), expires, now: now() }
       const statement = expires === '' ? statements.end : statements.touch
-      // After so many deadlocks others write all the time, so this version will not last. A read must not fail for it.
-      const result = await run(call, statement, values, 'deadlock')
-      if (result === undefined) return 'conflict'
+      let result = await run(call, statement, { id, version: old, expires }, 'undone')
       if (result.changed > 0) return 'touched'
-      const current = await look(call, id)
+      if (!result.failed) result = await run(call, statements.read, { id }, 'undone')
+      // After so many attempts others write all the time, so this version will not last. A read must not fail for it.
+      if (result.failed) return 'conflict'
+      const current = recordOf(call, result)
       if (current === undefined) return 'gone'
       return isUnchanged(current, old, expires) ? 'touched' : 'conflict'
     },
@@ -203,14 +195,12 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
     async delete(id, version, { signal } = {}) {
       const call = { operation: 'delete', signal }
       sweeping.start()
-      if (version === undefined) {
-        const { changed } = await run(call, statements.delete, { id: idOf(id) })
-        return changed > 0 ? 'deleted' : 'gone'
-      }
-      const old = bytesOf(version, call, NOT_A_VERSION)
-      const values = { id: idOf(id), version: toBuffer(old), now: now() }
-      if ((await run(call, statements.end, values)).changed > 0) return 'deleted'
-      return (await look(call, id)) === undefined ? 'gone' : 'conflict'
+      const { changed } =
+        version === undefined
+          ? await run(call, statements.delete, { id })
+          : await run(call, statements.end, { id, version: versionOf(call, version) })
+      if (changed > 0) return 'deleted'
+      return version === undefined || !(await look(call, id)) ? 'gone' : 'conflict'
     },
 
     sweep,
@@ -218,8 +208,7 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
     async *list({ signal } = {}) {
       const call = { operation: 'list', signal }
       for (let after = ''; ; ) {
-        const values = { after: idOf(after), now: now(), limit: PAGE }
-        const { rows } = await run(call, statements.list, values)
+        const { rows } = await run(call, statements.list, { after, limit: PAGE })
         for (const row of rows) {
           after = String(row['name'])
           yield after
@@ -231,8 +220,6 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
     close: () => sweeping.close(),
   }
 }
-
-const NOT_A_VERSION = 'the version is not one that this store returned'
 
 function executorOf(db: SqlDatabase): QueryExecutor {
   if (typeof (db as Partial<SqlDatabase> | undefined)?.getExecutor !== 'function') {
@@ -249,26 +236,26 @@ function executorOf(db: SqlDatabase): QueryExecutor {
   return db.getExecutor().withoutPlugins()
 }
 
-function dialectOf(dialect: SqlDialect): SqlDialect {
-  if (['postgres', 'mysql', 'sqlite'].includes(dialect)) return dialect
-  throw new ConfigError(
-    `sqlStore: the option dialect is ${JSON.stringify(dialect)}. Set it to 'postgres', 'mysql' or 'sqlite'.`,
-  )
-}
-
 function checkName(option: string, name: unknown): void {
   if (typeof name === 'string' && /^[^\0]{1,50}$/.test(name)) return
   throw new ConfigError(`sqlStore: the option ${option} must be a name of 1 to 50 characters.`)
 }
 
-function bytesOf(value: unknown, { operation }: SqlCall, otherwise: string): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  if (value instanceof ArrayBuffer) return new Uint8Array(value)
-  throw new StoreError(`sqlStore: ${operation} failed: ${otherwise}.`, {
-    operation,
-    outcome: 'not-done',
-    retriable: false,
-  })
+function versionOf(call: SqlCall, version: unknown): Uint8Array {
+  if (version instanceof Uint8Array) return version
+  throw errorOf(call, refused('the version is not one that this store returned'))
+}
+
+/** The record that `read` found. */
+function recordOf(call: SqlCall, { rows: [row] }: SqlResult): StoredRecord | undefined {
+  if (row === undefined) return undefined
+  const held = row['bytes']
+  const bytes = held instanceof ArrayBuffer ? new Uint8Array(held) : held
+  if (!(bytes instanceof Uint8Array)) {
+    throw errorOf(call, refused('the column data does not hold bytes'))
+  }
+  const expiresAt = parseInstant(row['ends'])
+  return { bytes, version: bytes, ...(expiresAt !== undefined && { expiresAt }) }
 }
 
 /**

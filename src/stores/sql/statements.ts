@@ -11,23 +11,23 @@ import { ConfigError } from '../../errors.ts'
 /** MariaDB is `mysql`; databases with PostgreSQL's language, such as PGlite, are `postgres`. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
 
-/** The values of a statement's parameters. */
+/** The values of a statement's parameters, but for `now`. */
 export interface SqlValues {
-  readonly id?: string | Uint8Array
+  readonly id?: string
   readonly bytes?: Uint8Array
   /** The bytes that the record must have. */
   readonly version?: Uint8Array
   readonly expires?: string
-  readonly now?: string
   readonly limit?: number
-  readonly after?: string | Uint8Array
+  readonly after?: string
   readonly schema?: string | null
   readonly table?: string
 }
 
-/** A statement whose parameters are names of {@link SqlValues}. */
+/** A statement whose parameters are the names of their values. */
 export interface SqlStatement {
   readonly query: CompiledQuery
+  /** It changes rows, and the driver reports how many. */
   readonly writes: boolean
 }
 
@@ -57,25 +57,28 @@ export function detectDialect(executor: QueryExecutor): SqlDialect {
   )
 }
 
-type Cast = (value: RawBuilder<unknown>) => RawBuilder<unknown>
+type Fragment = RawBuilder<unknown>
 
-const TIME: Readonly<Record<SqlDialect, Cast>> = {
-  postgres: (value) => sql`cast(${value} as timestamp)`,
-  mysql: (value) => sql`cast(${value} as datetime(6))`,
-  sqlite: (value) => value,
+interface Language {
+  readonly time: (value: Fragment) => Fragment
+  readonly id: (value: Fragment) => Fragment
+  /** The column `expiry` as text. */
+  readonly expiry: Fragment
 }
 
-/** MySQL takes an id as bytes, as mysql2 escapes text with backslashes also where the server does not know them. */
-const TEXT: Readonly<Record<SqlDialect, Cast>> = {
-  postgres: (value) => value,
-  mysql: (value) => sql`_utf8mb4 ${value}`,
-  sqlite: (value) => value,
-}
-
-const EXPIRY: Readonly<Record<SqlDialect, RawBuilder<unknown>>> = {
-  postgres: sql`to_char(expiry, 'YYYY-MM-DD HH24:MI:SS.US')`,
-  mysql: sql`date_format(expiry, '%Y-%m-%d %H:%i:%s.%f')`,
-  sqlite: sql`expiry`,
+const LANGUAGES: Readonly<Record<SqlDialect, Language>> = {
+  postgres: {
+    time: (value) => sql`cast(${value} as timestamp)`,
+    id: (value) => value,
+    expiry: sql`to_char(expiry, 'YYYY-MM-DD HH24:MI:SS.US')`,
+  },
+  mysql: {
+    time: (value) => sql`cast(${value} as datetime(6))`,
+    // The parameter is bytes, as mysql2 escapes text with backslashes also where the server does not know them.
+    id: (value) => sql`_utf8mb4 ${value}`,
+    expiry: sql`date_format(expiry, '%Y-%m-%d %H:%i:%s.%f')`,
+  },
+  sqlite: { time: (value) => value, id: (value) => value, expiry: sql`expiry` },
 }
 
 /** Compiles all statements for a table. */
@@ -85,22 +88,21 @@ export function compileStatements(
   table: string,
   schema: string | undefined,
 ): SqlStatements {
-  const compile = (builder: RawBuilder<unknown>, writes: boolean): SqlStatement => ({
-    query: builder.compile({ getExecutor: () => executor }),
+  const compile = (writes: boolean) => (fragment: Fragment) => ({
+    query: fragment.compile({ getExecutor: () => executor }),
     writes,
   })
-  const reads = (builder: RawBuilder<unknown>) => compile(builder, false)
-  const writes = (builder: RawBuilder<unknown>) => compile(builder, true)
+  const reads = compile(false)
+  const writes = compile(true)
 
   const mysql = dialect === 'mysql'
+  const language = LANGUAGES[dialect]
   const own = schema === undefined ? sql.id(table) : sql.id(schema, table)
-  const bytes = parameter('bytes')
-  const version = parameter('version')
-  const limit = parameter('limit')
-  const id = TEXT[dialect](parameter('id'))
-  const after = TEXT[dialect](parameter('after'))
-  const now = TIME[dialect](parameter('now'))
-  const expires = TIME[dialect](parameter('expires'))
+  const [bytes, version, limit] = [parameter('bytes'), parameter('version'), parameter('limit')]
+  const id = language.id(parameter('id'))
+  const after = language.id(parameter('after'))
+  const now = language.time(parameter('now'))
+  const expires = language.time(parameter('expires'))
   // Flask-Session's table on MySQL compares without case: the first half finds the row by the index, the second compares
   // the bytes.
   const same = mysql
@@ -110,7 +112,7 @@ export function compileStatements(
   const insert = sql`(session_id, data, expiry) values (${id}, ${bytes}, ${expires})`
 
   return {
-    read: reads(sql`select data as bytes, ${EXPIRY[dialect]} as ends from ${own} where ${live}`),
+    read: reads(sql`select data as bytes, ${language.expiry} as ends from ${own} where ${live}`),
     create: writes(
       mysql
         ? sql`insert into ${own} ${insert}`
@@ -140,17 +142,18 @@ export function compileStatements(
     ),
     list: reads(sql`select session_id as name from ${own}
       where session_id > ${after} and expiry > ${now} order by session_id limit ${limit}`),
-    createTable: tableOf(dialect, own, table, schema).map(writes),
+    // These report no rows, and may be repeated.
+    createTable: tableOf(dialect, own, table, schema).map(reads),
   }
 }
 
 /** The layout of Flask-Session with wider columns, and an index for the sweep. */
 function tableOf(
   dialect: SqlDialect,
-  own: RawBuilder<unknown>,
+  own: Fragment,
   table: string,
   schema: string | undefined,
-): RawBuilder<unknown>[] {
+): Fragment[] {
   const index = `${table}_expiry`
   switch (dialect) {
     case 'postgres':
@@ -176,14 +179,8 @@ function tableOf(
 }
 
 /** A parameter that holds its own name. */
-function parameter(name: keyof SqlValues): RawBuilder<unknown> {
+function parameter(name: keyof SqlValues | 'now'): Fragment {
   return sql.val(name)
-}
-
-/** The statement with its values in place of their names. */
-export function bind({ query }: SqlStatement, values: SqlValues): CompiledQuery {
-  const parameters = query.parameters.map((name) => values[name as keyof SqlValues])
-  return { ...query, parameters }
 }
 
 /** The last instant that every dialect can hold: 9999-12-31 23:59:59.999. */
@@ -206,9 +203,4 @@ export function parseInstant(text: unknown): number | undefined {
   const at = Date.parse(`${text.slice(0, 10)}T${text.slice(11, 23)}Z`)
   if (Number.isNaN(at)) return undefined
   return /[1-9]/.test(text.slice(23)) ? at + 1 : at
-}
-
-/** The same bytes as a `Buffer`, which drivers always bind as bytes. */
-export function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
