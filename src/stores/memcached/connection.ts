@@ -21,21 +21,21 @@ import {
 } from './protocol.ts'
 import type { ServerAddress } from './servers.ts'
 
+/** What the transport's options come to, with time limits in ms. */
 export interface ConnectionSettings {
   readonly tls: ConnectionOptions | undefined
   /** User name and password, with a space between them. Undefined: there are none. */
   readonly credentials: string | undefined
-  /** Time limit for connecting and for the server's greeting, in ms. */
   readonly connectTimeout: number
-  /** Time limit without any reply while one is due, in ms. */
   readonly timeout: number
 }
 
 /** Why a connection cannot be used. Whether a command was sent depends on the command. */
 type Loss = Pick<Failure, 'what' | 'retriable' | 'cause'>
 
-const CLOSED: Loss = { what: 'the transport is closed', retriable: false }
-const ENDED: Loss = { what: 'the server closed the connection', retriable: true }
+const CLOSED: Loss = lossOf('the transport is closed', false)
+const ENDED: Loss = lossOf('the server closed the connection')
+const NOT_SPOKEN = 'the server does not speak the protocol'
 
 interface Request {
   readonly command: MetaCommand
@@ -146,11 +146,12 @@ export class Connection {
         parse(chunk)
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error
-        lose(invalidReply(error.message))
+        lose(lossOf(`${NOT_SPOKEN}: ${error.message}`))
       }
     })
     this.#passwordSent = false
-    this.#timer = setTimeout(() => lose(timedOut('connect', connectTimeout)), connectTimeout)
+    const late = lossOf(`the server did not connect within ${connectTimeout} ms`)
+    this.#timer = setTimeout(() => lose(late), connectTimeout)
     return socket
   }
 
@@ -181,7 +182,7 @@ export class Connection {
     // Replies that arrived while the process was busy are read after the timers and before this callback.
     setImmediate(() => {
       if (this.#socket !== socket || this.#due.length === 0 || this.#replies !== before) return
-      this.#lose(timedOut('answer', this.#settings.timeout))
+      this.#lose(lossOf(`the server did not answer within ${this.#settings.timeout} ms`))
     })
   }
 
@@ -246,12 +247,8 @@ function pauseAfter(failures: number): number {
   return pause * (0.5 + Math.random() / 2)
 }
 
-function invalidReply(what: string): Loss {
-  return { what: `the server does not speak the protocol: ${what}`, retriable: true }
-}
-
-function timedOut(what: string, limit: number): Loss {
-  return { what: `the server did not ${what} within ${limit} ms`, retriable: true }
+function lossOf(what: string, retriable = true): Loss {
+  return { what, retriable }
 }
 
 function socketFailure(cause: Error): Loss {
@@ -261,12 +258,11 @@ function socketFailure(cause: Error): Loss {
 
 /** The server did not answer the greeting with `MN`. */
 function greetingFailure(code: MetaReply['code'], passwordSent: boolean): Loss {
-  if (code === 'SERVER_ERROR') return { what: 'the server refused the connection', retriable: true }
-  if (code !== 'ERROR' && code !== 'CLIENT_ERROR') return invalidReply('an unexpected greeting')
-  let what = 'the server requires a password. Set username and password'
-  if (passwordSent) what = 'the server refused the credentials'
-  if (code === 'ERROR') {
-    what = 'the server does not know the meta commands. Install Memcached 1.6 or later'
-  }
-  return { what, retriable: false }
+  const old = 'the server does not know the meta commands. Install Memcached 1.6 or later'
+  if (code === 'ERROR') return lossOf(old, false)
+  if (code === 'SERVER_ERROR') return lossOf('the server refused the connection')
+  if (code !== 'CLIENT_ERROR') return lossOf(`${NOT_SPOKEN}: an unexpected greeting`)
+  return passwordSent
+    ? lossOf('the server refused the credentials', false)
+    : lossOf('the server requires a password. Set username and password', false)
 }

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer'
 import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
 import { ConfigError, TooLargeError } from '../../errors.ts'
-import { type Failure, storeError } from '../shared/failure.ts'
+import { storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
 import { expiryOf, exptimeOf, type MetaCommand, type MetaReply, RESOLUTION } from './protocol.ts'
 import { type MemcachedTransportOptions, memcachedTransport, tokenOf } from './transport.ts'
@@ -35,10 +35,7 @@ const EMPTY = new Uint8Array(0)
  * The content that was read, and the server's own version of it. The server compares its version, which every write
  * changes, and a touch as well; so after a mismatch the content decides.
  */
-interface MemcachedVersion {
-  readonly cas: string
-  readonly bytes: Uint8Array
-}
+type MemcachedVersion = Readonly<{ cas: string; bytes: Uint8Array }>
 
 /** The call of a verb that commands are sent for. */
 interface Call {
@@ -77,10 +74,11 @@ export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
 
   /** Sends a command; resolves to a reply with one of these codes. */
   async function send(
-    { operation, key, signal }: Call,
+    call: Call,
     command: Command,
     ...codes: readonly MetaReply['code'][]
   ): Promise<MetaReply> {
+    const { operation, key, signal } = call
     const size = command.value?.length ?? 0
     const limit = Math.max(0, maxItemSize - ITEM_OVERHEAD - key.length)
     // Checked before it is sent, as the server drops the old record when the new one does not fit.
@@ -90,16 +88,21 @@ export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
     if (reply.code.endsWith('ERROR') && reply.rest.startsWith('object too large')) {
       throw tooLarge(size, limit)
     }
-    return fail({ operation, key }, command, reply)
+    return fail(call, command, reply)
   }
 
-  function fail(
-    { operation, key }: Omit<Call, 'signal'>,
-    command: Command,
-    reply: MetaReply,
-  ): never {
-    const server = transport.serverOf(key)
-    throw storeError(`memcachedStore at ${server}`, operation, failureOf(reply, command))
+  /** Reports a refusal, or a reply that the command does not have. */
+  function fail({ operation, key }: Call, { verb }: Command, { code, rest }: MetaReply): never {
+    let what = `the server answered ${code}`
+    if (!code.endsWith('ERROR')) {
+      what = 'the server answered with a reply of another command. Use Memcached 1.6.18 or later'
+    } else if (verb === 'ms' && rest.startsWith('out of memory')) {
+      what = 'the server is out of memory, and dropped what the record was before. Raise -m'
+    }
+    // After `SERVER_ERROR` a write may have dropped what the record was before.
+    const done = verb === 'mg' || code === 'ERROR' || code === 'CLIENT_ERROR' ? false : undefined
+    const failure = { what, sent: true, done, retriable: code === 'SERVER_ERROR' } as const
+    throw storeError(`memcachedStore at ${transport.serverOf(key)}`, operation, failure)
   }
 
   async function get(
@@ -206,18 +209,4 @@ function tooLarge(size: number, limit: number): TooLargeError {
     `memcachedStore: the session has ${size} bytes, and at most ${limit} fit into an item. Start the servers with a larger -I and set maxItemSize to it.`,
     { size, limit },
   )
-}
-
-/** A refusal, or a reply that the command does not have. */
-function failureOf({ code, rest }: MetaReply, { verb }: Command): Failure {
-  const isRefusal = code === 'ERROR' || code === 'CLIENT_ERROR'
-  let what = `the server answered ${code}`
-  if (!code.endsWith('ERROR')) {
-    what = 'the server answered with a reply of another command. Use Memcached 1.6.18 or later'
-  } else if (verb === 'ms' && rest.startsWith('out of memory')) {
-    what = 'the server is out of memory, and dropped what the record was before. Raise -m'
-  }
-  // After `SERVER_ERROR` a write may have dropped what the record was before.
-  const done = verb === 'mg' || isRefusal ? false : undefined
-  return { what, sent: true, done, retriable: code === 'SERVER_ERROR' }
 }
