@@ -15,7 +15,7 @@ import {
   encodeId,
   parseFile,
 } from '../../src/stores/cachelib-file/format.ts'
-import { expiration, keyOf, recordOf } from '../../src/stores/dynamodb/requests.ts'
+import { expiration, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
 import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/protocol.ts'
 import { liveRecord } from '../../src/stores/mongodb/document.ts'
 import { instantText, parseInstant } from '../../src/stores/sql/statements.ts'

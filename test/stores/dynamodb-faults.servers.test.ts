@@ -184,7 +184,7 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
       await store.create('a', bytes('old'), end)
       const { version } = (await store.read('a')) ?? {}
       for (const [name, verb] of [
-        ['PutItem', () => store.create('b', bytes('new'), end)],
+        ['UpdateItem', () => store.create('b', bytes('new'), end)],
         ['UpdateItem', () => store.replace('a', bytes('new'), end, version)],
         ['DeleteItem', () => store.delete('a', bytes('new'))],
       ] as const) {
@@ -247,7 +247,7 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     const id = 'a-secret-session-id'
     const aborted = { signal: AbortSignal.abort() }
     const errors = [await failure(store.read(id, aborted))]
-    const lost = proxy.loseNextReply((request) => request.includes('.PutItem'))
+    const lost = proxy.loseNextReply((request) => request.includes('.UpdateItem'))
     errors.push(await failure(visitor({ maxAttempts: 3 }).store.create(id, bytes('x'), LATER)))
     await lost
     await table.client.putItem({ TableName: table.name, Item: { id: { S: id } } })

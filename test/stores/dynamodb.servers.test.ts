@@ -142,8 +142,8 @@ describe(`on ${where}`, () => {
     expect(await store.delete('a')).toBe('gone')
     expect((await store.replace('a', bytes('2'), LATER, version)).kind).toBe('gone')
     expect(sent).toEqual([
-      ...['PutItem', 'PutItem', 'GetItem', 'UpdateItem', 'UpdateItem', 'UpdateItem', 'UpdateItem'],
-      ...['DeleteItem', 'DeleteItem', 'DeleteItem', 'UpdateItem'],
+      ...['UpdateItem', 'UpdateItem', 'GetItem', 'UpdateItem', 'UpdateItem', 'UpdateItem'],
+      ...['UpdateItem', 'DeleteItem', 'DeleteItem', 'DeleteItem', 'UpdateItem'],
     ])
   })
 

@@ -4,24 +4,21 @@
  * @module
  */
 
-/** A value in a request. */
-export type DynamodbInput =
-  | { readonly S: string }
-  | { readonly N: string }
-  | { readonly B: Uint8Array }
+/** Values in a request. */
+export type DynamodbValues = Record<
+  string,
+  { readonly S: string } | { readonly N: string } | { readonly B: Uint8Array }
+>
 
 /** An item in a response; values of other types are left out. */
 export type DynamodbItem = Readonly<
   Record<string, { readonly S?: string; readonly N?: string; readonly B?: Uint8Array }>
 >
 
-type Values = Record<string, DynamodbInput>
-
-/** A condition with its names and values. */
+/** The condition of a write, with the values of all its expressions. */
 export interface DynamodbCondition {
   readonly ConditionExpression?: string
-  readonly ExpressionAttributeNames?: Record<string, string>
-  readonly ExpressionAttributeValues?: Values
+  readonly ExpressionAttributeValues?: DynamodbValues
   readonly ReturnValuesOnConditionCheckFailure?: 'ALL_OLD'
 }
 
@@ -30,68 +27,52 @@ export interface DynamodbRequestOptions {
   readonly abortSignal?: AbortSignal
 }
 
+/** A response, any field of which may be absent. */
+type Response<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | undefined }
+
 /** A method that sends one request about a table. */
-type Request<Input, Output = unknown> = (
+type Request<Input, Output = object> = (
   input: Input & { readonly TableName: string },
   options?: DynamodbRequestOptions,
-) => Promise<Output>
+) => Promise<Response<Output>>
+
+/** A write of an item. */
+type Write<Input> = Request<DynamodbCondition & Input, { Attributes: DynamodbItem }>
 
 /** The description of a table. */
-export interface DynamodbTable {
-  readonly TableStatus?: string | undefined
-  readonly KeySchema?: readonly { readonly AttributeName?: string | undefined }[] | undefined
-  readonly AttributeDefinitions?:
-    | readonly {
-        readonly AttributeName?: string | undefined
-        readonly AttributeType?: string | undefined
-      }[]
-    | undefined
-}
+export type DynamodbTable = Response<{
+  TableStatus: string
+  KeySchema: readonly Response<{ AttributeName: string }>[]
+  AttributeDefinitions: readonly Response<{ AttributeName: string; AttributeType: string }>[]
+}>
 
 /** The part of `new DynamoDB()` of `@aws-sdk/client-dynamodb` 3 that the store uses. */
 export interface DynamodbClient {
   readonly getItem: Request<
-    { readonly Key: Values; readonly ConsistentRead: boolean },
-    { readonly Item?: DynamodbItem | undefined }
+    { readonly Key: DynamodbValues; readonly ConsistentRead: true },
+    { Item: DynamodbItem }
   >
-  readonly putItem: Request<DynamodbCondition & { readonly Item: Values }>
-  readonly updateItem: Request<
-    DynamodbCondition & { readonly Key: Values; readonly UpdateExpression: string }
-  >
-  readonly deleteItem: Request<
-    DynamodbCondition & { readonly Key: Values; readonly ReturnValues?: 'ALL_OLD' },
-    { readonly Attributes?: DynamodbItem | undefined }
-  >
+  readonly updateItem: Write<{ readonly Key: DynamodbValues; readonly UpdateExpression: string }>
+  readonly deleteItem: Write<{ readonly Key: DynamodbValues; readonly ReturnValues?: 'ALL_OLD' }>
   readonly scan: Request<
     {
-      readonly ConsistentRead: boolean
+      readonly ConsistentRead: true
       readonly FilterExpression: string
       readonly ProjectionExpression: string
-      readonly ExpressionAttributeNames: Record<string, string>
-      readonly ExpressionAttributeValues: Values
-      readonly ExclusiveStartKey?: Values
+      readonly ExpressionAttributeValues: DynamodbValues
+      readonly ExclusiveStartKey?: DynamodbValues
     },
-    {
-      readonly Items?: readonly DynamodbItem[] | undefined
-      readonly LastEvaluatedKey?: DynamodbItem | undefined
-    }
+    { Items: readonly DynamodbItem[]; LastEvaluatedKey: DynamodbItem }
   >
   readonly createTable: Request<{
     readonly KeySchema: { AttributeName: string; KeyType: 'HASH' }[]
     readonly AttributeDefinitions: { AttributeName: string; AttributeType: 'S' }[]
     readonly BillingMode: 'PAY_PER_REQUEST'
   }>
-  readonly describeTable: Request<object, { readonly Table?: DynamodbTable | undefined }>
+  readonly describeTable: Request<object, { Table: DynamodbTable }>
   readonly describeTimeToLive: Request<
     object,
-    {
-      readonly TimeToLiveDescription?:
-        | {
-            readonly TimeToLiveStatus?: string | undefined
-            readonly AttributeName?: string | undefined
-          }
-        | undefined
-    }
+    { TimeToLiveDescription: Response<{ TimeToLiveStatus: string; AttributeName: string }> }
   >
   readonly updateTimeToLive: Request<{
     readonly TimeToLiveSpecification: { readonly AttributeName: string; readonly Enabled: boolean }

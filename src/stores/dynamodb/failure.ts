@@ -18,20 +18,12 @@ interface SdkError {
   readonly Item?: DynamodbItem | undefined
 }
 
-/** The answer to a write whose condition was false. */
-export class FailedCondition {
-  /** The item that exists instead. Undefined: there is none. */
-  readonly item: DynamodbItem | undefined
-
-  constructor(item: DynamodbItem | undefined) {
-    this.item = item
-  }
-}
-
 /** The item was written neither by this store nor by Flask-Session. */
 export const NOT_A_RECORD: Failure = refused(
   'the item is not a session record: `val` has to be binary and `expiration` a number. Use a table that holds nothing but sessions',
 )
+
+const CONDITION_FAILED = 'ConditionalCheckFailedException'
 
 const THROTTLED = new Set<unknown>([
   'ProvisionedThroughputExceededException',
@@ -50,17 +42,25 @@ const ACTIONS: Readonly<Record<string, string>> = {
   read: 'dynamodb:GetItem',
   list: 'dynamodb:Scan',
   sweep: 'dynamodb:Scan and dynamodb:DeleteItem',
-  create: 'dynamodb:PutItem and dynamodb:DeleteItem',
   delete: 'dynamodb:DeleteItem',
   createTable: 'dynamodb:CreateTable, dynamodb:DescribeTable and dynamodb:UpdateTimeToLive',
 }
 
-/** Reads a false condition from an error; undefined when it is another error. */
-export function failedCondition(error: unknown): FailedCondition | undefined {
-  const { name, Item: item } = error as SdkError
+/** Errors after which nothing was done: what is wrong, and the fix. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ResourceNotFoundException:
+    'the table does not exist. Call `createTable()` of the store once, or set the option `table`',
+  ValidationException:
+    'DynamoDB refused the request. The key of the table has to be `id`, a string, alone',
+  CredentialsProviderError: 'the AWS SDK found no credentials. Pass `credentials` to the client',
+}
+
+/** The refusal of a write whose condition was false, with the item that exists instead; undefined for another error. */
+export function failedCondition(error: unknown): Pick<SdkError, 'Item'> | undefined {
   // The condition of a second attempt may be false because of the first.
-  if (name !== 'ConditionalCheckFailedException' || wasRetried(error)) return undefined
-  return new FailedCondition(item)
+  return (error as SdkError).name === CONDITION_FAILED && !wasRetried(error)
+    ? (error as SdkError)
+    : undefined
 }
 
 /** Whether DynamoDB throttled a request that was sent once: nothing was done, and it can be sent again. */
@@ -78,43 +78,30 @@ export function isTooLarge(error: unknown): boolean {
 /** Describes an error of the SDK. */
 export function classifyError(error: unknown, operation: string): Failure {
   const { name = 'Error', code, syscall, $fault } = error as SdkError
-  const unknown = (what: string, retriable: boolean): Failure => {
-    return { ...uncertain(what, retriable), cause: error }
-  }
   /** Nothing was done, unless by an earlier attempt. */
   const undone = (what: string, retriable = false): Failure => {
     return { ...(wasRetried(error) ? uncertain : refused)(what, retriable), cause: error }
   }
+  if (name === CONDITION_FAILED) {
+    // Without a cause, which would show the item.
+    return uncertain(
+      'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`',
+    )
+  }
   if (THROTTLED.has(name)) return undone(name, true)
-  switch (name) {
-    case 'ConditionalCheckFailedException': {
-      const what =
-        'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`'
-      // The cause would show the item.
-      return uncertain(what)
-    }
-    case 'ResourceNotFoundException':
-      return undone(
-        'the table does not exist. Call `createTable()` of the store once, or set the option `table`',
-      )
-    case 'AccessDeniedException': {
-      const actions = ACTIONS[operation] ?? 'dynamodb:UpdateItem and dynamodb:DeleteItem'
-      return undone(`the credentials do not allow it. Grant ${actions} on the table`)
-    }
-    case 'ValidationException':
-      return undone(
-        'DynamoDB refused the request. The key of the table has to be `id`, a string, alone',
-      )
-    case 'AbortError':
-      return unknown('the request was aborted after it was sent', true)
-    case 'CredentialsProviderError':
-      return undone('the AWS SDK found no credentials. Pass `credentials` to the client')
+  if (name === 'AccessDeniedException') {
+    const actions = ACTIONS[operation] ?? 'dynamodb:UpdateItem and dynamodb:DeleteItem'
+    return undone(`the credentials do not allow it. Grant ${actions} on the table`)
   }
   if (syscall === 'connect' || UNCONNECTED.has(code)) {
     return undone(`the connection could not be opened (${code ?? name})`, true)
   }
-  if ($fault === 'client') return undone(name)
-  return unknown(code ?? name, $fault === 'server' || code !== undefined || name === 'TimeoutError')
+  const what = REFUSALS[name] ?? ($fault === 'client' ? name : undefined)
+  if (what !== undefined) return undone(what)
+  const aborted = name === 'AbortError'
+  const retriable = aborted || $fault === 'server' || code !== undefined || name === 'TimeoutError'
+  const lost = aborted ? 'the request was aborted after it was sent' : (code ?? name)
+  return { ...uncertain(lost, retriable), cause: error }
 }
 
 function wasRetried(error: unknown): boolean {

@@ -5,24 +5,19 @@
  * @module
  */
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
-import { storeError } from '../shared/failure.ts'
-import type { DynamodbClient, DynamodbInput, DynamodbItem } from './client.ts'
-import { FailedCondition, NOT_A_RECORD } from './failure.ts'
-import {
-  assertFits,
-  createTable,
-  EXPIRED,
-  expiration,
-  instant,
-  keyOf,
-  LIVE,
-  recordOf,
-  scan,
-  sender,
-  when,
-} from './requests.ts'
+import { ABORTED, failures, storeError } from '../shared/failure.ts'
+import type {
+  DynamodbClient,
+  DynamodbItem,
+  DynamodbRequestOptions,
+  DynamodbValues,
+} from './client.ts'
+import { classifyError, failedCondition, isThrottled, isTooLarge, NOT_A_RECORD } from './failure.ts'
+import { expiration, instant, keyOf, MOST_BYTES, recordOf, tooLarge, when } from './item.ts'
+import { createTable } from './table.ts'
 
 export type { DynamodbClient } from './client.ts'
 
@@ -43,10 +38,27 @@ export interface DynamodbStore extends AsyncStore {
   createTable(options?: StoreOptions): Promise<void>
 }
 
+const LIVE = 'expiration > :now'
+const EXPIRED = 'expiration <= :now'
+/** The condition that there is no live item. */
+const FREE = `attribute_not_exists(id) OR ${EXPIRED}`
 /** The condition that an item is live and has the version that was read. */
-const SAME = `#v = :old AND ${LIVE}`
+const SAME = `val = :old AND ${LIVE}`
 /** How many items a sweep removes at the same time. */
 const AT_ONCE = 16
+/** How often a throttled request is sent in all. The SDK's own retries would include requests that may have been done. */
+const ATTEMPTS = 4
+/** The longest pause before the second attempt, in ms; it doubles for each further one. */
+const PAUSE = 50
+
+/** A request of the SDK, with its options still to come. */
+type Request<T> = (options: DynamodbRequestOptions) => Promise<T>
+
+/** Whether a write was done or its condition was false, with the item that was deleted or that exists instead. */
+interface Outcome {
+  readonly done: boolean
+  readonly item: DynamodbItem | undefined
+}
 
 /**
  * Keeps sessions as items of a table, with one request for each verb. The expiry is in whole seconds, rounded up, and
@@ -71,44 +83,99 @@ export function dynamodbStore(
   client: DynamodbClient,
   options: DynamodbStoreOptions = {},
 ): DynamodbStore {
-  const { table = 'Sessions', now = Date.now } = options
-  assertConfig(client, table)
-  warnOfRetries(client)
-  const TableName = table
-  const store = `dynamodbStore on table ${JSON.stringify(table)}`
-  const send = sender(store)
-  const live = (record: { readonly expiresAt: number }) => record.expiresAt > now()
+  const { table: TableName = 'Sessions', now = Date.now } = options
+  assertConfig(client, TableName)
+  void warnOfRetries(client)
+  const store = `dynamodbStore on table ${JSON.stringify(TableName)}`
+  const toError = failures(store, classifyError)
+  const isLive = (expiresAt: number) => expiresAt > now()
   const current = () => ({ ':now': instant(now()) })
+  const same = (version: unknown) => ({ ...current(), ':old': { B: version as Uint8Array } })
+
+  /** Sends a request, again while it is throttled. Rejects only with errors of this package. */
+  async function send<T>(operation: string, { signal }: StoreOptions, request: Request<T>) {
+    for (let attempt = 1; ; attempt++) {
+      if (signal?.aborted) throw storeError(store, operation, ABORTED)
+      try {
+        return await request(signal === undefined ? {} : { abortSignal: signal })
+      } catch (error) {
+        if (!isThrottled(error) || attempt === ATTEMPTS) throw toError(operation, error)
+      }
+      await delay(Math.random() * PAUSE * 2 ** attempt)
+    }
+  }
+
+  /** Sends a conditional write of a record of so many bytes. */
+  async function write(
+    operation: string,
+    options: StoreOptions,
+    request: Request<{ readonly Attributes?: DynamodbItem | undefined }>,
+    size = 0,
+  ): Promise<Outcome> {
+    if (size > MOST_BYTES) throw tooLarge(size)
+    return send(operation, options, async (requestOptions) => {
+      try {
+        return { done: true, item: (await request(requestOptions)).Attributes }
+      } catch (error) {
+        const failed = failedCondition(error)
+        if (failed !== undefined) return { done: false, item: failed.Item }
+        throw isTooLarge(error) ? tooLarge(size) : error
+      }
+    })
+  }
+
+  /** Updates an item on a condition with its values, or deletes it when its expiry is not in the future. */
+  function change(
+    operation: string,
+    options: StoreOptions,
+    id: string,
+    expiresAt: number,
+    condition: string,
+    values: DynamodbValues,
+    bytes?: Uint8Array,
+  ): Promise<Outcome> {
+    const item = { TableName, Key: keyOf(id) }
+    const fields = { ':end': expiration(expiresAt), ...(bytes && { ':new': { B: bytes } }) }
+    const update = {
+      ...item,
+      ...when(condition, { ...values, ...fields }),
+      UpdateExpression: `SET expiration = :end${bytes === undefined ? '' : ', val = :new'}`,
+    }
+    const request: Request<object> = (requestOptions) =>
+      isLive(expiresAt)
+        ? client.updateItem(update, requestOptions)
+        : client.deleteItem({ ...item, ...when(condition, values) }, requestOptions)
+    return write(operation, options, request, bytes?.length)
+  }
 
   /** Reads an item; undefined when there is none, or it has expired. */
   function read(operation: string, item: DynamodbItem | undefined) {
     if (item === undefined) return undefined
     const record = recordOf(item)
     if (record === undefined) throw storeError(store, operation, NOT_A_RECORD)
-    return live(record) ? record : undefined
+    return isLive(record.expiresAt) ? record : undefined
   }
 
-  /** Updates the item that has a version, or deletes it when its expiry is not in the future. */
-  function change(
-    { operation, size, ...options }: StoreOptions & { operation: string; size?: number },
-    id: string,
-    version: unknown,
-    expiresAt: number,
-    UpdateExpression: string,
-    values: Record<string, DynamodbInput> = {},
-  ): Promise<unknown> {
-    const item = { TableName, Key: keyOf(id) }
-    const old = { ...current(), ':old': { B: version as Uint8Array } }
-    const all = { ...old, ...values, ':end': expiration(expiresAt) }
-    return send(
-      operation,
-      options,
-      (request): Promise<unknown> =>
-        live({ expiresAt })
-          ? client.updateItem({ ...item, UpdateExpression, ...when(SAME, all) }, request)
-          : client.deleteItem({ ...item, ...when(SAME, old) }, request),
-      size,
-    )
+  /** Yields the ids of the items that a filter lets through, a page at a time. */
+  async function* scan(operation: string, options: StoreOptions, FilterExpression: string) {
+    let from: string | undefined
+    do {
+      const page = await send(operation, options, (requestOptions) =>
+        client.scan(
+          {
+            TableName,
+            ConsistentRead: true,
+            FilterExpression,
+            ProjectionExpression: 'id',
+            ExpressionAttributeValues: current(),
+            ...(from !== undefined && { ExclusiveStartKey: keyOf(from) }),
+          },
+          requestOptions,
+        ),
+      )
+      yield (page.Items ?? []).flatMap((item) => item['id']?.S ?? [])
+      from = page.LastEvaluatedKey?.['id']?.S
+    } while (from !== undefined)
   }
 
   return {
@@ -118,75 +185,50 @@ export function dynamodbStore(
 
     // Every read is fresh: it is consistent.
     async read(id, options = {}) {
-      const found = await send('read', options, (request) =>
+      const { Item } = await send('read', options, (request) =>
         client.getItem({ TableName, Key: keyOf(id), ConsistentRead: true }, request),
       )
-      return found instanceof FailedCondition ? undefined : read('read', found.Item)
+      return read('read', Item)
     },
 
     async create(id, bytes, expiresAt, options = {}) {
-      assertFits(bytes)
-      const condition = when(`attribute_not_exists(#i) OR ${EXPIRED}`, current())
-      const Item = { ...keyOf(id), val: { B: bytes }, expiration: expiration(expiresAt) }
-      const done = await send(
-        'create',
-        options,
-        (request) =>
-          live({ expiresAt })
-            ? client.putItem({ TableName, Item, ...condition }, request)
-            : client.deleteItem({ TableName, Key: keyOf(id), ...condition }, request),
-        bytes.length,
-      )
-      return done instanceof FailedCondition
-        ? { kind: 'exists' }
-        : { kind: 'created', version: bytes }
+      const { done } = await change('create', options, id, expiresAt, FREE, current(), bytes)
+      return done ? { kind: 'created', version: bytes } : { kind: 'exists' }
     },
 
     async replace(id, bytes, expiresAt, version, options = {}) {
-      assertFits(bytes)
-      const call = { ...options, operation: 'replace', size: bytes.length }
-      const done = await change(call, id, version, expiresAt, 'SET #v = :new, #e = :end', {
-        ':new': { B: bytes },
-      })
-      if (!(done instanceof FailedCondition)) return { kind: 'replaced', version: bytes }
-      const record = read('replace', done.item)
+      const values = same(version)
+      const { done, item } = await change('replace', options, id, expiresAt, SAME, values, bytes)
+      if (done) return { kind: 'replaced', version: bytes }
+      const record = read('replace', item)
       return record === undefined ? { kind: 'gone' } : { kind: 'conflict', current: record }
     },
 
     async touch(id, expiresAt, version, options = {}) {
-      const call = { ...options, operation: 'touch' }
-      const done = await change(call, id, version, expiresAt, 'SET #e = :end')
-      if (!(done instanceof FailedCondition)) return 'touched'
-      return read('touch', done.item) ? 'conflict' : 'gone'
+      const { done, item } = await change('touch', options, id, expiresAt, SAME, same(version))
+      if (done) return 'touched'
+      return read('touch', item) ? 'conflict' : 'gone'
     },
 
     async delete(id, version, options = {}) {
-      const condition =
-        version === undefined
-          ? {}
-          : when(SAME, { ...current(), ':old': { B: version as Uint8Array } })
-      const done = await send('delete', options, (request) =>
-        client.deleteItem(
-          { TableName, Key: keyOf(id), ...condition, ReturnValues: 'ALL_OLD' },
-          request,
-        ),
+      const condition = version === undefined ? {} : when(SAME, same(version))
+      const target = { TableName, Key: keyOf(id), ...condition, ReturnValues: 'ALL_OLD' } as const
+      const { done, item } = await write('delete', options, (requestOptions) =>
+        client.deleteItem(target, requestOptions),
       )
-      if (!(done instanceof FailedCondition)) return done.Attributes ? 'deleted' : 'gone'
-      return read('delete', done.item) ? 'conflict' : 'gone'
+      if (done) return item ? 'deleted' : 'gone'
+      return read('delete', item) ? 'conflict' : 'gone'
     },
 
     async sweep({ limit = Infinity, ...options } = {}) {
       let removed = 0
-      const pages = scan(client, table, EXPIRED, now, (request) => send('sweep', options, request))
-      for await (const keys of pages) {
-        while (keys.length > 0 && removed < limit) {
-          const done = await Promise.all(
-            keys.splice(0, Math.min(AT_ONCE, limit - removed)).map((key) => {
-              const item = { TableName, Key: keyOf(key), ...when(EXPIRED, current()) }
-              return send('sweep', options, (request) => client.deleteItem(item, request))
-            }),
-          )
-          removed += done.filter((one) => !(one instanceof FailedCondition)).length
+      for await (const ids of scan('sweep', options, EXPIRED)) {
+        while (ids.length > 0 && removed < limit) {
+          const some = ids.splice(0, Math.min(AT_ONCE, limit - removed)).map((id) => {
+            const item = { TableName, Key: keyOf(id), ...when(EXPIRED, current()) }
+            return write('sweep', options, (request) => client.deleteItem(item, request))
+          })
+          removed += (await Promise.all(some)).filter(({ done }) => done).length
         }
         if (removed >= limit) break
       }
@@ -194,12 +236,11 @@ export function dynamodbStore(
     },
 
     async *list(options = {}) {
-      const pages = scan(client, table, LIVE, now, (request) => send('list', options, request))
-      for await (const keys of pages) yield* keys
+      for await (const ids of scan('list', options, LIVE)) yield* ids
     },
 
-    async createTable(options = {}) {
-      await send('createTable', options, (request) => createTable(client, table, request))
+    createTable(options = {}) {
+      return send('createTable', options, (request) => createTable(client, TableName, request))
     },
   }
 }
@@ -218,18 +259,12 @@ function assertConfig(client: Partial<DynamodbClient>, table: string): void {
 }
 
 /** Warns when the client may send a request again that was done. */
-function warnOfRetries({ config }: DynamodbClient): void {
-  const attempts = config?.maxAttempts
-  if (typeof attempts !== 'function') return
-  attempts().then(
-    (most) => {
-      if (most <= 1) return
-      process.emitWarning(
-        `dynamodbStore: this client sends a request up to ${most} times, and the answer to a repeated write does not show whether the first one was done. Create it with \`new DynamoDB({ maxAttempts: 1, … })\`.`,
-        { code: 'VIAL_DYNAMODB_RETRIES' },
-      )
-    },
-    // A wrong configuration of the client shows at the first request.
-    () => undefined,
+async function warnOfRetries({ config }: DynamodbClient): Promise<void> {
+  // A wrong configuration of the client shows at the first request.
+  const most = await config?.maxAttempts?.().catch(() => 1)
+  if (most === undefined || most <= 1) return
+  process.emitWarning(
+    `dynamodbStore: this client sends a request up to ${most} times, and the answer to a repeated write does not show whether the first one was done. Create it with \`new DynamoDB({ maxAttempts: 1, … })\`.`,
+    { code: 'VIAL_DYNAMODB_RETRIES' },
   )
 }

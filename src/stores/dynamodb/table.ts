@@ -1,0 +1,89 @@
+/**
+ * Makes the table of the DynamoDB store.
+ *
+ * @module
+ */
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { ConfigError } from '../../errors.ts'
+import type { DynamodbClient, DynamodbRequestOptions, DynamodbTable } from './client.ts'
+import { keyOf } from './item.ts'
+
+/** How long to wait for a new table, in reads of its status, and the pause between them, in ms. */
+const STATUS_READS = 1_200
+const PAUSE = 100
+
+/**
+ * Makes the table: the key `id`, billing by request, time to live on `expiration`. Accepts a table that exists, also with
+ * credentials that may only use it. Rejects with the client's errors, or with a {@link ConfigError} for a table with
+ * another key.
+ */
+export async function createTable(
+  client: DynamodbClient,
+  TableName: string,
+  options: DynamodbRequestOptions,
+): Promise<void> {
+  const made = await allowed(
+    client.createTable(
+      {
+        TableName,
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        BillingMode: 'PAY_PER_REQUEST',
+      },
+      options,
+    ),
+    'ResourceInUseException',
+  )
+  const ready = await whenReady()
+  if (ready !== undefined) assertKey(TableName, ready)
+  // The credentials may neither make nor describe it, so a read shows whether it exists.
+  else if (made === undefined) {
+    await client.getItem({ TableName, Key: keyOf('vial'), ConsistentRead: true }, options)
+  }
+  if (await enableTimeToLive()) return
+  process.emitWarning(
+    `dynamodbStore: time to live is off for the attribute \`expiration\` of table ${JSON.stringify(TableName)} and could not be switched on. Expired sessions are never served, but they take room until you switch it on or call \`sweep()\`.`,
+    { code: 'VIAL_DYNAMODB_TTL' },
+  )
+
+  /** Waits until the table can be used. Undefined: the credentials may not describe it. */
+  async function whenReady(): Promise<DynamodbTable | undefined> {
+    for (let reads = 1; ; reads++) {
+      const found = await allowed(client.describeTable({ TableName }, options))
+      if (found?.Table?.TableStatus !== 'CREATING' || reads === STATUS_READS) return found?.Table
+      await delay(PAUSE, undefined, options.abortSignal && { signal: options.abortSignal })
+    }
+  }
+
+  /** Switches time to live on if it is off. Resolves to false when that is not allowed. */
+  async function enableTimeToLive(): Promise<boolean> {
+    const found = await allowed(client.describeTimeToLive({ TableName }, options))
+    const { TimeToLiveStatus: status, AttributeName: name } = found?.TimeToLiveDescription ?? {}
+    if (status === 'ENABLED' || status === 'ENABLING') return name === 'expiration'
+    const TimeToLiveSpecification = { AttributeName: 'expiration', Enabled: true }
+    const request = client.updateTimeToLive({ TableName, TimeToLiveSpecification }, options)
+    // DynamoDB also refuses a second change within an hour.
+    return (await allowed(request, 'ValidationException')) !== undefined
+  }
+}
+
+/** Resolves to undefined when these credentials or this server do not allow the request, or it fails with `also`. */
+async function allowed<T>(request: Promise<T>, also = ''): Promise<T | undefined> {
+  try {
+    return await request
+  } catch (error) {
+    const { name } = error as Error
+    if ([also, 'AccessDeniedException', 'UnknownOperationException'].includes(name))
+      return undefined
+    throw error
+  }
+}
+
+function assertKey(table: string, { KeySchema, AttributeDefinitions }: DynamodbTable): void {
+  const type = AttributeDefinitions?.find(({ AttributeName: name }) => name === 'id')?.AttributeType
+  if (KeySchema?.length === 1 && KeySchema[0]?.AttributeName === 'id' && type === 'S') return
+  throw new ConfigError(
+    `dynamodbStore: the table ${JSON.stringify(table)} has another key. It has to be \`id\`, a string, alone. Set the option \`table\` to another name.`,
+  )
+}
