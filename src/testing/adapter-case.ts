@@ -62,22 +62,22 @@ export interface Kit extends StoreSpy {
   records(): Promise<number>
 }
 
-export interface AdapterCase {
+/** How the server of a case differs from others. */
+export interface Modes {
   /** Default: one cookie with the default name. For two names, `other` of the handler is the second. */
   readonly cookies?: readonly string[]
   readonly ambient?: boolean
   readonly eager?: boolean
-  /** Default: {@link application}. */
-  readonly handler?: (
-    exchange: Exchange,
-    sessions: SuiteSessions,
-    other: SuiteSessions,
-  ) => Promise<unknown>
-  readonly check: (kit: Kit) => Promise<void>
 }
 
+/** Starts a server, until the end of the case. The handler is {@link application} by default. */
+export type Serve = (
+  handler?: (e: Exchange, sessions: SuiteSessions, other: SuiteSessions) => Promise<unknown>,
+  modes?: Modes,
+) => Promise<Kit>
+
 /** Cases by name, which begins with a letter and a number. */
-export type Cases = Record<string, () => AdapterCase>
+export type Cases = Record<string, (serve: Serve) => Promise<void>>
 
 /** The handler of most cases: `/read` responds with the name in the session; other paths write it and respond variously. */
 export async function application({ session, path, reply }: Exchange): Promise<unknown> {

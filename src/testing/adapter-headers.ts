@@ -14,153 +14,126 @@ const EMPTY = '{"name":null}'
 const ADA = '{"name":"Ada"}'
 
 export const headerCases: Cases = {
-  'H01 a request that does not ask for its session makes no store call and sets no header': () => ({
-    handler: async ({ reply }) => reply.json('welcome'),
-    async check({ client, calls }) {
-      client.jar.set('__Host-session', 'x'.repeat(43))
-      await client.expect('/', { status: 200, cookies: 0, vary: '', cacheControl: '' })
-      assert.deepEqual(calls, [])
-    },
-  }),
-
-  'H02 a session that is only read sets Vary and no cookie': () => ({
-    async check({ client, calls }) {
-      await client.expect('/read', { text: EMPTY, cookies: 0, vary: 'cookie', cacheControl: '' })
-      assert.deepEqual(calls, [])
-    },
-  }),
-
-  'H03 the first write sets one cookie with its attributes, and the response is private': () => ({
-    async check({ client, records }) {
-      const expected = { status: 200, text: '"welcome"', cookies: 1, vary: 'cookie' }
-      const response = await client.expect('/', { ...expected, cacheControl: 'private' })
-      assert.match(response.cookies[0] ?? '', COOKIE)
-      assert.match(response.header('content-type'), /^application\/json/)
-      assert.equal(await records(), 1)
-    },
-  }),
-
-  'H04 a later write sets no cookie again': () => ({
-    async handler({ session, path, reply }) {
+  'H01 a request that does not ask for its session makes no store call and sets no header': async (
+    serve,
+  ) => {
+    const { client, calls } = await serve(async ({ reply }) => reply.json('welcome'))
+    client.jar.set('__Host-session', 'x'.repeat(43))
+    await client.expect('/', { status: 200, cookies: 0, vary: '', cacheControl: '' })
+    assert.deepEqual(calls, [])
+  },
+  'H02 a session that is only read sets Vary and no cookie': async (serve) => {
+    const { client, calls } = await serve()
+    await client.expect('/read', { text: EMPTY, cookies: 0, vary: 'cookie', cacheControl: '' })
+    assert.deepEqual(calls, [])
+  },
+  'H03 the first write sets one cookie with its attributes, and the response is private': async (
+    serve,
+  ) => {
+    const { client, records } = await serve()
+    const expected = { status: 200, text: '"welcome"', cookies: 1, vary: 'cookie' }
+    const response = await client.expect('/', { ...expected, cacheControl: 'private' })
+    assert.match(response.cookies[0] ?? '', COOKIE)
+    assert.match(response.header('content-type'), /^application\/json/)
+    assert.equal(await records(), 1)
+  },
+  'H04 a later write sets no cookie again': async (serve) => {
+    const { client } = await serve(async ({ session, path, reply }) => {
       const mine = await session()
       const before = mine.get('path') ?? null
       mine.set('path', path)
       return reply.json({ before })
-    },
-    async check({ client }) {
-      await client.expect('/one', { cookies: 1 })
-      await client.expect('/two', { cookies: 0, text: '{"before":"/one"}' })
-      await client.expect('/three', { text: '{"before":"/two"}' })
-    },
-  }),
-
-  'H05 HTML has the cookie': () => ({
-    async check({ client }) {
-      const expected = { text: '<p>Ada &amp; co.</p>', cookies: 1 }
-      const { header } = await client.expect('/html', expected)
-      assert.match(header('content-type'), /^text\/html/)
-    },
-  }),
-
-  'H06 HEAD has the cookie and no body': () => ({
-    async check({ client, records }) {
-      const expected = { status: 200, text: '', cookies: 1, vary: 'cookie' }
-      await client.expect('/', expected, { method: 'HEAD' })
-      assert.equal(await records(), 1)
-    },
-  }),
-
-  'H07 204 and 304 have the cookie and no body': () => ({
-    async check({ origin }) {
-      for (const status of [204, 304]) {
-        await new Client(origin).expect(`/${status}`, { status, text: '', cookies: 1 })
-      }
-    },
-  }),
-
-  "H08 the application's own cookies stay beside the session's": () => ({
-    async handler(exchange) {
+    })
+    await client.expect('/one', { cookies: 1 })
+    await client.expect('/two', { cookies: 0, text: '{"before":"/one"}' })
+    await client.expect('/three', { text: '{"before":"/two"}' })
+  },
+  'H05 HTML has the cookie': async (serve) => {
+    const { client } = await serve()
+    const expected = { text: '<p>Ada &amp; co.</p>', cookies: 1 }
+    const { header } = await client.expect('/html', expected)
+    assert.match(header('content-type'), /^text\/html/)
+  },
+  'H06 HEAD has the cookie and no body': async (serve) => {
+    const { client, records } = await serve()
+    const expected = { status: 200, text: '', cookies: 1, vary: 'cookie' }
+    await client.expect('/', expected, { method: 'HEAD' })
+    assert.equal(await records(), 1)
+  },
+  'H07 204 and 304 have the cookie and no body': async (serve) => {
+    const { origin } = await serve()
+    for (const status of [204, 304]) {
+      await new Client(origin).expect(`/${status}`, { status, text: '', cookies: 1 })
+    }
+  },
+  "H08 the application's own cookies stay beside the session's": async (serve) => {
+    const { client } = await serve(async (exchange) => {
       exchange.reply.header('set-cookie', 'theme=dark; Path=/')
       exchange.reply.header('set-cookie', 'lang=en; Path=/')
       return application(exchange)
-    },
-    async check({ client }) {
-      const { cookies } = await client.ask('/')
-      const names = cookies.map((line) => line.slice(0, line.indexOf('=')))
-      assert.deepEqual(names.sort(), ['__Host-session', 'lang', 'theme'])
-    },
-  }),
-
-  'H09 Vary keeps what the application set': () => ({
-    async handler(exchange) {
+    })
+    const { cookies } = await client.ask('/')
+    const names = cookies.map((line) => line.slice(0, line.indexOf('=')))
+    assert.deepEqual(names.sort(), ['__Host-session', 'lang', 'theme'])
+  },
+  'H09 Vary keeps what the application set': async (serve) => {
+    const { client } = await serve(async (exchange) => {
       exchange.reply.header('vary', exchange.path === '/both' ? 'cookie, Accept' : 'Accept')
       return application(exchange)
-    },
-    async check({ client }) {
-      await client.expect('/', { vary: 'accept,cookie' })
-      await client.expect('/both', { vary: 'cookie,accept' })
-    },
-  }),
-
-  'H10 a response with a cookie is private, and no-store stays': () => ({
-    async handler(exchange) {
+    })
+    await client.expect('/', { vary: 'accept,cookie' })
+    await client.expect('/both', { vary: 'cookie,accept' })
+  },
+  'H10 a response with a cookie is private, and no-store stays': async (serve) => {
+    const { origin } = await serve(async (exchange) => {
       const value = exchange.path === '/none' ? 'no-store' : 'public, max-age=10, s-maxage=60'
       exchange.reply.header('cache-control', value)
       return application(exchange)
-    },
-    async check({ origin }) {
-      await new Client(origin).expect('/', { cacheControl: 'max-age=10, private' })
-      await new Client(origin).expect('/none', { cacheControl: 'no-store' })
-    },
-  }),
-
-  'H11 the response to an error that the handler throws has the cookie': () => ({
-    async check({ client, errorsCommit, records }) {
-      if (errorsCommit) {
-        await client.expect('/fail', { status: 500, cookies: 1, vary: 'cookie' })
-        await client.expect('/read', { text: ADA })
-      } else {
-        await client.expect('/fail', { status: 500, cookies: 0 })
-        assert.equal(await records(), 0)
-      }
-    },
-  }),
-
-  'H12 one application has two kinds of sessions': () => ({
-    cookies: ['__Host-one', '__Host-two'],
-    async handler({ session, path, reply }, one, two) {
-      const [mine, other] = [await session(one), await session(two)]
-      if (path === '/read') return reply.json([mine.get('is'), other.get('is')])
-      mine.set('is', 'one')
-      other.set('is', 'two')
-      return reply.json('welcome')
-    },
-    async check({ client }) {
-      await client.expect('/', { cookies: 2, vary: 'cookie' })
-      assert.deepEqual([...client.jar.keys()].sort(), ['__Host-one', '__Host-two'])
-      await client.expect('/read', { text: '["one","two"]' })
-    },
-  }),
-
-  'H13 destroy removes the cookie, and the old one is unknown': () => ({
-    async check({ client, origin, records }) {
-      await client.ask('/login')
-      const old = new Client(origin, client.jar)
+    })
+    await new Client(origin).expect('/', { cacheControl: 'max-age=10, private' })
+    await new Client(origin).expect('/none', { cacheControl: 'no-store' })
+  },
+  'H11 the response to an error that the handler throws has the cookie': async (serve) => {
+    const { client, errorsCommit, records } = await serve()
+    if (errorsCommit) {
+      await client.expect('/fail', { status: 500, cookies: 1, vary: 'cookie' })
       await client.expect('/read', { text: ADA })
-      const { cookies } = await client.expect('/logout', { cookies: 1, cacheControl: 'private' })
-      assert.match(cookies[0] ?? '', REMOVAL)
-      assert.deepEqual([client.jar.size, await records()], [0, 0])
-      await old.expect('/read', { text: EMPTY })
-    },
-  }),
-
-  'H14 a foreign cookie gives a fresh session, never an error': () => ({
-    async check({ client, records }) {
-      for (const value of ['x', 'A'.repeat(43), 'A'.repeat(5000), '%00"', '=;=']) {
-        client.jar.set('__Host-session', value)
-        await client.expect('/read', { status: 200, text: EMPTY, cookies: 0 })
-      }
+    } else {
+      await client.expect('/fail', { status: 500, cookies: 0 })
       assert.equal(await records(), 0)
-    },
-  }),
+    }
+  },
+  'H12 one application has two kinds of sessions': async (serve) => {
+    const { client } = await serve(
+      async ({ session, path, reply }, one, two) => {
+        const [mine, other] = [await session(one), await session(two)]
+        if (path === '/read') return reply.json([mine.get('is'), other.get('is')])
+        mine.set('is', 'one')
+        other.set('is', 'two')
+        return reply.json('welcome')
+      },
+      { cookies: ['__Host-one', '__Host-two'] },
+    )
+    await client.expect('/', { cookies: 2, vary: 'cookie' })
+    assert.deepEqual([...client.jar.keys()].sort(), ['__Host-one', '__Host-two'])
+    await client.expect('/read', { text: '["one","two"]' })
+  },
+  'H13 destroy removes the cookie, and the old one is unknown': async (serve) => {
+    const { client, origin, records } = await serve()
+    await client.ask('/login')
+    const old = new Client(origin, client.jar)
+    await client.expect('/read', { text: ADA })
+    const { cookies } = await client.expect('/logout', { cookies: 1, cacheControl: 'private' })
+    assert.match(cookies[0] ?? '', REMOVAL)
+    assert.deepEqual([client.jar.size, await records()], [0, 0])
+    await old.expect('/read', { text: EMPTY })
+  },
+  'H14 a foreign cookie gives a fresh session, never an error': async (serve) => {
+    const { client, records } = await serve()
+    for (const value of ['x', 'A'.repeat(43), 'A'.repeat(5000), '%00"', '=;=']) {
+      client.jar.set('__Host-session', value)
+      await client.expect('/read', { status: 200, text: EMPTY, cookies: 0 })
+    }
+    assert.equal(await records(), 0)
+  },
 }

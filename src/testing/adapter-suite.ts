@@ -49,21 +49,25 @@ export interface AdapterSuiteOptions {
 /** Registers the cases for one adapter. Each name begins with a letter and a number that never change. */
 export function adapterSuite(options: AdapterSuiteOptions): void {
   const { test, name, errorsCommit = true } = options
-  for (const [title, make] of Object.entries({ ...headerCases, ...timingCases })) {
+  for (const [title, run] of Object.entries({ ...headerCases, ...timingCases })) {
     test(`${name}: ${title}`, async () => {
-      const { cookies = ['__Host-session'], handler = application, check, ...modes } = make()
-      const spy = spyOn(options.store())
-      const all = cookies.map((cookie) =>
-        options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
-      )
-      const [sessions, other = sessions] = all as [SuiteSessions, SuiteSessions?]
-      const server = await options.start(all, (exchange) => handler(exchange, sessions, other))
+      let server: RunningServer | undefined
       try {
-        const { origin } = server
-        const records = () => countOf(spy.store)
-        await check({ ...spy, origin, client: new Client(origin), errorsCommit, records })
+        await run(
+          async (handler = application, { cookies = ['__Host-session'], ...modes } = {}) => {
+            const spy = spyOn(options.store())
+            const all = cookies.map((cookie) =>
+              options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
+            )
+            const [sessions, other = sessions] = all as [SuiteSessions, SuiteSessions?]
+            server = await options.start(all, (exchange) => handler(exchange, sessions, other))
+            const { origin } = server
+            const records = () => countOf(spy.store)
+            return { ...spy, origin, client: new Client(origin), errorsCommit, records }
+          },
+        )
       } finally {
-        await server.close()
+        await server?.close()
       }
     })
   }

@@ -6,7 +6,8 @@
  */
 
 import assert from 'node:assert/strict'
-import { type AdapterCase, application, type Cases, type Kit } from './adapter-case.ts'
+import type { Session } from '../core/session.ts'
+import { application, type Cases, type Kit, type Serve } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
 import { gate } from './runner.ts'
 
@@ -58,213 +59,185 @@ async function checkErrorPage({ client }: Kit, path: string): Promise<number> {
   return status
 }
 
-/** Makes a case that changes the session after the headers have arrived; with `before`, also before the stream begins. */
-function changeInStream(before: boolean): AdapterCase {
+/** Changes the session after the headers have arrived; with `before`, also before the stream begins. */
+async function changeInStream(serve: Serve, before: boolean): Promise<void> {
   const arrived = gate()
   const codes: string[] = []
-  return {
-    async handler({ session, reply }) {
-      if (before) (await session()).set('name', 'Ada')
-      async function* body(): AsyncIterable<string> {
-        yield 'one '
-        await arrived.opened
-        const mine = await session()
-        codes.push(codeOf(() => mine.set('name', 'Eve')))
-        yield `two, for ${String(mine.get('name'))}`
-      }
-      return reply.stream(body())
-    },
-    async check({ client, calls }) {
-      const text = before ? 'one two, for Ada' : 'one two, for undefined'
-      await client.expect('/', { text, cookies: before ? 1 : 0 }, { onHeaders: arrived.open })
-      assert.deepEqual([codes, calls], [['ERR_VIAL_STATE'], before ? ['create'] : []])
-    },
-  }
+  const { client, calls } = await serve(async ({ session, reply }) => {
+    if (before) (await session()).set('name', 'Ada')
+    async function* body(): AsyncIterable<string> {
+      yield 'one '
+      await arrived.opened
+      const mine = await session()
+      codes.push(codeOf(() => mine.set('name', 'Eve')))
+      yield `two, for ${String(mine.get('name'))}`
+    }
+    return reply.stream(body())
+  })
+  const text = before ? 'one two, for Ada' : 'one two, for undefined'
+  await client.expect('/', { text, cookies: before ? 1 : 0 }, { onHeaders: arrived.open })
+  assert.deepEqual([codes, calls], [['ERR_VIAL_STATE'], before ? ['create'] : []])
 }
 
 export const timingCases: Cases = {
-  'T01 login, then redirect: the next request sees it, however slow the store': () => ({
-    async check(kit) {
-      const { client } = kit
-      const held = holdBack(kit)
-      await client.expect('/login', { status: 302, cookies: 1, location: '/read' })
-      await client.expect('/read', { text: ADA })
-      await held
-    },
-  }),
-
-  'T02 a stream waits for a slow store, and arrives whole': () => ({
-    async check(kit) {
-      const { client, origin } = kit
-      const order: string[] = []
-      const held = holdBack(kit, () => order.push('the session is stored'))
-      const onHeaders = (): unknown => order.push('the headers arrive')
-      const { text } = await client.expect('/stream', { cookies: 1 }, { onHeaders })
-      await held
-      assert.deepEqual(order, ['the session is stored', 'the headers arrive'])
-      assert.equal(text.length, 400_000)
-      assert.match(text, /^\.+welcome 0\n[\s\S]*\.welcome 39\n$/)
-      await new Client(origin, client.jar).expect('/read', { text: ADA })
-    },
-  }),
-
-  'T03 a change while a stream runs is a StateError': () => changeInStream(true),
-
-  'T04 a session first asked for while a stream runs can be read and not changed': () =>
-    changeInStream(false),
-
-  'T05 a session that outlives its request can be read and not changed': () => {
-    let kept: { set(key: string, value: unknown): void; get(key: string): unknown } | undefined
-    return {
-      async handler({ session, reply }) {
-        kept = await session()
-        kept.set('name', 'Ada')
-        return reply.json('welcome')
-      },
-      async check({ client }) {
-        await client.ask('/')
-        const code = codeOf(() => kept?.set('name', 'Eve'))
-        assert.deepEqual([code, kept?.get('name')], ['ERR_VIAL_STATE', 'Ada'])
-      },
-    }
+  'T01 login, then redirect: the next request sees it, however slow the store': async (serve) => {
+    const kit = await serve()
+    const { client } = kit
+    const held = holdBack(kit)
+    await client.expect('/login', { status: 302, cookies: 1, location: '/read' })
+    await client.expect('/read', { text: ADA })
+    await held
   },
-
-  'T06 many calls of one request share one load and one session': () => ({
-    async handler({ session, path, reply }) {
+  'T02 a stream waits for a slow store, and arrives whole': async (serve) => {
+    const kit = await serve()
+    const { client, origin } = kit
+    const order: string[] = []
+    const held = holdBack(kit, () => order.push('the session is stored'))
+    const onHeaders = (): unknown => order.push('the headers arrive')
+    const { text } = await client.expect('/stream', { cookies: 1 }, { onHeaders })
+    await held
+    assert.deepEqual(order, ['the session is stored', 'the headers arrive'])
+    assert.equal(text.length, 400_000)
+    assert.match(text, /^\.+welcome 0\n[\s\S]*\.welcome 39\n$/)
+    await new Client(origin, client.jar).expect('/read', { text: ADA })
+  },
+  'T03 a change while a stream runs is a StateError': (serve) => changeInStream(serve, true),
+  'T04 a session first asked for while a stream runs can be read and not changed': (serve) =>
+    changeInStream(serve, false),
+  'T05 a session that outlives its request can be read and not changed': async (serve) => {
+    const kept: Session[] = []
+    const { client } = await serve(async ({ session, reply }) => {
+      const mine = await session()
+      mine.set('name', 'Ada')
+      kept.push(mine)
+      return reply.json('welcome')
+    })
+    await client.ask('/')
+    const code = codeOf(() => kept[0]?.set('name', 'Eve'))
+    assert.deepEqual([code, kept[0]?.get('name')], ['ERR_VIAL_STATE', 'Ada'])
+  },
+  'T06 many calls of one request share one load and one session': async (serve) => {
+    const { client, calls } = await serve(async ({ session, path, reply }) => {
       const [first, ...more] = await Promise.all([session(), session(), session()])
       if (path === '/write') first.set('name', 'Ada')
       const last = await session()
       return reply.json([new Set([first, ...more, last]).size, last.get('name')])
-    },
-    async check({ client, calls }) {
-      await client.expect('/write', { text: '[1,"Ada"]' })
-      calls.length = 0
-      await client.expect('/read', { text: '[1,"Ada"]' })
-      assert.deepEqual(calls, ['read'])
-    },
-  }),
-
-  'T07 of many visitors at once each sees only their own session': () => ({
-    async handler({ session, path, reply }) {
+    })
+    await client.expect('/write', { text: '[1,"Ada"]' })
+    calls.length = 0
+    await client.expect('/read', { text: '[1,"Ada"]' })
+    assert.deepEqual(calls, ['read'])
+  },
+  'T07 of many visitors at once each sees only their own session': async (serve) => {
+    const { origin, hold, writing } = await serve(async ({ session, path, reply }) => {
       const mine = await session()
       if (path !== '/read') mine.set('canary', path)
       await nextTurn()
       return reply.json(mine.get('canary'))
-    },
-    async check({ origin, hold, writing }) {
-      void writing(20).then(hold())
-      await checkVisitors(origin, 20)
-    },
-  }),
-
+    })
+    void writing(20).then(hold())
+    await checkVisitors(origin, 20)
+  },
   'F01 a session that cannot be stored is an error page, never a success without its cookie':
-    () => ({
-      async handler(exchange) {
+    async (serve) => {
+      const kit = await serve(async (exchange) => {
         exchange.reply.header('x-application', 'yes')
         exchange.reply.header('set-cookie', 'theme=dark; Path=/')
         return application(exchange)
-      },
-      async check(kit) {
-        const { origin, fail, records } = kit
-        const paths = ['/login', '/json', '/stream']
-        fail('writes')
-        for (const path of paths) await checkErrorPage(kit, path)
-        assert.equal(await records(), 0)
-        fail('none')
-        for (const path of paths) {
-          const visitor = new Client(origin)
-          await visitor.expect(path, { cookies: 2 })
-          await visitor.expect('/read', { text: ADA })
-        }
-      },
-    }),
-
+      })
+      const { origin, fail, records } = kit
+      const paths = ['/login', '/json', '/stream']
+      fail('writes')
+      for (const path of paths) await checkErrorPage(kit, path)
+      assert.equal(await records(), 0)
+      fail('none')
+      for (const path of paths) {
+        const visitor = new Client(origin)
+        await visitor.expect(path, { cookies: 2 })
+        await visitor.expect('/read', { text: ADA })
+      }
+    },
   'F02 a client disconnects while the store is slow: the write is stored, the server goes on':
-    () => ({
-      async check({ client, hold, writing, idle, records }) {
-        for (const path of ['/json', '/stream']) {
-          client.jar.clear()
-          const before = await records()
-          const release = hold()
-          const hangUp = new AbortController()
-          const begun = writing()
-          const response = client.ask(path, { signal: hangUp.signal })
-          await begun
-          hangUp.abort()
-          await assert.rejects(response)
-          // Another request gives the server time to notice that the client has gone.
-          await client.ask('/read')
-          release()
-          await idle()
-          assert.equal(await records(), before + 1, `the records after ${path}`)
-          await client.expect('/json', { status: 200 })
-        }
+    async (serve) => {
+      const { client, hold, writing, idle, records } = await serve()
+      for (const path of ['/json', '/stream']) {
+        client.jar.clear()
+        const before = await records()
+        const release = hold()
+        const hangUp = new AbortController()
+        const begun = writing()
+        const response = client.ask(path, { signal: hangUp.signal })
+        await begun
+        hangUp.abort()
+        await assert.rejects(response)
+        // Another request gives the server time to notice that the client has gone.
+        await client.ask('/read')
+        release()
+        await idle()
+        assert.equal(await records(), before + 1, `the records after ${path}`)
+        await client.expect('/json', { status: 200 })
+      }
+    },
+  'F03 a session that cannot be loaded is an error page': async (serve) => {
+    const kit = await serve()
+    const { client, fail } = kit
+    await client.ask('/json')
+    fail('reads')
+    assert.equal(await checkErrorPage(kit, '/json'), 500)
+    fail('none')
+    await client.expect('/read', { text: ADA })
+  },
+  'A01 current() finds the session after an await, and in parallel requests': async (serve) => {
+    const { origin } = await serve(
+      async ({ path, reply }, sessions) => {
+        await nextTurn()
+        const mine = await sessions.current()
+        if (path !== '/read') mine.set('canary', path)
+        await nextTurn()
+        return reply.json((await sessions.current()).get('canary'))
       },
-    }),
-
-  'F03 a session that cannot be loaded is an error page': () => ({
-    async check(kit) {
-      const { client, fail } = kit
-      await client.ask('/json')
-      fail('reads')
-      assert.equal(await checkErrorPage(kit, '/json'), 500)
-      fail('none')
-      await client.expect('/read', { text: ADA })
-    },
-  }),
-
-  'A01 current() finds the session after an await, and in parallel requests': () => ({
-    ambient: true,
-    async handler({ path, reply }, sessions) {
-      await nextTurn()
-      const mine = await sessions.current()
-      if (path !== '/read') mine.set('canary', path)
-      await nextTurn()
-      return reply.json((await sessions.current()).get('canary'))
-    },
-    check: ({ origin }) => checkVisitors(origin, 10),
-  }),
-
-  'A02 current() finds the session after a late body': () => ({
-    ambient: true,
-    async handler({ body, reply }, sessions) {
-      const text = await body()
-      const mine = await sessions.current()
-      mine.set('text', text)
-      return reply.json(mine.get('text'))
-    },
-    async check({ client, records }) {
-      const expected = { status: 200, text: '"late"', cookies: 1 }
-      await client.expect('/', expected, { method: 'POST', body: 'late' })
-      assert.equal(await records(), 1)
-    },
-  }),
-
-  'A03 with eager, session is available without await': () => ({
-    eager: true,
-    async handler({ path, reply }, sessions) {
-      if (path !== '/read') sessions.session?.set('canary', path)
-      return reply.json(sessions.session?.get('canary') ?? null)
-    },
-    async check({ client, origin }) {
-      await client.expect('/write', { text: '"/write"' })
-      await client.expect('/read', { text: '"/write"' })
-      await new Client(origin).expect('/read', { text: 'null' })
-    },
-  }),
-
-  'A04 with eager, a session that cannot be loaded is an error page': () => ({
-    eager: true,
-    async handler({ reply }, sessions) {
-      sessions.session?.set('name', 'Ada')
-      return reply.json('welcome')
-    },
-    async check({ client, fail }) {
-      await client.ask('/')
-      fail('reads')
-      await client.expect('/', { status: 500 })
-      fail('none')
-      await client.expect('/', { status: 200 })
-    },
-  }),
+      { ambient: true },
+    )
+    await checkVisitors(origin, 10)
+  },
+  'A02 current() finds the session after a late body': async (serve) => {
+    const { client, records } = await serve(
+      async ({ body, reply }, sessions) => {
+        const text = await body()
+        const mine = await sessions.current()
+        mine.set('text', text)
+        return reply.json(mine.get('text'))
+      },
+      { ambient: true },
+    )
+    const expected = { status: 200, text: '"late"', cookies: 1 }
+    await client.expect('/', expected, { method: 'POST', body: 'late' })
+    assert.equal(await records(), 1)
+  },
+  'A03 with eager, session is available without await': async (serve) => {
+    const { client, origin } = await serve(
+      async ({ path, reply }, sessions) => {
+        if (path !== '/read') sessions.session?.set('canary', path)
+        return reply.json(sessions.session?.get('canary') ?? null)
+      },
+      { eager: true },
+    )
+    await client.expect('/write', { text: '"/write"' })
+    await client.expect('/read', { text: '"/write"' })
+    await new Client(origin).expect('/read', { text: 'null' })
+  },
+  'A04 with eager, a session that cannot be loaded is an error page': async (serve) => {
+    const { client, fail } = await serve(
+      async ({ reply }, sessions) => {
+        sessions.session?.set('name', 'Ada')
+        return reply.json('welcome')
+      },
+      { eager: true },
+    )
+    await client.ask('/')
+    fail('reads')
+    await client.expect('/', { status: 500 })
+    fail('none')
+    await client.expect('/', { status: 200 })
+  },
 }
