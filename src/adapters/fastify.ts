@@ -5,18 +5,18 @@
  */
 
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
-import type { Commit } from '../core/commit-headers.ts'
-import { UNTOUCHED } from '../core/commit-headers.ts'
+import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
 import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
-import { StateError } from '../errors.ts'
+import { discardBody, isResponse, patchResponse } from './shared/fetch.ts'
 import {
   type HeaderTarget,
   type HeaderValue,
   isRepresentationHeader,
   mergeHeaders,
+  setsCookie,
+  tooLate,
 } from './shared/headers.ts'
 import { locationOf } from './shared/location.ts'
-import { discardBody, isResponse, patchResponse } from './shared/patch-response.ts'
 
 /**
  * Gives handlers their session: `await sessions.of(request)`. The session is stored before the headers leave. When that
@@ -106,7 +106,7 @@ class FastifyScope extends Scope implements HeaderTarget {
 
   #merge({ headers }: Commit, payload: unknown): unknown {
     if (this.headersSent) {
-      if (headers.some(([name]) => name === 'set-cookie')) throw tooLate()
+      if (setsCookie(headers)) throw tooLate('')
       return payload
     }
     // Fastify sets the headers of a Response after this hook, over those of the reply.
@@ -136,10 +136,4 @@ class FastifyScope extends Scope implements HeaderTarget {
       this.#reply.log.error(error)
     }
   }
-}
-
-function tooLate(): StateError {
-  return new StateError(
-    'The session needs a cookie, but the response headers were already sent. Write the session before answering.',
-  )
 }

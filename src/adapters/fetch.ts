@@ -5,26 +5,8 @@
  */
 
 import type { Commit } from '../core/commit-headers.ts'
-import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
-import { locationOfUrl } from './shared/location.ts'
-import { discardBody, patchResponse } from './shared/patch-response.ts'
-
-class FetchScope extends Scope {
-  readonly #request: Request
-
-  constructor(sessions: LifeCycle, request: Request) {
-    super(sessions)
-    this.#request = request
-  }
-
-  protected override cookieHeader(): string | null {
-    return this.#request.headers.get('cookie')
-  }
-
-  protected override location(): RequestLocation | undefined {
-    return locationOfUrl(this.#request.url)
-  }
-}
+import type { LifeCycle } from '../core/scope.ts'
+import { discardBody, FetchScope, patchResponse } from './shared/fetch.ts'
 
 /**
  * Gives a handler its session: `await sessions.of(request)`. The session is stored before the response is returned.
@@ -37,12 +19,11 @@ export function withSession<Rest extends readonly unknown[]>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
-    const scope = new FetchScope(sessions, request)
+    const scope = new FetchScope(sessions, { raw: request })
     const response = await sessions.begin(request, scope, () => handler(request, ...rest))
     let commit: Commit
     try {
-      const done = scope.commit()
-      commit = done instanceof Promise ? await done : done
+      commit = await scope.commit()
     } catch (error) {
       discardBody(response)
       throw error

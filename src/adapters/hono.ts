@@ -6,31 +6,12 @@
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
-import { StateError } from '../errors.ts'
-import { isRepresentationHeader } from './shared/headers.ts'
-import { locationOfUrl } from './shared/location.ts'
-import { discardBody, patchResponse } from './shared/patch-response.ts'
+import type { LifeCycle } from '../core/scope.ts'
+import { discardBody, FetchScope, patchResponse } from './shared/fetch.ts'
+import { isRepresentationHeader, setsCookie, tooLate } from './shared/headers.ts'
 
 /** The header of `RESPONSE_ALREADY_SENT` of @hono/node-server. */
 const ALREADY_SENT = 'x-hono-already-sent'
-
-class HonoScope extends Scope {
-  readonly #context: Context
-
-  constructor(sessions: LifeCycle, context: Context) {
-    super(sessions)
-    this.#context = context
-  }
-
-  protected override cookieHeader(): string | undefined {
-    return this.#context.req.header('cookie')
-  }
-
-  protected override location(): RequestLocation | undefined {
-    return locationOfUrl(this.#context.req.url)
-  }
-}
 
 /**
  * Gives handlers their session: `await sessions.of(c)`. The session is stored before the response is returned. When that
@@ -39,12 +20,11 @@ class HonoScope extends Scope {
  */
 export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
   return async (c, next) => {
-    const scope = new HonoScope(sessions, c)
+    const scope = new FetchScope(sessions, c.req)
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {
-      const done = scope.commit()
-      commit = done instanceof Promise ? await done : done
+      commit = await scope.commit()
     } catch (error) {
       discardBody(c.res)
       // Hono adds these headers to the response of `onError`.
@@ -52,10 +32,8 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
       throw error
     }
     if (commit.headers.length === 0) return
-    if (c.res.headers.has(ALREADY_SENT) && commit.headers.some(([name]) => name === 'set-cookie')) {
-      throw new StateError(
-        'The session needs a cookie, but the response was already sent. Write the session before answering, and answer with `c`.',
-      )
+    if (c.res.headers.has(ALREADY_SENT) && setsCookie(commit.headers)) {
+      throw tooLate(', and answer with `c`')
     }
     const patched = patchResponse(c.res, commit.headers)
     if (patched !== c.res) replace(c, patched)

@@ -5,9 +5,12 @@
  */
 
 import { setImmediate } from 'node:timers'
-import type { MaybePromise, Store, StoredRecord, Version } from '../core/store.ts'
+import type { MaybePromise, ReadOptions, Store, StoredRecord, Version } from '../core/store.ts'
 import { check, checkBytes, checkSame } from './runner.ts'
 import type { Timeline } from './timeline.ts'
+
+/** Bytes, or the text whose UTF-8 they are. */
+type Content = string | Uint8Array
 
 /** The context of one case. */
 export interface StoreContext {
@@ -25,27 +28,28 @@ export interface StoreContext {
   readonly foreignWrite: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
 }
 
-/** One case. Its name is the number of its sentence and the title. */
+/** What a case does. */
+export type Run = (context: StoreContext) => Promise<void>
+
+/** One case. */
 export interface StoreCase {
-  readonly number: string
-  readonly title: string
-  readonly run: (context: StoreContext) => Promise<void>
+  /** The number of its sentence, which has two characters, and the title. */
+  readonly name: string
+  readonly run: Run
   /** What the store or the fixture must have for this case. */
   readonly needs: 'atomic' | 'broken' | 'limit' | 'loseNextReply' | 'foreignWrite' | undefined
 }
 
-type MakeCase = (number: string, title: string, run: StoreCase['run']) => StoreCase
-
 /** Returns a function that makes cases for stores or fixtures that have something. */
-export function needing(needs: StoreCase['needs']): MakeCase {
-  return (number, title, run) => ({ number, title, run, needs })
+export function needing(needs: StoreCase['needs']): (name: string, run: Run) => StoreCase {
+  return (name, run) => ({ name, run, needs })
 }
 
 /** Makes a case for every store. */
-export const of: MakeCase = needing(undefined)
+export const of: ReturnType<typeof needing> = needing(undefined)
 
 /** Makes a case for stores that can compare and set. */
-export const atomic: MakeCase = needing('atomic')
+export const atomic: ReturnType<typeof needing> = needing('atomic')
 
 /** The verbs that take a version. */
 export type Conditional = 'replace' | 'touch' | 'delete'
@@ -64,21 +68,31 @@ export class Client {
   /** Creates a record under an id that must be free. Resolves to the version, if the store gives it. */
   async create(
     id: string,
-    content: string | Uint8Array,
-    expiresAt: number = this.#clock.later(),
+    content: Content,
+    expiresAt = this.#clock.later(),
   ): Promise<Version | undefined> {
     const result = await this.raw.create(id, bytesOf(content), expiresAt)
     check(result.kind === 'created', `create of the new id ${show(id)}: ${result.kind}`)
     return result.version
   }
 
-  /** Creates a record under a new id, and reads it. */
-  async make(
-    content: string | Uint8Array,
-    expiresAt?: number,
-  ): Promise<StoredRecord & { readonly id: string }> {
+  /** Creates a record under a new id, to which it resolves. */
+  async put(content: Content, expiresAt?: number): Promise<string> {
     const id = newId()
     await this.create(id, content, expiresAt)
+    return id
+  }
+
+  /** Creates many records of one content. */
+  async putMany(count: number, content: string, expiresAt?: number): Promise<string[]> {
+    const ids = Array.from({ length: count }, newId)
+    await inBatches(ids, (id) => this.create(id, content, expiresAt))
+    return ids
+  }
+
+  /** Creates a record under a new id, and reads it. */
+  async make(content: Content, expiresAt?: number): Promise<StoredRecord & { id: string }> {
+    const id = await this.put(content, expiresAt)
     return { id, ...(await this.live(id)) }
   }
 
@@ -90,7 +104,7 @@ export class Client {
   }
 
   /** Replaces the newest version of a record that nothing else changes. */
-  async update(id: string, content: string | Uint8Array, expiresAt?: number): Promise<void> {
+  async update(id: string, content: Content, expiresAt?: number): Promise<void> {
     const { version } = await this.live(id)
     const kind = await this.replace(id, version, content, expiresAt)
     checkSame(kind, 'replaced', 'replace of the newest version')
@@ -100,8 +114,8 @@ export class Client {
   async replace(
     id: string,
     version: Version,
-    content: string | Uint8Array = 'third',
-    expiresAt: number = this.#clock.later(),
+    content: Content = 'third',
+    expiresAt = this.#clock.later(),
   ): Promise<string> {
     return (await this.raw.replace(id, bytesOf(content), expiresAt, version)).kind
   }
@@ -111,7 +125,7 @@ export class Client {
     verb: Conditional,
     id: string,
     version: Version,
-    expiresAt: number = this.#clock.later(),
+    expiresAt = this.#clock.later(),
   ): Promise<string> {
     if (verb === 'touch') return this.raw.touch(id, expiresAt, version)
     if (verb === 'delete') return this.raw.delete(id, version)
@@ -119,14 +133,19 @@ export class Client {
   }
 
   /** Fails unless a read gives this content; with undefined, unless there is no record. */
-  async check(id: string, content: string | Uint8Array | undefined, what: string): Promise<void> {
-    const record = await this.raw.read(id)
+  async check(
+    id: string,
+    content: Content | undefined,
+    what: string,
+    options?: ReadOptions,
+  ): Promise<void> {
+    const record = await this.raw.read(id, options)
     if (content === undefined) checkSame(record, undefined, what)
     else checkBytes(record?.bytes, bytesOf(content), what)
   }
 
   /** Fails unless the record has this content and expiry. */
-  async checkUnchanged(id: string, content: string | Uint8Array, expiresAt: number): Promise<void> {
+  async checkUnchanged(id: string, content: Content, expiresAt: number): Promise<void> {
     const record = await this.live(id)
     checkBytes(record.bytes, bytesOf(content), 'the record')
     this.#clock.checkExpiry(record.expiresAt, expiresAt, 'the record')
@@ -155,7 +174,7 @@ export function show(id: string): string {
 }
 
 /** Returns bytes, or the UTF-8 of text. */
-export function bytesOf(content: string | Uint8Array): Uint8Array {
+export function bytesOf(content: Content): Uint8Array {
   return typeof content === 'string' ? new TextEncoder().encode(content) : content
 }
 

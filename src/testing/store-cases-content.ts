@@ -21,9 +21,10 @@ import {
   pause,
   RACES,
   type StoreCase,
+  type StoreContext,
   show,
 } from './store-case.ts'
-import { checkComparison, checkConflict, checkEnds, checkGone, raceReaders } from './store-races.ts'
+import { comparison, conflict, ends, gone, raceReaders } from './store-races.ts'
 import { DAY, HOUR, type Timeline } from './timeline.ts'
 
 /** From nothing to a mebibyte, around the sizes where lengths change their form and buffers grow. */
@@ -58,23 +59,22 @@ function possibleIds(prefix: string): readonly string[] {
 
 /** R1 to P6. */
 export const contentCases: readonly StoreCase[] = [
-  of('R1', 'reads the newest state, whichever client wrote it', async ({ store, other }) => {
-    const { id } = await store.make('write 0')
+  of('R1 reads the newest state, whichever client wrote it', async ({ store, other }) => {
+    const id = await store.put('write 0')
     for (let turn = 1; turn <= 20; turn++) {
       const [writer, reader] = turn % 2 ? [store, other] : [other, store]
       await writer.update(id, `write ${turn}`)
       await reader.check(id, `write ${turn}`, `read ${turn}`)
     }
   }),
-  of('R2', 'has no record for an unknown id', ({ store }) =>
+  of('R2 has no record for an unknown id', ({ store }) =>
     store.checkAbsent(newId(), 'an unknown id'),
   ),
-  of('R3', 'has a record until its expiry, and none from then on', async (context) => {
+  of('R3 has a record until its expiry, and none from then on', async (context) => {
     const { store, other, clock } = context
     let id = ''
     const end = await clock.before(async (expiresAt) => {
-      id = newId()
-      await store.create(id, 'short', expiresAt)
+      id = await store.put('short', expiresAt)
       clock.approach(expiresAt)
       for (const client of [store, other]) await client.live(id)
     })
@@ -82,27 +82,25 @@ export const contentCases: readonly StoreCase[] = [
     await store.check(id, undefined, 'read at the expiry')
     await other.check(id, undefined, 'read by another client at the expiry')
   }),
-  of('R3', 'treats an expired id as an unknown one in every verb', async ({ store, clock }) => {
-    const id = newId()
+  of('R3 treats an expired id as an unknown one in every verb', async ({ store, clock }) => {
     const end = clock.soon()
-    await store.create(id, 'short', end)
+    const id = await store.put('short', end)
     await clock.reach(end)
     await store.checkAbsent(id, 'an expired id')
   }),
-  of('R4', 'returns exactly the bytes that were written', async ({ store, other, maxBytes }) => {
+  of('R4 returns exactly the bytes that were written', async ({ store, other, maxBytes }) => {
     const every = Uint8Array.from({ length: 256 }, (_, value) => value)
     const sizes = [...SIZES, maxBytes].filter((size) => size <= maxBytes && size < Infinity)
     const inTheMiddle = Uint8Array.from([1, 2, ...every, 3]).subarray(2, 258)
     for (const bytes of [every, every.toReversed(), inTheMiddle, ...sizes.map(noise)]) {
-      const id = newId()
       const what = `a record of ${bytes.length} bytes`
-      await store.create(id, bytes)
+      const id = await store.put(bytes)
       await other.check(id, bytes, `${what}, created`)
       await store.update(id, bytes.toReversed())
       await other.check(id, bytes.toReversed(), `${what}, replaced`)
     }
   }),
-  of('R4', 'keeps apart ids of 1 to 200 visible ASCII characters', async ({ store }) => {
+  of('R4 keeps apart ids of 1 to 200 visible ASCII characters', async ({ store }) => {
     const all = possibleIds(store.raw.prefix ?? '')
     await inBatches(all, (id) => store.create(id, id))
     await inBatches(all, (id) => store.check(id, id, show(id)))
@@ -111,12 +109,12 @@ export const contentCases: readonly StoreCase[] = [
       await store.check(id, undefined, show(id))
     })
   }),
-  of('R4', 'keeps many records apart', async ({ store, other, ids }) => {
+  of('R4 keeps many records apart', async ({ store, other, ids }) => {
     const all = Array.from({ length: ids }, newId)
     await inBatches(all, (id) => store.create(id, `of ${id}`))
     await inBatches(all, (id) => other.check(id, `of ${id}`, 'one of many'))
   }),
-  of('R5', 'returns the expiry of a record', async ({ store, clock }) => {
+  of('R5 returns the expiry of a record', async ({ store, clock }) => {
     for (const [length, next] of [
       [HOUR, 31 * DAY],
       [31 * DAY, 400 * DAY],
@@ -134,7 +132,7 @@ export const contentCases: readonly StoreCase[] = [
       clock.checkExpiry(touched.expiresAt, start + length + DAY, 'after touch')
     }
   }),
-  atomic('R5', 'returns the expiry of a record as soon as it can be read', async (context) => {
+  atomic('R5 returns the expiry of a record as soon as it can be read', async (context) => {
     const { store, other, clock } = context
     await many(2 * RACES, async (n) => {
       const id = newId()
@@ -149,43 +147,35 @@ export const contentCases: readonly StoreCase[] = [
       await created
     })
   }),
-  of('R6', 'answers a fresh read from the primary', async ({ store, other }) => {
-    const { id } = await other.make('write 0')
-    const checkFresh = async (content: string | undefined, what: string): Promise<void> => {
-      const record = await store.raw.read(id, { fresh: true })
-      if (content === undefined) checkSame(record, undefined, what)
-      else checkBytes(record?.bytes, bytesOf(content), what)
-    }
+  of('R6 answers a fresh read from the primary', async ({ store, other }) => {
+    const id = await other.put('write 0')
     for (let turn = 1; turn <= 20; turn++) {
       // A near cache keeps the record after these reads.
       await many(2, () => store.raw.read(id))
       await other.update(id, `write ${turn}`)
-      await checkFresh(`write ${turn}`, `fresh read ${turn}`)
+      await store.check(id, `write ${turn}`, `fresh read ${turn}`, { fresh: true })
     }
     await store.raw.read(id)
     await other.raw.delete(id)
-    await checkFresh(undefined, 'fresh read of a deleted record')
+    await store.check(id, undefined, 'fresh read of a deleted record', { fresh: true })
   }),
-  of('D1', 'rounds an expiry up to its resolution, never down', async ({ store, clock }) => {
+  of('D1 rounds an expiry up to its resolution, never down', async ({ store, clock }) => {
     checkSame(store.raw.resolution ?? 1, clock.resolution, 'the resolution of the store')
     for (const odd of [0, 1, 499, 500, 999]) {
       const end = clock.later() + odd
       clock.checkExpiry((await store.make('odd', end)).expiresAt, end, 'after create')
     }
   }),
-  of('C1', 'inserts, also over an expired record', async ({ store, other, clock }) => {
-    const ids = [newId(), newId()] as const
+  of('C1 inserts, also over an expired record', async ({ store, other, clock }) => {
     const end = clock.soon()
-    for (const id of ids) await store.create(id, 'first', end)
+    const ids = await store.putMany(2, 'first', end)
     await clock.reach(end)
-    await store.create(ids[0], 'second')
-    await other.create(ids[1], 'second')
+    for (const [n, id] of ids.entries()) await (n === 0 ? store : other).create(id, 'second')
     for (const id of ids) await store.check(id, 'second', 'the new record')
   }),
-  of('C2', 'never overwrites a live record', async ({ store, other, clock }) => {
-    const id = newId()
+  of('C2 never overwrites a live record', async ({ store, other, clock }) => {
     const end = clock.later(2)
-    await store.create(id, 'first', end)
+    const id = await store.put('first', end)
     for (const expiresAt of [clock.later(), clock.now() - DAY]) {
       for (const client of [store, other]) {
         const result = await client.raw.create(id, bytesOf('second'), expiresAt)
@@ -194,21 +184,18 @@ export const contentCases: readonly StoreCase[] = [
       }
     }
   }),
-  atomic('C3', 'lets exactly one of many creates insert', async ({ store, other, clock }) => {
-    const expired = Array.from({ length: RACES / 2 }, newId)
+  atomic('C3 lets exactly one of many creates insert', async (context) => {
+    const { store, clock } = context
     const end = clock.soon()
-    await inBatches(expired, (id) => store.create(id, 'first', end))
+    const expired = await store.putMany(RACES / 2, 'first', end)
     await clock.reach(end)
-    await inBatches([...expired, ...expired.map(newId)], async (id) => {
-      const results = await many(10, (n) =>
-        (n % 2 ? other : store).raw.create(id, bytesOf(`${n}`), clock.later()),
-      )
-      const winners = results.flatMap(({ kind }, n) => (kind === 'created' ? [n] : []))
-      checkSame(winners.length, 1, 'number of creates that inserted')
-      await store.check(id, `${winners[0]}`, 'the record of the create that inserted')
-    })
+    await inBatches([...expired, ...expired.map(newId)], (id) =>
+      checkOneWins(context, id, 'created', async ({ raw }, content) => {
+        return (await raw.create(id, bytesOf(content), clock.later())).kind
+      }),
+    )
   }),
-  of('C4', 'leaves nothing behind for an expiry that is not in the future', async (context) => {
+  of('C4 leaves nothing behind for an expiry that is not in the future', async (context) => {
     const { store, clock } = context
     for (const end of clock.over()) {
       const id = newId()
@@ -216,7 +203,7 @@ export const contentCases: readonly StoreCase[] = [
       await store.checkAbsent(id, 'a record created too late')
     }
   }),
-  of('P1', 'replaces what was read, data and expiry in one step', async ({ store, clock }) => {
+  of('P1 replaces what was read, data and expiry in one step', async ({ store, clock }) => {
     const id = newId()
     let version: Version = await store.create(id, 'turn 0')
     for (let turn = 1; turn <= 5; turn++) {
@@ -228,16 +215,10 @@ export const contentCases: readonly StoreCase[] = [
       version = turn % 2 ? result.version : undefined
     }
   }),
-  atomic('P1', 'shows no reader the data of one write with the expiry of another', (context) =>
-    raceReaders(context, false),
-  ),
-  of('P2', 'answers conflict when another version is there, and changes nothing', (context) =>
-    checkConflict(context, 'replace'),
-  ),
-  of('P2', 'compares the whole content, and takes no version for none', (context) =>
-    checkComparison(context, 'replace'),
-  ),
-  of('P2', 'gives the newer record with a conflict, if any', async ({ store, other, clock }) => {
+  atomic('P1 shows no reader the data of one write with the expiry of another', raceReaders(false)),
+  of('P2 answers conflict when another version is there, and changes nothing', conflict('replace')),
+  of('P2 compares the whole content, and takes no version for none', comparison('replace')),
+  of('P2 gives the newer record with a conflict, if any', async ({ store, other, clock }) => {
     const { id, version } = await store.make('first')
     await other.update(id, 'second')
     const result = await store.raw.replace(id, bytesOf('third'), clock.later(), version)
@@ -248,8 +229,7 @@ export const contentCases: readonly StoreCase[] = [
     checkSame(next, 'replaced', 'replace of the version of current')
   }),
   of(
-    'P2',
-    'answers conflict for the version of a record that was deleted and created again',
+    'P2 answers conflict for the version of a record that was deleted and created again',
     async ({ store, other }) => {
       const { id, version } = await store.make('first')
       await other.raw.delete(id)
@@ -259,8 +239,7 @@ export const contentCases: readonly StoreCase[] = [
     },
   ),
   needing('foreignWrite')(
-    'P2',
-    'answers conflict after another program wrote, also as many bytes',
+    'P2 answers conflict after another program wrote, also as many bytes',
     async ({ store, other, clock, foreignWrite }) => {
       for (const content of ['other', 'of another length', 'tsrif']) {
         const { id, version } = await store.make('first')
@@ -276,34 +255,29 @@ export const contentCases: readonly StoreCase[] = [
       }
     },
   ),
-  of('P3', 'never creates by replacing', (context) => checkGone(context, 'replace')),
-  of('P4', 'counts equal bytes as replaced', async ({ store, clock }) => {
+  of('P3 never creates by replacing', gone('replace')),
+  of('P4 counts equal bytes as replaced', async ({ store, clock }) => {
     const end = clock.later(2)
-    const { id } = await store.make('same', end)
+    const id = await store.put('same', end)
     for (const expiresAt of [end, end + HOUR]) {
       await store.update(id, 'same', expiresAt)
       await store.checkUnchanged(id, 'same', expiresAt)
     }
   }),
-  of('P5', 'ends a record that is replaced with an expiry not in the future', (context) =>
-    checkEnds(context, 'replace'),
-  ),
-  atomic('P6', 'lets exactly one of many replaces of one version succeed', async (context) => {
+  of('P5 ends a record that is replaced with an expiry not in the future', ends('replace')),
+  atomic('P6 lets exactly one of many replaces of one version succeed', async (context) => {
     const { store, other } = context
     await many(RACES, async () => {
       const { id, version } = await store.make('first')
-      const versions = [version, (await other.live(id)).version]
-      const kinds = await many(10, (n) =>
-        (n % 2 ? other : store).replace(id, versions[n % 2], `${n}`),
+      const theirs = (await other.live(id)).version
+      const kinds = await checkOneWins(context, id, 'replaced', (client, content) =>
+        client.replace(id, client === store ? version : theirs, content),
       )
-      const winners = kinds.flatMap((kind, n) => (kind === 'replaced' ? [n] : []))
-      checkSame(winners.length, 1, 'number of replaces that succeeded')
       check(!kinds.includes('gone'), 'a replace answered gone for a live record')
-      await store.check(id, `${winners[0]}`, 'the record of the replace that succeeded')
     })
   }),
-  atomic('P6', 'loses no increment of eight concurrent loops', async ({ store, other, clock }) => {
-    const { id } = await store.make('0')
+  atomic('P6 loses no increment of eight concurrent loops', async ({ store, other, clock }) => {
+    const id = await store.put('0')
     await many(8, async (n) => {
       const client = n % 2 ? store : other
       for (let turn = 0; turn < 25; turn++) await increment(client, id, clock)
@@ -311,6 +285,20 @@ export const contentCases: readonly StoreCase[] = [
     await store.check(id, '200', 'the sum')
   }),
 ]
+
+/** Makes ten calls at once, and fails unless exactly one wins and its content is in the record. Resolves to all kinds. */
+async function checkOneWins(
+  { store, other }: StoreContext,
+  id: string,
+  winning: string,
+  call: (client: Client, content: string) => Promise<string>,
+): Promise<string[]> {
+  const kinds = await many(10, (n) => call(n % 2 ? other : store, `${n}`))
+  const winners = kinds.flatMap((kind, n) => (kind === winning ? [n] : []))
+  checkSame(winners.length, 1, `number of calls that answered ${winning}`)
+  await store.check(id, `${winners[0]}`, `the record of the call that answered ${winning}`)
+  return kinds
+}
 
 /** Adds one to the number in a record. */
 async function increment({ raw }: Client, id: string, clock: Timeline): Promise<void> {

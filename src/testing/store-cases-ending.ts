@@ -19,10 +19,10 @@ import {
   type StoreCase,
 } from './store-case.ts'
 import {
-  checkComparison,
-  checkConflict,
-  checkEnds,
-  checkGone,
+  comparison,
+  conflict,
+  ends,
+  gone,
   raceDelete,
   raceReaders,
   raceVersionedDelete,
@@ -30,7 +30,7 @@ import {
 
 /** T1 to L1. */
 export const endingCases: readonly StoreCase[] = [
-  of('T1', 'moves the expiry later or earlier', async ({ store, other, clock }) => {
+  of('T1 moves the expiry later or earlier', async ({ store, other, clock }) => {
     let longer = ''
     const first = await clock.before(async (expiresAt) => {
       const { id, version } = await store.make('longer', expiresAt)
@@ -45,7 +45,7 @@ export const endingCases: readonly StoreCase[] = [
     await other.check(longer, 'longer', 'the record with more time')
     await other.check(shorter.id, undefined, 'the record with less time')
   }),
-  of('T2', 'moves the expiry without changing the version', async ({ store, other, clock }) => {
+  of('T2 moves the expiry without changing the version', async ({ store, other, clock }) => {
     const { id, version } = await store.make('first')
     const end = clock.later(2)
     const touched = await other.call('touch', id, (await other.live(id)).version, end)
@@ -56,49 +56,44 @@ export const endingCases: readonly StoreCase[] = [
     const kind = await store.replace(id, version)
     checkSame(kind, 'replaced', 'replace of the version read before the touch')
   }),
-  of('T3', 'never creates by touching', (context) => checkGone(context, 'touch')),
-  atomic('T3', 'never brings back a record that is deleted at the same time', (context) =>
-    raceDelete(context, ['touch', 'touch', 'touch']),
+  of('T3 never creates by touching', gone('touch')),
+  atomic(
+    'T3 never brings back a record that is deleted at the same time',
+    raceDelete(['touch', 'touch', 'touch']),
   ),
-  of('T4', 'ends a record that is touched with an expiry not in the future', (context) =>
-    checkEnds(context, 'touch'),
+  of('T4 ends a record that is touched with an expiry not in the future', ends('touch')),
+  of('T5 answers conflict when another version is there, and changes nothing', conflict('touch')),
+  of('T5 compares the whole content, and takes no version for none', comparison('touch')),
+  atomic(
+    'T5 loses no replace at the same time, and moves no expiry but its own',
+    raceReaders(true),
   ),
-  of('T5', 'answers conflict when another version is there, and changes nothing', (context) =>
-    checkConflict(context, 'touch'),
-  ),
-  of('T5', 'compares the whole content, and takes no version for none', (context) =>
-    checkComparison(context, 'touch'),
-  ),
-  atomic('T5', 'loses no replace at the same time, and moves no expiry but its own', (context) =>
-    raceReaders(context, true),
-  ),
-  of('X1', 'has removed the record once a delete resolves', async ({ store, other }) => {
-    const id = newId()
-    await store.create(id, 'first')
+  of('X1 has removed the record once a delete resolves', async ({ store, other }) => {
+    const id = await store.put('first')
     await store.raw.delete(id)
     await other.checkAbsent(id, 'a deleted record')
   }),
-  atomic('X1', 'has removed the record whatever ran at the same time', (context) =>
-    raceDelete(context, ['replace', 'replace', 'touch', 'replace']),
+  atomic(
+    'X1 has removed the record whatever ran at the same time',
+    raceDelete(['replace', 'replace', 'touch', 'replace']),
   ),
-  of('X1', 'deletes from many clients at once', async ({ store, other }) => {
-    const id = newId()
-    await store.create(id, 'first')
+  of('X1 deletes from many clients at once', async ({ store, other }) => {
+    const id = await store.put('first')
     const kinds = await many(10, (n) => (n % 2 ? store : other).raw.delete(id))
     check(kinds.includes('deleted'), 'no delete removed the record')
     check(!kinds.includes('conflict'), 'a delete without a version answered conflict')
     await store.check(id, undefined, 'read after the deletes')
   }),
-  of('X2', 'deletes exactly the version that it is given, or answers conflict', async (context) => {
+  of('X2 deletes exactly the version that it is given, or answers conflict', async (context) => {
     const { store, other } = context
-    await checkConflict(context, 'delete')
+    await conflict('delete')(context)
     const { id, version } = await store.make('first')
     checkSame(await store.raw.delete(id, version), 'deleted', 'delete of the version')
     await other.check(id, undefined, 'read after the delete')
   }),
-  of('X2', 'compares the whole content', (context) => checkComparison(context, 'delete')),
-  atomic('X2', 'deletes no newer version that is written at the same time', raceVersionedDelete),
-  of('X3', 'answers gone for an unknown id', async ({ store }) => {
+  of('X2 compares the whole content', comparison('delete')),
+  atomic('X2 deletes no newer version that is written at the same time', raceVersionedDelete),
+  of('X3 answers gone for an unknown id', async ({ store }) => {
     const { id, version } = await store.make('first')
     await store.raw.delete(id)
     for (const given of [undefined, version]) {
@@ -106,13 +101,12 @@ export const endingCases: readonly StoreCase[] = [
     }
     checkSame(await store.raw.delete(newId()), 'gone', 'delete of an unknown id')
   }),
-  of('S1', 'sweeps expired records, up to the limit', async ({ store, clock }) => {
+  of('S1 sweeps expired records, up to the limit', async ({ store, clock }) => {
     const sweep = abilityOf(store, 'sweep')
     let ids: string[] = []
     const end = await clock.before(async (expiresAt) => {
       await inBatches(ids, (id) => store.raw.delete(id))
-      ids = Array.from({ length: 30 }, newId)
-      await inBatches(ids, (id) => store.create(id, 'short', expiresAt))
+      ids = await store.putMany(30, 'short', expiresAt)
     })
     await clock.reach(end)
     let removed = 0
@@ -123,12 +117,11 @@ export const endingCases: readonly StoreCase[] = [
     }
     checkSame(removed, 30, 'number of records that the sweeps removed')
   }),
-  of('S2', 'sweeps no live record, however soon it expires', async ({ store, other, clock }) => {
+  of('S2 sweeps no live record, however soon it expires', async ({ store, other, clock }) => {
     const sweep = abilityOf(store, 'sweep')
     await clock.before(async (expiresAt) => {
-      const [longer, shorter] = [newId(), newId()]
-      await store.create(longer, 'longer')
-      await store.create(shorter, 'shorter', expiresAt)
+      const longer = await store.put('longer')
+      const shorter = await store.put('shorter', expiresAt)
       const touched = await store.make('touched')
       await store.call('touch', touched.id, touched.version, expiresAt)
       clock.approach(expiresAt)
@@ -136,19 +129,17 @@ export const endingCases: readonly StoreCase[] = [
       for (const id of [longer, shorter, touched.id]) await other.live(id)
     })
   }),
-  of('S2', 'sweeps no record that is live again', async ({ store, other, clock }) => {
+  of('S2 sweeps no record that is live again', async ({ store, other, clock }) => {
     const sweep = abilityOf(store, 'sweep')
     let moved: string[] = []
     const end = await clock.before(async (expiresAt) => {
-      moved = Array.from({ length: 20 }, newId)
+      moved = await store.putMany(20, 'short', expiresAt)
       await inBatches(moved, async (id) => {
-        await store.create(id, 'short', expiresAt)
         const { version } = await store.live(id)
         checkSame(await other.replace(id, version, id), 'replaced', 'replace')
       })
     })
-    const expired = Array.from({ length: 20 }, newId)
-    await inBatches(expired, (id) => store.create(id, 'short', end))
+    const expired = await store.putMany(20, 'short', end)
     await clock.reach(end)
     // The creates come before, between and after the steps of the sweeps.
     await Promise.all([
@@ -164,25 +155,21 @@ export const endingCases: readonly StoreCase[] = [
     await sweep()
     for (const id of [...moved, ...expired]) await store.check(id, id, 'a live record')
   }),
-  of('L1', 'lists each live id once', async ({ store, other, clock }) => {
+  of('L1 lists each live id once', async ({ store, other, clock }) => {
     const list = abilityOf(store, 'list')
     const end = clock.soon()
-    const live = Array.from({ length: 50 }, newId)
-    const [expired, deleted] = [newId(), newId()]
-    await inBatches(live, (id) => store.create(id, 'live'))
-    await store.create(expired, 'short', end)
-    await store.create(deleted, 'deleted')
-    await other.raw.delete(deleted)
+    const live = await store.putMany(50, 'live')
+    await store.put('short', end)
+    await other.raw.delete(await store.put('deleted'))
     await clock.reach(end)
     const ids: string[] = []
     for await (const id of list()) ids.push(id)
     checkSame(ids.toSorted().join(), live.toSorted().join(), 'the ids')
   }),
-  of('L1', 'lists each live id once while others come and go', async ({ store, other, clock }) => {
+  of('L1 lists each live id once while others come and go', async ({ store, other, clock }) => {
     const list = abilityOf(store, 'list')
-    const live = Array.from({ length: 50 }, newId)
-    const passing = Array.from({ length: 10 }, newId)
-    await inBatches([...live, ...passing], (id) => store.create(id, 'live'))
+    const live = await store.putMany(50, 'live')
+    const passing = await store.putMany(10, 'passing')
     let listing = true
     const ids: string[] = []
     async function listAll(): Promise<void> {

@@ -31,11 +31,11 @@ const lossy = needing('loseNextReply')
 
 /** F1 and F2. */
 export const failingCases: readonly StoreCase[] = [
-  of('F1', 'says what it is', async ({ store: { raw }, atomic }) => {
+  of('F1 says what it is', async ({ store: { raw }, atomic }) => {
     check(typeof raw.name === 'string' && raw.name !== '', 'the store has no name')
     checkSame(raw.atomic, atomic, 'atomic')
   }),
-  of('F1', 'takes an aborted signal without harm', async ({ store, clock }) => {
+  of('F1 takes an aborted signal without harm', async ({ store, clock }) => {
     const { id, version } = await store.make('first')
     for (const abort of ['before', 'while'] as const) {
       for (const [verb, call] of verbsOf(store, clock)) {
@@ -52,8 +52,7 @@ export const failingCases: readonly StoreCase[] = [
     await store.create(newId(), 'another')
   }),
   needing('broken')(
-    'F1',
-    'rejects with a StoreError when the backend cannot be reached',
+    'F1 rejects with a StoreError when the backend cannot be reached',
     async ({ store, clock }) => {
       for (const [verb, call] of verbsOf(store, clock)) {
         const id = newId()
@@ -68,8 +67,7 @@ export const failingCases: readonly StoreCase[] = [
     },
   ),
   needing('limit')(
-    'F1',
-    'rejects a record that does not fit with a TooLargeError',
+    'F1 rejects a record that does not fit with a TooLargeError',
     async ({ store, maxBytes }) => {
       const tooLong = noise(maxBytes + 1)
       const free = newId()
@@ -82,7 +80,7 @@ export const failingCases: readonly StoreCase[] = [
       await store.check(id, 'first', 'read after the failed replace')
     },
   ),
-  lossy('F2', 'reports a write whose reply was lost as unknown', async (context) => {
+  lossy('F2 reports a write whose reply was lost as unknown', async (context) => {
     const { store, clock, loseNextReply } = context
     const end = clock.later(2)
     for (const verb of ['create', 'replace', 'touch', 'delete'] as const) {
@@ -109,10 +107,10 @@ export const failingCases: readonly StoreCase[] = [
       checkSame(next, 'replaced', 'the next replace')
     }
   }),
-  lossy('F2', 'counts no increment twice and loses none that was acknowledged', async (context) => {
+  lossy('F2 counts no increment twice and loses none that was acknowledged', async (context) => {
     const { store, other, loseNextReply } = context
     await recovered(() => everyVerbOnce(context))
-    const { id } = await store.make('0')
+    const id = await store.put('0')
     let done = 0
     let unknown = 0
     await many(4, async (n) => {
@@ -159,7 +157,7 @@ function verbsOf({ raw }: Client, clock: Timeline): readonly (readonly [string, 
 /** Calls each verb, so that the store has opened what it opens at the first use and the lost reply is that of the write. */
 async function everyVerbOnce({ store, other }: StoreContext): Promise<void> {
   for (const client of new Set([store, other])) {
-    const { id } = await client.make('first')
+    const id = await client.put('first')
     await client.update(id, 'second')
     await client.call('touch', id, (await client.live(id)).version)
     await client.raw.delete(id)

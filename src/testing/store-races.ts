@@ -18,6 +18,7 @@ import {
   numberIn,
   pause,
   RACES,
+  type Run,
   type StoreContext,
 } from './store-case.ts'
 import { DAY, HOUR } from './timeline.ts'
@@ -29,113 +30,111 @@ const WRITES = 16
  * Replaces records by one writer while others read them and, with `touching`, touch what they have read. The number in
  * a record and its expiry belong together, and only the writer changes the number.
  */
-export async function raceReaders(context: StoreContext, touching: boolean): Promise<void> {
-  const { store, other, clock } = context
-  const start = clock.later(24)
-  const written = (n: number): number => start + 2 * n * HOUR
-  const touched = (n: number): number => written(n) + HOUR
+export const raceReaders =
+  (touching: boolean): Run =>
+  async ({ store, other, clock }) => {
+    const start = clock.later(24)
+    const written = (n: number): number => start + 2 * n * HOUR
+    const touched = (n: number): number => written(n) + HOUR
 
-  await many(RACES, async (race) => {
-    const id = newId()
-    let version = await store.create(id, '0', written(0))
-    let acknowledged = 0
-    let writing = true
+    await many(RACES, async (race) => {
+      const id = newId()
+      let version = await store.create(id, '0', written(0))
+      let acknowledged = 0
+      let writing = true
 
-    async function write(): Promise<void> {
-      for (let n = 1; n <= WRITES; n++) {
-        version ??= (await store.live(id)).version
-        const result = await store.raw.replace(id, bytesOf(`${n}`), written(n), version)
-        check(result.kind === 'replaced', `replace by the only writer: ${result.kind}`)
-        acknowledged = n
-        version = n % 2 ? result.version : undefined
-        await pause(n + race)
-      }
-    }
-
-    /** Checks one read, with the read before it by the same client. */
-    function judge(record: StoredRecord, last: StoredRecord | undefined, least: number): void {
-      const n = numberIn(record)
-      check(n >= least, `a read after write ${least} returned write ${n}`)
-      const early = written(n) - (record.expiresAt ?? 0)
-      check(
-        early <= clock.slack,
-        `a read returned write ${n} with an expiry that is ${early} ms older`,
-      )
-      // A read may take the bytes first and then the expiry, which may be of the next write by then; but not when the
-      // bytes are the same later.
-      if (last === undefined || numberIn(last) !== n) return
-      const fits = [written(n), touched(n)].some((at) => clock.isExpiry(last.expiresAt, at))
-      check(fits, `a read returned write ${n} with the expiry of another write`)
-    }
-
-    async function read(client: Client, from: number): Promise<void> {
-      let last: StoredRecord | undefined
-      for (let turn = from; writing; turn++) {
-        const least = acknowledged
-        const record = await client.live(id)
-        judge(record, last, least)
-        last = record
-        if (touching) {
-          const result = await client.raw.touch(id, touched(numberIn(record)), record.version)
-          check(result !== 'gone', 'touch of a live record: gone')
+      async function write(): Promise<void> {
+        for (let n = 1; n <= WRITES; n++) {
+          version ??= (await store.live(id)).version
+          const result = await store.raw.replace(id, bytesOf(`${n}`), written(n), version)
+          check(result.kind === 'replaced', `replace by the only writer: ${result.kind}`)
+          acknowledged = n
+          version = n % 2 ? result.version : undefined
+          await pause(n + race)
         }
-        await pause(turn)
       }
-    }
 
-    const end = (): void => {
-      writing = false
-    }
-    await many(4, (n) => (n === 0 ? write().finally(end) : read(n % 2 ? other : store, n + race)))
-    checkSame(numberIn(await other.live(id)), WRITES, 'the last write')
-  })
-}
+      /** Checks one read, with the read before it by the same client. */
+      function judge(record: StoredRecord, last: StoredRecord | undefined, least: number): void {
+        const n = numberIn(record)
+        check(n >= least, `a read after write ${least} returned write ${n}`)
+        const early = written(n) - (record.expiresAt ?? 0)
+        check(
+          early <= clock.slack,
+          `a read returned write ${n} with an expiry that is ${early} ms older`,
+        )
+        // A read may take the bytes first and then the expiry, which may be of the next write by then; but not when the
+        // bytes are the same later.
+        if (last === undefined || numberIn(last) !== n) return
+        const fits = [written(n), touched(n)].some((at) => clock.isExpiry(last.expiresAt, at))
+        check(fits, `a read returned write ${n} with the expiry of another write`)
+      }
 
-/** Deletes records while others change them, and checks that none of the changes brings a record back. */
-export async function raceDelete(
-  { store, other, clock }: StoreContext,
-  verbs: readonly ('replace' | 'touch')[],
-): Promise<void> {
-  async function change({ raw }: Client, id: string, verb: string | undefined): Promise<string> {
-    const record = await raw.read(id)
-    if (record === undefined) return 'gone'
-    if (verb === 'touch') return raw.touch(id, clock.later(), record.version)
-    const next = bytesOf(`${numberIn(record) + 1}`)
-    return (await raw.replace(id, next, clock.later(), record.version)).kind
+      async function read(client: Client, from: number): Promise<void> {
+        let last: StoredRecord | undefined
+        for (let turn = from; writing; turn++) {
+          const least = acknowledged
+          const record = await client.live(id)
+          judge(record, last, least)
+          last = record
+          if (touching) {
+            const result = await client.raw.touch(id, touched(numberIn(record)), record.version)
+            check(result !== 'gone', 'touch of a live record: gone')
+          }
+          await pause(turn)
+        }
+      }
+
+      const end = (): void => {
+        writing = false
+      }
+      await many(4, (n) => (n === 0 ? write().finally(end) : read(n % 2 ? other : store, n + race)))
+      checkSame(numberIn(await other.live(id)), WRITES, 'the last write')
+    })
   }
 
-  await many(2 * RACES, async (race) => {
-    const id = newId()
-    await store.create(id, '0')
-    let changes = 0
-    let deleted = false
-    const begun = gate()
-    const loops = many(verbs.length, async (n) => {
-      for (let turn = 0; !deleted; turn++) {
-        const kind = await change(n % 2 ? store : other, id, verbs[n])
-        if (kind === 'gone') return
-        if (kind !== 'conflict' && ++changes === verbs.length + (race % 5)) begun.open()
-        await pause(turn + n + race)
-      }
-    })
-    await Promise.race([begun.opened, loops])
-    try {
-      const kind = await (race % 2 ? store : other).raw.delete(id)
-      checkSame(kind, 'deleted', 'delete of a live record')
-      await store.check(id, undefined, 'read after the delete')
-    } finally {
-      deleted = true
-      await loops
+/** Deletes records while others change them, and checks that none of the changes brings a record back. */
+export const raceDelete =
+  (verbs: readonly ('replace' | 'touch')[]): Run =>
+  async ({ store, other, clock }) => {
+    async function change({ raw }: Client, id: string, verb: string | undefined): Promise<string> {
+      const record = await raw.read(id)
+      if (record === undefined) return 'gone'
+      if (verb === 'touch') return raw.touch(id, clock.later(), record.version)
+      const next = bytesOf(`${numberIn(record) + 1}`)
+      return (await raw.replace(id, next, clock.later(), record.version)).kind
     }
-    await other.check(id, undefined, 'read after the last change ended')
-  })
-}
+
+    await many(2 * RACES, async (race) => {
+      const id = await store.put('0')
+      let changes = 0
+      let deleted = false
+      const begun = gate()
+      const loops = many(verbs.length, async (n) => {
+        for (let turn = 0; !deleted; turn++) {
+          const kind = await change(n % 2 ? store : other, id, verbs[n])
+          if (kind === 'gone') return
+          if (kind !== 'conflict' && ++changes === verbs.length + (race % 5)) begun.open()
+          await pause(turn + n + race)
+        }
+      })
+      await Promise.race([begun.opened, loops])
+      try {
+        const kind = await (race % 2 ? store : other).raw.delete(id)
+        checkSame(kind, 'deleted', 'delete of a live record')
+        await store.check(id, undefined, 'read after the delete')
+      } finally {
+        deleted = true
+        await loops
+      }
+      await other.check(id, undefined, 'read after the last change ended')
+    })
+  }
 
 /** Deletes the version that was read while a writer replaces it, and checks that no newer version was deleted. */
 export async function raceVersionedDelete({ store, other }: StoreContext): Promise<void> {
   await many(2 * RACES, async (race) => {
-    const id = newId()
-    await store.create(id, '0')
+    const id = await store.put('0')
     let last = 0
 
     async function write(): Promise<undefined> {
@@ -202,62 +201,65 @@ function alikes(maxBytes: number): readonly (readonly [Uint8Array, Uint8Array])[
 }
 
 /** Checks that a call with an old version is a conflict and changes nothing, whatever the expiry. */
-export async function checkConflict(context: StoreContext, verb: Conditional): Promise<void> {
-  const { store, other, clock } = context
-  const end = clock.later(2)
-  const { id, version } = await store.make('first')
-  await other.update(id, 'second', end)
-  for (const expiresAt of [clock.later(3), clock.later(), clock.now() - DAY]) {
-    const kind = await store.call(verb, id, version, expiresAt)
-    checkSame(kind, 'conflict', `${verb} of an old version`)
-    await store.checkUnchanged(id, 'second', end)
+export const conflict =
+  (verb: Conditional): Run =>
+  async ({ store, other, clock }) => {
+    const end = clock.later(2)
+    const { id, version } = await store.make('first')
+    await other.update(id, 'second', end)
+    for (const expiresAt of [clock.later(3), clock.later(), clock.now() - DAY]) {
+      const kind = await store.call(verb, id, version, expiresAt)
+      checkSame(kind, 'conflict', `${verb} of an old version`)
+      await store.checkUnchanged(id, 'second', end)
+    }
   }
-}
 
 /** Checks that a call with an old version, or without one, is a conflict and changes nothing, however alike the contents are. */
-export async function checkComparison(context: StoreContext, verb: Conditional): Promise<void> {
-  const { store, other, clock, maxBytes } = context
-  const end = clock.later(2)
-  const call = (id: string, version: Version): Promise<string> =>
-    store.call(verb, id, version, clock.later(3))
-  await inBatches(alikes(maxBytes), async ([before, after]) => {
-    const { id, version } = await store.make(before)
-    await other.update(id, after, end)
-    checkSame(await call(id, version), 'conflict', 'an old version of alike content')
-    await store.checkUnchanged(id, after, end)
-  })
-  // A delete without a version is unconditional.
-  if (verb === 'delete') return
-  const id = newId()
-  await store.create(id, 'first', end)
-  const result = await settle(() => call(id, undefined))
-  if (result.status === 'fulfilled') checkSame(result.value, 'conflict', 'a call without a version')
-  await store.checkUnchanged(id, 'first', end)
-}
+export const comparison =
+  (verb: Conditional): Run =>
+  async ({ store, other, clock, maxBytes }) => {
+    const end = clock.later(2)
+    const call = (id: string, version: Version): Promise<string> =>
+      store.call(verb, id, version, clock.later(3))
+    await inBatches(alikes(maxBytes), async ([before, after]) => {
+      const { id, version } = await store.make(before)
+      await other.update(id, after, end)
+      checkSame(await call(id, version), 'conflict', 'an old version of alike content')
+      await store.checkUnchanged(id, after, end)
+    })
+    // A delete without a version is unconditional.
+    if (verb === 'delete') return
+    const id = await store.put('first', end)
+    const result = await settle(() => call(id, undefined))
+    if (result.status === 'fulfilled')
+      checkSame(result.value, 'conflict', 'a call without a version')
+    await store.checkUnchanged(id, 'first', end)
+  }
 
 /** Checks that a call for a record that is not there is gone, and creates none. */
-export async function checkGone(context: StoreContext, verb: Conditional): Promise<void> {
-  const { store, other, clock } = context
-  const [expired, unknown] = [newId(), newId()]
-  const end = clock.soon()
-  const { id: deleted, version } = await store.make('record')
-  await store.create(expired, 'record', end)
-  await other.raw.delete(deleted)
-  await clock.reach(end)
-  for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
-    const kind = await store.call(verb, id, version)
-    checkSame(kind, 'gone', `${verb} of a record that is ${what}`)
-    await other.check(id, undefined, `read of a record that is ${what}`)
+export const gone =
+  (verb: Conditional): Run =>
+  async ({ store, other, clock }) => {
+    const end = clock.soon()
+    const { id: deleted, version } = await store.make('record')
+    const [expired, unknown] = [await store.put('record', end), newId()]
+    await other.raw.delete(deleted)
+    await clock.reach(end)
+    for (const [what, id] of Object.entries({ deleted, expired, unknown })) {
+      const kind = await store.call(verb, id, version)
+      checkSame(kind, 'gone', `${verb} of a record that is ${what}`)
+      await other.check(id, undefined, `read of a record that is ${what}`)
+    }
   }
-}
 
 /** Checks that a call with an expiry that is not in the future ends the record. */
-export async function checkEnds(context: StoreContext, verb: Conditional): Promise<void> {
-  const { store, other, clock } = context
-  for (const end of clock.over()) {
-    const { id, version } = await store.make('first')
-    const kind = await store.call(verb, id, version, end)
-    check(kind !== 'conflict', `${verb} of the version that was read: conflict`)
-    await other.checkAbsent(id, 'a record that was ended')
+export const ends =
+  (verb: Conditional): Run =>
+  async ({ store, other, clock }) => {
+    for (const end of clock.over()) {
+      const { id, version } = await store.make('first')
+      const kind = await store.call(verb, id, version, end)
+      check(kind !== 'conflict', `${verb} of the version that was read: conflict`)
+      await other.checkAbsent(id, 'a record that was ended')
+    }
   }
-}

@@ -72,14 +72,14 @@ export interface StoreSentence {
 
 /** Lists the sentences of the contract in order, such as for a table of which store keeps which. */
 export function storeSentences(): readonly StoreSentence[] {
-  return [...new Set(storeCases.map((one) => one.number))].map((number) => {
-    const own = storeCases.filter((one) => one.number === number)
-    return { number, title: own[0]?.title ?? '', cases: own.map(nameOf) }
+  return numbersOf(storeCases).map((number) => {
+    const cases = storeCases.map(({ name }) => name).filter((name) => name.startsWith(number))
+    return { number, title: cases[0]?.slice(number.length + 1) ?? '', cases }
   })
 }
 
-function nameOf({ number, title }: StoreCase): string {
-  return `${number} ${title}`
+function numbersOf(cases: readonly StoreCase[]): readonly string[] {
+  return [...new Set(cases.map(({ name }) => name.slice(0, 2)))]
 }
 
 function startsWith(name: string, start: string): boolean {
@@ -98,14 +98,14 @@ export function storeSuite(options: StoreSuiteOptions): void {
   }
   const cases = storeCases.filter(({ needs }) => needs !== 'limit' || maxBytes < Infinity)
   for (const start of Object.keys(deviations)) {
-    if (cases.some((one) => startsWith(nameOf(one), start))) continue
-    const numbers = [...new Set(cases.map((one) => one.number))].join(', ')
+    if (cases.some((one) => startsWith(one.name, start))) continue
+    const numbers = numbersOf(cases).join(', ')
     throw new ConfigError(
       `deviations: no case starts with ${JSON.stringify(start)}. The names begin with ${numbers}.`,
     )
   }
   for (const one of cases) {
-    const name = nameOf(one)
+    const { name } = one
     const full = label === undefined ? name : `${name} [${label}]`
     const deviation = Object.keys(deviations).find((start) => startsWith(name, start))
     const reason = deviation === undefined ? unfit(one, options) : deviations[deviation]

@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
+import { StateError } from '../../errors.ts'
 
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -33,6 +34,18 @@ export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
       if (!lines.includes(value)) target.setHeader(name, [...lines, value])
     }
   }
+}
+
+/** Whether the headers of a commit have a cookie, which cannot be left out. */
+export function setsCookie(patch: HeaderPatch): boolean {
+  return patch.some(([name]) => name === 'set-cookie')
+}
+
+/** The error for a cookie that can no longer be sent. `advice` ends the message. */
+export function tooLate(advice: string): StateError {
+  return new StateError(
+    `The session needs a cookie, but the response headers were already sent. Write the session before answering${advice}.`,
+  )
 }
 
 /** Sets status and headers as `writeHead` would, and leaves the response open for more headers. */

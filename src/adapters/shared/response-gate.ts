@@ -10,11 +10,9 @@
  */
 
 import { EventEmitter } from 'node:events'
-import type { Commit, HeaderPatch } from '../../core/commit-headers.ts'
-import { UNTOUCHED } from '../../core/commit-headers.ts'
+import { type Commit, type HeaderPatch, UNTOUCHED } from '../../core/commit-headers.ts'
 import type { MaybePromise } from '../../core/store.ts'
-import { StateError } from '../../errors.ts'
-import { applyHead, mergeHeaders, type NodeResponse } from './headers.ts'
+import { applyHead, mergeHeaders, type NodeResponse, setsCookie, tooLate } from './headers.ts'
 
 /** Commits a session before its response leaves. */
 export interface Committer {
@@ -262,52 +260,47 @@ export class ResponseGate {
 
 /** The methods that replace those of a response. All responses share them. */
 const patched: Record<Sender | HeaderSetter | 'on', Method> = {
-  writeHead(...args) {
-    return gateOf(this).send('writeHead', args)
-  },
-  write(...args) {
-    return gateOf(this).send('write', args)
-  },
-  end(...args) {
-    return gateOf(this).send('end', args)
-  },
-  flushHeaders(...args) {
-    return gateOf(this).send('flushHeaders', args)
-  },
-  setHeader(...args) {
-    return gateOf(this).change('setHeader', args)
-  },
-  appendHeader(...args) {
-    return gateOf(this).change('appendHeader', args)
-  },
-  removeHeader(...args) {
-    return gateOf(this).change('removeHeader', args)
-  },
+  writeHead: sender('writeHead'),
+  write: sender('write'),
+  end: sender('end'),
+  flushHeaders: sender('flushHeaders'),
+  setHeader: setter('setHeader'),
+  appendHeader: setter('appendHeader'),
+  removeHeader: setter('removeHeader'),
   on(event, listener) {
     return gateOf(this).listen(event, listener as Listener)
   },
 }
 
-type Getter = 'headersSent' | 'writableEnded' | 'writableNeedDrain'
-const getters: Record<Getter, PropertyDescriptor & ThisType<Gated>> = {
-  headersSent: {
+function sender(name: Sender): Method {
+  return function (...args) {
+    return gateOf(this).send(name, args)
+  }
+}
+
+function setter(name: HeaderSetter): Method {
+  return function (...args) {
+    return gateOf(this).change(name, args)
+  }
+}
+
+const getters = {
+  headersSent: getter('headersSent', (gate) => gate.isHeld),
+  writableEnded: getter('writableEnded', (gate) => gate.hasEnded),
+  writableNeedDrain: getter('writableNeedDrain', (gate) => gate.needsDrain),
+}
+
+/** Makes a property that is true while the gate says so, and otherwise the response's own. */
+function getter(
+  name: string,
+  isTrue: (gate: ResponseGate) => boolean,
+): PropertyDescriptor & ThisType<Gated> {
+  return {
     configurable: true,
     get() {
-      return gateOf(this).isHeld || inherited(this, 'headersSent')
+      return isTrue(gateOf(this)) || Reflect.get(Object.getPrototypeOf(this) as object, name, this)
     },
-  },
-  writableEnded: {
-    configurable: true,
-    get() {
-      return gateOf(this).hasEnded || inherited(this, 'writableEnded')
-    },
-  },
-  writableNeedDrain: {
-    configurable: true,
-    get() {
-      return gateOf(this).needsDrain || inherited(this, 'writableNeedDrain')
-    },
-  },
+  }
 }
 
 function gateOf(response: unknown): ResponseGate {
@@ -317,10 +310,6 @@ function gateOf(response: unknown): ResponseGate {
 /** Gives the response as an object whose methods can be replaced. */
 function methodsOf(response: NodeResponse): Methods {
   return response as unknown as Methods
-}
-
-function inherited(response: Gated, name: Getter): unknown {
-  return Reflect.get(Object.getPrototypeOf(response) as object, name, response)
 }
 
 function onPipe(this: NodeResponse, source: Source): void {
@@ -333,8 +322,8 @@ function outcomeOf(committer: Committer, late: boolean): MaybePromise<Outcome> {
   const committed = ({ headers }: Commit): Outcome => {
     if (!late) return { committer, patch: headers }
     // The headers bypassed the gate. A cookie cannot be left out.
-    return headers.some(([name]) => name === 'set-cookie')
-      ? failed(tooLate())
+    return setsCookie(headers)
+      ? failed(tooLate(', and answer with the methods of the response'))
       : { committer, patch: [] }
   }
   try {
@@ -364,21 +353,15 @@ function isDestroyed(response: NodeResponse): boolean {
   return (destroyed ?? stream?.destroyed ?? false) || socket?.destroyed === true
 }
 
-function tooLate(): StateError {
-  return new StateError(
-    'The session needs a cookie, but the response headers were already sent. Write the session before answering, and answer with the methods of the response.',
-  )
-}
-
 /** The error that Node throws when headers change too late. */
 function headersSent(): Error {
-  return Object.assign(new Error('Cannot set headers after they are sent to the client'), {
-    code: 'ERR_HTTP_HEADERS_SENT',
-  })
+  return nodeError('Cannot set headers after they are sent to the client', 'ERR_HTTP_HEADERS_SENT')
 }
 
 function streamDestroyed(): Error {
-  return Object.assign(new Error('The response was dropped before it was sent'), {
-    code: 'ERR_STREAM_DESTROYED',
-  })
+  return nodeError('The response was dropped before it was sent', 'ERR_STREAM_DESTROYED')
+}
+
+function nodeError(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code })
 }

@@ -1,10 +1,36 @@
 /**
- * The headers of a commit on a `Response` of the Fetch standard.
+ * Requests and responses of the Fetch standard: the scope, and the headers of a commit.
  *
  * @module
  */
 
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
+import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
+import { setsCookie } from './headers.ts'
+import { locationOfUrl } from './location.ts'
+
+/** What has the request; Hono's may become another one. */
+interface Source {
+  readonly raw: Request
+}
+
+/** The scope of a request of the Fetch standard. */
+export class FetchScope extends Scope {
+  readonly #source: Source
+
+  constructor(sessions: LifeCycle, source: Source) {
+    super(sessions)
+    this.#source = source
+  }
+
+  protected override cookieHeader(): string | null {
+    return this.#source.raw.headers.get('cookie')
+  }
+
+  protected override location(): RequestLocation | undefined {
+    return locationOfUrl(this.#source.raw.url)
+  }
+}
 
 /**
  * Gives a response with the headers merged in. With a cookie it is a new object, because the response may be a constant
@@ -14,8 +40,7 @@ import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 export function patchResponse(response: Response, patch: HeaderPatch): Response {
   // Before the headers are read: some servers create them on the first access.
   if (patch.length === 0) return response
-  const isForOne = patch.some(([name]) => name === 'set-cookie')
-  if (!isForOne && isMerged(response, patch)) return response
+  if (!setsCookie(patch) && isMerged(response, patch)) return response
   // The constructor accepts no other status. 101 is never shared between visitors, so it is changed in place.
   const copyable = response.status >= 200 && response.status <= 599
   const patched = copyable ? new Response(response.body, response) : response
