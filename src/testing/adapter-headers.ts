@@ -11,6 +11,7 @@ import { Client } from './adapter-client.ts'
 const COOKIE = /^__Host-session=[\w.-]{20,}; Secure; HttpOnly; Path=\/; SameSite=Lax$/
 const REMOVAL = /^__Host-session=; .*Max-Age=0; Secure; HttpOnly; Path=\//
 const EMPTY = '{"name":null}'
+const TWO_KINDS = { cookies: ['__Host-one', '__Host-two'] }
 const ADA = '{"name":"Ada"}'
 
 export const headerCases: Cases = {
@@ -104,16 +105,13 @@ export const headerCases: Cases = {
     }
   },
   'H12 one application has two kinds of sessions': async (serve) => {
-    const { client } = await serve(
-      async ({ session, path, reply }, one, two) => {
-        const [mine, other] = [await session(one), await session(two)]
-        if (path === '/read') return reply.json([mine.get('is'), other.get('is')])
-        mine.set('is', 'one')
-        other.set('is', 'two')
-        return reply.json('welcome')
-      },
-      { cookies: ['__Host-one', '__Host-two'] },
-    )
+    const { client } = await serve(async ({ session, path, reply }, one, two) => {
+      const [mine, other] = [await session(one), await session(two)]
+      if (path === '/read') return reply.json([mine.get('is'), other.get('is')])
+      mine.set('is', 'one')
+      other.set('is', 'two')
+      return reply.json('welcome')
+    }, TWO_KINDS)
     await client.expect('/', { cookies: 2, vary: 'cookie' })
     assert.deepEqual([...client.jar.keys()].sort(), ['__Host-one', '__Host-two'])
     await client.expect('/read', { text: '["one","two"]' })

@@ -16,7 +16,7 @@ import { Client } from './adapter-client.ts'
 import { headerCases } from './adapter-headers.ts'
 import { timingCases } from './adapter-timing.ts'
 import type { SuiteTest } from './runner.ts'
-import { spyOn } from './store-spy.ts'
+import { type StoreSpy, spyOn } from './store-spy.ts'
 
 export interface RunningServer {
   /** Such as `http://127.0.0.1:40123`. */
@@ -55,7 +55,7 @@ export function adapterSuite(options: AdapterSuiteOptions): void {
       try {
         await run(
           async (handler = application, { cookies = ['__Host-session'], ...modes } = {}) => {
-            const spy = spyOn(options.store())
+            const spy: StoreSpy = spyOn(options.store())
             const all = cookies.map((cookie) =>
               options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
             )

@@ -12,6 +12,8 @@ import { Client } from './adapter-client.ts'
 import { gate } from './runner.ts'
 
 const ADA = '{"name":"Ada"}'
+const AMBIENT = { ambient: true }
+const EAGER = { eager: true }
 
 /**
  * Holds a write back until other requests went to the server and back, as a slow store would. A response that does not
@@ -188,52 +190,40 @@ export const timingCases: Cases = {
     await client.expect('/read', { text: ADA })
   },
   'A01 current() finds the session after an await, and in parallel requests': async (serve) => {
-    const { origin } = await serve(
-      async ({ path, reply }, sessions) => {
-        await nextTurn()
-        const mine = await sessions.current()
-        if (path !== '/read') mine.set('canary', path)
-        await nextTurn()
-        return reply.json((await sessions.current()).get('canary'))
-      },
-      { ambient: true },
-    )
+    const { origin } = await serve(async ({ path, reply }, sessions) => {
+      await nextTurn()
+      const mine = await sessions.current()
+      if (path !== '/read') mine.set('canary', path)
+      await nextTurn()
+      return reply.json((await sessions.current()).get('canary'))
+    }, AMBIENT)
     await checkVisitors(origin, 10)
   },
   'A02 current() finds the session after a late body': async (serve) => {
-    const { client, records } = await serve(
-      async ({ body, reply }, sessions) => {
-        const text = await body()
-        const mine = await sessions.current()
-        mine.set('text', text)
-        return reply.json(mine.get('text'))
-      },
-      { ambient: true },
-    )
+    const { client, records } = await serve(async ({ body, reply }, sessions) => {
+      const text = await body()
+      const mine = await sessions.current()
+      mine.set('text', text)
+      return reply.json(mine.get('text'))
+    }, AMBIENT)
     const expected = { status: 200, text: '"late"', cookies: 1 }
     await client.expect('/', expected, { method: 'POST', body: 'late' })
     assert.equal(await records(), 1)
   },
   'A03 with eager, session is available without await': async (serve) => {
-    const { client, origin } = await serve(
-      async ({ path, reply }, sessions) => {
-        if (path !== '/read') sessions.session?.set('canary', path)
-        return reply.json(sessions.session?.get('canary') ?? null)
-      },
-      { eager: true },
-    )
+    const { client, origin } = await serve(async ({ path, reply }, sessions) => {
+      if (path !== '/read') sessions.session?.set('canary', path)
+      return reply.json(sessions.session?.get('canary') ?? null)
+    }, EAGER)
     await client.expect('/write', { text: '"/write"' })
     await client.expect('/read', { text: '"/write"' })
     await new Client(origin).expect('/read', { text: 'null' })
   },
   'A04 with eager, a session that cannot be loaded is an error page': async (serve) => {
-    const { client, fail } = await serve(
-      async ({ reply }, sessions) => {
-        sessions.session?.set('name', 'Ada')
-        return reply.json('welcome')
-      },
-      { eager: true },
-    )
+    const { client, fail } = await serve(async ({ reply }, sessions) => {
+      sessions.session?.set('name', 'Ada')
+      return reply.json('welcome')
+    }, EAGER)
     await client.ask('/')
     fail('reads')
     await client.expect('/', { status: 500 })

@@ -61,14 +61,8 @@ export async function settle<T>(
   return result
 }
 
-/** A promise, and the function that resolves it. */
-export interface Gate {
-  readonly opened: Promise<void>
-  readonly open: () => void
-}
-
-/** Makes a gate that is shut. */
-export function gate(): Gate {
+/** Makes a promise, and the function that resolves it. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
     open = resolve

@@ -54,32 +54,26 @@ export const raceReaders =
         }
       }
 
-      /** Checks one read, with the read before it by the same client. */
-      function judge(record: StoredRecord, last: StoredRecord | undefined, least: number): void {
-        const n = numberIn(record)
-        check(n >= least, `a read after write ${least} returned write ${n}`)
-        const early = written(n) - (record.expiresAt ?? 0)
-        check(
-          early <= clock.slack,
-          `a read returned write ${n} with an expiry that is ${early} ms older`,
-        )
-        // A read may take the bytes first and then the expiry, which may be of the next write by then; but not when the
-        // bytes are the same later.
-        if (last === undefined || numberIn(last) !== n) return
-        const fits = [written(n), touched(n)].some((at) => clock.isExpiry(last.expiresAt, at))
-        check(fits, `a read returned write ${n} with the expiry of another write`)
-      }
-
       async function read(client: Client, from: number): Promise<void> {
         let last: StoredRecord | undefined
         for (let turn = from; writing; turn++) {
           const least = acknowledged
           const record = await client.live(id)
-          judge(record, last, least)
+          const n = numberIn(record)
+          check(n >= least, `a read after write ${least} returned write ${n}`)
+          const early = written(n) - (record.expiresAt ?? 0)
+          check(early <= clock.slack, `a read of write ${n} returned an expiry ${early} ms older`)
+          // A read may take the bytes first and then the expiry, which may be of the next write by then; but not when
+          // the bytes are the same later.
+          if (last !== undefined && numberIn(last) === n) {
+            const { expiresAt } = last
+            const fits = [written(n), touched(n)].some((at) => clock.isExpiry(expiresAt, at))
+            check(fits, `a read returned write ${n} with the expiry of another write`)
+          }
           last = record
           if (touching) {
-            const result = await client.raw.touch(id, touched(numberIn(record)), record.version)
-            check(result !== 'gone', 'touch of a live record: gone')
+            const kind = await client.call('touch', id, record.version, touched(n))
+            check(kind !== 'gone', 'touch of a live record: gone')
           }
           await pause(turn)
         }

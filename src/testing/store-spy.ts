@@ -9,28 +9,15 @@ import { StoreError } from '../errors.ts'
 import { gate } from './runner.ts'
 
 /** A store under observation. */
-export interface StoreSpy {
-  readonly store: Store
-  /** The verbs that were called, in order. */
-  readonly calls: string[]
-  /** Holds back the writes that begin from now on, until the result is called. */
-  hold(): () => void
-  /** Lets all reads or all writes fail before they do anything. */
-  fail(verbs: 'reads' | 'writes' | 'none'): void
-  /** Resolves when `count` writes more have begun; default 1. */
-  writing(count?: number): Promise<void>
-  /** Resolves when no write is under way. */
-  idle(): Promise<void>
-}
+export type StoreSpy = ReturnType<typeof spyOn>
 
 /** Makes a spy on a store. */
-export function spyOn(inner: Store): StoreSpy {
+export function spyOn(inner: Store) {
   const calls: string[] = []
-  const underWay = new Set<Promise<unknown>>()
+  const writes: Promise<unknown>[] = []
   const waiting: { readonly last: number; readonly open: () => void }[] = []
-  let begun = 0
   let held: Promise<void> | undefined
-  let failing = 'none'
+  let failing: 'reads' | 'writes' | 'none' = 'none'
 
   async function call<T>(
     verbs: 'reads' | 'writes',
@@ -45,11 +32,8 @@ export function spyOn(inner: Store): StoreSpy {
   function write<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
     calls.push(operation)
     const done = call('writes', operation, run)
-    underWay.add(done)
-    const end = (): unknown => underWay.delete(done)
-    done.then(end, end)
-    begun++
-    for (const { last, open } of waiting) if (last === begun) open()
+    writes.push(done)
+    for (const { last, open } of waiting) if (last === writes.length) open()
     return done
   }
 
@@ -69,22 +53,27 @@ export function spyOn(inner: Store): StoreSpy {
   }
   return {
     store,
+    /** The verbs that were called, in order. */
     calls,
-    hold() {
+    /** Holds back the writes that begin from now on, until the result is called. */
+    hold(): () => void {
       const { opened, open } = gate()
       held = opened
       return open
     },
-    fail(verbs) {
+    /** Lets all reads or all writes fail before they do anything. */
+    fail(verbs: typeof failing): void {
       failing = verbs
     },
-    writing(count = 1) {
+    /** Resolves when `count` writes more have begun. */
+    writing(count = 1): Promise<void> {
       const { opened, open } = gate()
-      waiting.push({ last: begun + count, open })
+      waiting.push({ last: writes.length + count, open })
       return opened
     },
-    async idle() {
-      await Promise.allSettled(underWay)
+    /** Resolves when no write is under way. */
+    async idle(): Promise<void> {
+      await Promise.allSettled(writes)
     },
   }
 }
