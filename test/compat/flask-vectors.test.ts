@@ -13,7 +13,8 @@ import {
   COUNT_FILE,
   encodeHead,
   encodeId,
-  parseFile,
+  parseCount,
+  parseHead,
 } from '../../src/stores/cachelib-file/format.ts'
 import { expiration, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
 import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/protocol.ts'
@@ -161,18 +162,19 @@ describe('files of cachelib', () => {
 
   it.each(folders)('named by $hash', ({ hash, files }) => {
     const counted = files.find(({ name }) => name === COUNT_FILE[hash])
-    expect(hex(parseFile(bytes(counted?.hex ?? ''))?.bytes ?? Buffer.alloc(0))).toBe('80054b012e')
+    expect(counted?.hex).toBe(`${'0'.repeat(8)}80054b012e`)
+    expect(parseCount(bytes(counted?.hex ?? ''))).toBe(1)
     const [kept] = files.filter((file) => file !== counted)
     const body = bytes(kept?.hex ?? '')
-    const record = parseFile(body)
-    expect(record?.expiresAt).toBe(NOW + LIFETIME)
+    const head = parseHead(body)
+    expect(head).toEqual({ length: 4, expiresAt: NOW + LIFETIME })
+    const record = body.subarray(4)
     const highest = pickle({ protocol: 5 }) as Serializer
-    expect(values(highest, record?.bytes ?? body)).toEqual({ _permanent: true, a: 1 })
-    const entries = highest.split(record?.bytes ?? body) ?? new Map()
+    expect(values(highest, record)).toEqual({ _permanent: true, a: 1 })
+    const entries = highest.split(record) ?? new Map()
     const written = highest.join(entries)
     expect(values(highest, written)).toEqual({ _permanent: true, a: 1 })
-    const head = encodeHead(NOW + LIFETIME)
-    expect(hex(Buffer.concat([head, record?.bytes ?? body]))).toBe(kept?.hex)
+    expect(hex(Buffer.concat([encodeHead(NOW + LIFETIME), record]))).toBe(kept?.hex)
   })
 
   it('have the name of the id', () => {

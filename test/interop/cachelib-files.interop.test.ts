@@ -151,7 +151,7 @@ describe.each(['md5', 'sha256'] as const)('named by %s', (hash) => {
     // Before those that cachelib makes, which ends records in the order of their deadlines.
     await store.create('here', writePickle({}), LATER - 60_000)
     writeFileSync(
-      join(directory, `vial${'0'.repeat(16)}.__wz_cache`),
+      join(directory, 'locks.__wz_cache', `${encodeId('here', hash)}.lock.${'0'.repeat(32)}.tmp`),
       'of a writer that was killed',
     )
     expect(cachelib(directory, { hash, threshold: 1 }, ['recount'])).toEqual([1])

@@ -143,13 +143,16 @@ test('the sweep removes leftovers of crashed writers here and leaves those of ot
   const root = newDirectory()
   const store = openStore(root)
   await store.create('id', bytes('x'), LATER)
-  const left = [`vial${'0'.repeat(16)}.__wz_cache`, 'tmpabcdefgh.__wz_cache', 'README']
-  for (const name of left) {
+  const lock = `${encodeId('id', 'sha256')}.lock`
+  const leftOver = join('locks.__wz_cache', `${lock}.${'0'.repeat(32)}.tmp`)
+  const foreign = ['tmpabcdefgh.__wz_cache', 'README']
+  for (const name of [leftOver, ...foreign]) {
     writeFileSync(join(root, name), 'x')
     utimesSync(join(root, name), 1, 1)
   }
   expect(await store.sweep?.()).toBe(0)
-  expect(namesIn(root)).toEqual([...left.slice(1), encodeId('id', 'sha256')].toSorted())
+  expect(existsSync(join(root, leftOver))).toBe(false)
+  expect(namesIn(root)).toEqual([...foreign, encodeId('id', 'sha256')].toSorted())
 })
 
 test('the background sweep begins with the first write and ends with close', async () => {

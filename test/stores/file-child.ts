@@ -7,7 +7,7 @@ import type { Store } from '../../src/core/store.ts'
 import { cachelibFileStore } from '../../src/stores/cachelib-file/index.ts'
 import { fileStore } from '../../src/stores/file/index.ts'
 import { fileLocks } from '../../src/stores/file/lock.ts'
-import { pathOf } from '../../src/stores/file/record.ts'
+import { pathOf } from './file-path.ts'
 
 const [, , mode, root = '', id = '', name = '', count = 'Infinity'] = process.argv
 /** Waits for a lock without a time limit: a machine under load gives none. */
@@ -31,7 +31,7 @@ function say(line: string): void {
 async function hold(): Promise<void> {
   const locks = fileLocks(join(root, 'owners'), { fsync: false, onError: () => undefined })
   const path = name === '' ? `${pathOf(root, id)}.lock` : join(root, name)
-  await locks.hold(path, {}, async () => {
+  await locks.hold([path], undefined, async () => {
     say('held')
     await new Promise((resolve) => setTimeout(resolve, 60_000))
   })

@@ -13,12 +13,12 @@ import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
-  describeOwner,
   type FileLockOptions,
   type FileLocks,
   fileLocks,
 } from '../../src/stores/file/lock.ts'
-import { pathOf } from '../../src/stores/file/record.ts'
+import { describeOwner } from '../../src/stores/file/owner.ts'
+import { pathOf } from './file-path.ts'
 import {
   bytes,
   type Child,
@@ -50,7 +50,7 @@ async function holdLock(locks: FileLocks, path: string): Promise<() => Promise<v
   let leave: () => void = () => undefined
   let held: Promise<unknown> = Promise.resolve()
   await new Promise<void>((taken) => {
-    held = locks.hold(path, {}, () => {
+    held = locks.hold([path], undefined, () => {
       taken()
       return new Promise<void>((resolve) => {
         leave = resolve
@@ -63,19 +63,16 @@ async function holdLock(locks: FileLocks, path: string): Promise<() => Promise<v
   }
 }
 
-/** Rejects when the lock is still held after so many looks at its holder, however long they take. */
+/** A signal that is asked at each look of the one that waits, however long these take. */
+function signalThat(isAborted: () => boolean): AbortSignal {
+  return Object.defineProperty(new AbortController().signal, 'aborted', { get: isAborted })
+}
+
+/** Rejects when the lock is still held after so many looks at its holder. */
 function lookTenTimes(locks: FileLocks, path: string): Promise<string> {
-  const giveUp = new AbortController()
   let looks = 0
-  return locks.hold(
-    path,
-    giveUp,
-    async () => 'taken',
-    async () => {
-      if (++looks === 10) giveUp.abort()
-      return undefined
-    },
-  )
+  const signal = signalThat(() => ++looks > 10)
+  return locks.hold([path], signal, async () => 'taken')
 }
 
 async function holdAndDie(root: string, id: string, name = ''): Promise<void> {
@@ -142,7 +139,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     const locks = openLocks(root)
     await expect(lookTenTimes(locks, lockOf(root, 'id'))).rejects.toThrow('lock was not free')
     await worker.terminate()
-    expect(await locks.hold(lockOf(root, 'id'), soon(), async () => 'taken')).toBe('taken')
+    expect(await locks.hold([lockOf(root, 'id')], soon().signal, async () => 'taken')).toBe('taken')
   })
 
   test('loses no acknowledged write, however many are killed', async () => {
@@ -203,12 +200,12 @@ describe('a holder that lives', () => {
     const locks = openLocks(root)
     const leave = await holdLock(locks, lockOf(root, 'id'))
     for (const other of [locks, openLocks(root)]) {
-      const limit = { signal: AbortSignal.timeout(20) }
-      const waiting = other.hold(lockOf(root, 'id'), limit, async () => 'taken')
+      const limit = AbortSignal.timeout(20)
+      const waiting = other.hold([lockOf(root, 'id')], limit, async () => 'taken')
       await expect(waiting).rejects.toThrow('lock was not free')
     }
     await leave()
-    expect(await locks.hold(lockOf(root, 'id'), soon(), async () => 'taken')).toBe('taken')
+    expect(await locks.hold([lockOf(root, 'id')], soon().signal, async () => 'taken')).toBe('taken')
   })
 
   test('takes over its own lock when the removal went wrong', async () => {
@@ -225,7 +222,7 @@ describe('a holder that lives', () => {
     const root = newDirectory()
     const path = lockOf(root, 'id')
     const locks = openLocks(root, { staleAfter: 20 })
-    const written = locks.hold(path, {}, async (lock) => {
+    const written = locks.hold([path], undefined, async (lock) => {
       await lock.confirm()
       writeLock(path, 'another holder, of another machine')
       await new Promise((resolve) => setTimeout(resolve, 10))
@@ -256,7 +253,7 @@ describe('a holder of whom nothing can be known', () => {
       await expect(lookTenTimes(patient, path)).rejects.toThrow('lock was not free')
       expect(readFileSync(path, 'utf8')).toBe(text)
       const hasty = openLocks(root, { staleAfter: 30 })
-      expect(await hasty.hold(path, soon(), async () => 'taken')).toBe('taken')
+      expect(await hasty.hold([path], soon().signal, async () => 'taken')).toBe('taken')
       expect(existsSync(path)).toBe(false)
     },
   )
@@ -268,18 +265,12 @@ describe('a holder of whom nothing can be known', () => {
     mkdirSync(dirname(another), { recursive: true })
     // Longer than a look takes under load: the holder renews its lock at each look of the one that waits.
     const hasty = openLocks(root, { staleAfter: 2_000 })
-    const giveUp = new AbortController()
-    const madeAt = performance.now()
-    const waiting = hasty.hold(
-      path,
-      giveUp,
-      async () => 'taken',
-      async () => {
-        linkSync(path, `${another}.${Math.random()}`)
-        if (performance.now() - madeAt > 3_000) giveUp.abort()
-        return undefined
-      },
-    )
+    const endsAt = performance.now() + 3_000
+    const signal = signalThat(() => {
+      linkSync(path, `${another}.${Math.random()}`)
+      return performance.now() > endsAt
+    })
+    const waiting = hasty.hold([path], signal, async () => 'taken')
     await expect(waiting).rejects.toThrow('lock was not free')
   })
 })
@@ -291,11 +282,14 @@ describe('a sweep', () => {
     const path = pathOf(root, 'id')
     await store.create('id', bytes('live'), LATER)
     const old = new Date(Date.now() - 120_000)
-    const leftOver = `${path}.0123456789abcdef.tmp`
-    const fresh = `${path}.fedcba9876543210.tmp`
+    const [owner] = readdirSync(join(root, 'owners'))
+    const leftOver = `${path}.lock.${'0'.repeat(32)}.tmp`
+    const inUse = `${path}.lock.${owner}.tmp`
     const foreign = join(dirname(path), 'README')
-    for (const file of [leftOver, fresh, foreign]) writeFileSync(file, 'x')
-    for (const file of [leftOver, foreign]) utimesSync(file, old, old)
+    for (const file of [leftOver, inUse, foreign]) {
+      writeFileSync(file, 'x')
+      utimesSync(file, old, old)
+    }
     const dead = describeOwner().replace(/"start":"\d+"/, '"start":"1"')
     if (!noProc) {
       writeLock(lockOf(root, 'dead'), dead)

@@ -10,7 +10,7 @@ import {
 import process from 'node:process'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pathOf } from '../../src/stores/file/record.ts'
+import { pathOf } from './file-path.ts'
 import { failureOf } from '../support/failure-of.ts'
 import {
   bytes,

@@ -6,20 +6,13 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { FileRecord } from '../file/record.ts'
+import type { FileHead } from '../file/verbs.ts'
 
 /** How cachelib names a file: `md5` before 0.16, `sha256` since. */
 export type CachelibHash = 'md5' | 'sha256'
 
-export interface CachelibRecord extends FileRecord {
-  /** The layout before 0.7, in which the expiry is a pickle. */
-  readonly old: boolean
-}
-
 /** The grain of expiry times, in ms. */
 export const RESOLUTION = 1_000
-/** The number of bytes at the start of a file that hold its expiry, in either layout. */
-export const HEAD_BYTES = 32
 const EXPIRY_BYTES = 4
 /** The last second that an expiry can have: in 2106. */
 const LAST = 2 ** 32 - 1
@@ -45,18 +38,15 @@ export function hashOfName(name: string): CachelibHash | undefined {
   return name.length === 32 ? 'md5' : 'sha256'
 }
 
-/** The record in a file; undefined: the file is truncated. */
-export function parseFile(body: Buffer): CachelibRecord | undefined {
-  const head = parseHead(body)
-  if (head === undefined) return undefined
-  const { expiresAt, length, old } = head
-  const bytes = new Uint8Array(body.buffer, body.byteOffset + length, body.length - length)
-  return { bytes, expiresAt, old }
-}
-
-/** The expiry from the first {@link HEAD_BYTES} of a file, in ms; undefined: the file is truncated. */
-export function parseExpiry(start: Buffer): number | undefined {
-  return parseHead(start)?.expiresAt
+/** Reads the head of a file in either layout; undefined: the file is truncated. */
+export function parseHead(body: Buffer): FileHead | undefined {
+  const first = parseInteger(body)
+  // Two pickles in a row. A u32 before a pickle could only look so for an expiry before 1974.
+  if (first !== undefined && first.value >= 0 && isPickle(body, first.end)) {
+    return { length: first.end, expiresAt: toMilliseconds(first.value) }
+  }
+  if (body.length < EXPIRY_BYTES) return undefined
+  return { length: EXPIRY_BYTES, expiresAt: toMilliseconds(body.readUInt32LE(0)) }
 }
 
 /** The head of a new file. */
@@ -70,8 +60,8 @@ export function encodeHead(expiresAt: number): Buffer {
 
 /** Reads the count from its file; undefined: it holds no number. */
 export function parseCount(body: Buffer): number | undefined {
-  const record = parseFile(body)
-  return record && parseInteger(Buffer.from(record.bytes))?.value
+  const head = parseHead(body)
+  return head && parseInteger(body.subarray(head.length))?.value
 }
 
 /** The file of the count, in pickle protocol 2, which every Python reads. */
@@ -79,24 +69,6 @@ export function encodeCount(count: number): Buffer {
   const body = Buffer.from([0x80, 2, 0x4a, 0, 0, 0, 0, 0x2e])
   body.writeInt32LE(count, 3)
   return Buffer.concat([Buffer.alloc(EXPIRY_BYTES), body])
-}
-
-interface Head {
-  readonly expiresAt: number
-  /** In bytes. */
-  readonly length: number
-  readonly old: boolean
-}
-
-function parseHead(body: Buffer): Head | undefined {
-  const first = parseInteger(body)
-  // Two pickles in a row. A u32 before a pickle could only look so for an expiry before 1974.
-  if (first !== undefined && first.value >= 0 && isPickle(body, first.end)) {
-    return { expiresAt: toMilliseconds(first.value), length: first.end, old: true }
-  }
-  if (body.length < EXPIRY_BYTES) return undefined
-  const expiresAt = toMilliseconds(body.readUInt32LE(0))
-  return { expiresAt, length: EXPIRY_BYTES, old: false }
 }
 
 function toMilliseconds(seconds: number): number {

@@ -1,41 +1,27 @@
 /**
  * Sessions in a directory, one file each: for one machine and any number of processes. A crash, a kill or a full disk
- * loses nothing that was acknowledged. The name of a file is a digest of the id.
+ * loses nothing that was acknowledged.
+ *
+ * A file holds the 7 bytes `vialrec`, the number of the format, the expiry as a big-endian double (ms since the epoch),
+ * then the bytes. The expiry is aligned, so that one write changes it in place. The name of a file is the SHA-256 of the
+ * id: file systems treat case, dots and slashes differently, and a listing of the directory must not show ids.
  *
  * @module
  */
 
-import { basename, dirname, join } from 'node:path'
+import { createHash } from 'node:crypto'
+
+import { join } from 'node:path'
 import type { AsyncStore } from '../../core/store.ts'
-import {
-  EXPIRY_AT,
-  encodeExpiry,
-  encodeRecord,
-  mismatch,
-  overwrite,
-  parseRecord,
-  pathOf,
-  randomName,
-  readExpiry,
-  readRecord,
-  replaceFile,
-  syncDirectory,
-  unlinkIfThere,
-  withFile,
-} from './record.ts'
-import {
-  type Directory,
-  type FileStoreOptions,
-  fileVerbs,
-  type RecordFiles,
-  removeIf,
-} from './verbs.ts'
+import { FileError } from './files.ts'
+import { type FileHead, type FileStoreOptions, fileVerbs } from './verbs.ts'
 
 export type { FileStoreOptions } from './verbs.ts'
 
 const RECORD = /^[0-9a-f]{64}$/
-const TEMPORARY = /^[0-9a-f]{64}\.[0-9a-f]+\.tmp$/
 const SHARDS = 256
+const MAGIC: Buffer = Buffer.from('vialrec\u0001', 'latin1')
+const HEAD_BYTES = 16
 
 /**
  * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. Other users may read an existing
@@ -48,61 +34,16 @@ const SHARDS = 256
  * @throws {ConfigError} When the directory cannot be made, is not a directory, or other users may write to it.
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): AsyncStore {
-  const verbs = fileVerbs('fileStore', directory, 0o022, 'owners', options, shardedFiles)
-  return { name: 'file', atomic: true, ...verbs }
-}
-
-/** The files of this store in 256 folders. The place of a record is its path. */
-function shardedFiles({ root, locks, fsync, now }: Directory): RecordFiles<string> {
   let nextShard = 0
-  const isLive = (record: { readonly expiresAt: number }) => record.expiresAt > now()
-  // A temporary file begins with the name of its record.
-  const lockOf = (path: string) => join(dirname(path), `${basename(path).slice(0, 64)}.lock`)
-
-  async function isExpired(path: string): Promise<boolean> {
-    const expiresAt = await readExpiry(path)
-    return expiresAt !== undefined && !isLive({ expiresAt })
-  }
-
-  return {
-    placeOf: (id) => pathOf(root, id),
-    lockOf,
+  const verbs = fileVerbs('fileStore', directory, 0o022, 'owners', options, ({ root }) => ({
+    pathsOf(id) {
+      const name = createHash('sha256').update(id).digest('hex')
+      return [join(root, name.slice(0, 2), name)]
+    },
+    lockOf: (path) => `${path}.lock`,
     isRecord: (name) => RECORD.test(name),
-    temporary: TEMPORARY,
-
-    hold: (path, signal, body, meanwhile) => locks.hold(lockOf(path), { signal }, body, meanwhile),
-
-    async read(path) {
-      const record = await readRecord(path)
-      return record && isLive(record) ? record : undefined
-    },
-
-    async write(path, record, begin) {
-      // No second comparison: every writer holds the lock.
-      await replaceFile(path, `${path}.${randomName()}.tmp`, encodeRecord(record), { fsync }, begin)
-      if (fsync) await syncDirectory(dirname(path))
-      return undefined
-    },
-
-    async touch(path, expiresAt, version, begin) {
-      const result = await withFile(path, 'r+', async (file) => {
-        const record = parseRecord(await file.readFile())
-        const refused = mismatch(isLive(record) ? record : undefined, version)
-        if (refused !== undefined) return refused
-        await begin()
-        await overwrite(file, encodeExpiry(expiresAt), EXPIRY_AT, fsync)
-        return 'touched'
-      })
-      return result ?? 'gone'
-    },
-
-    async remove(path, begin) {
-      await begin()
-      const removed = await unlinkIfThere(path)
-      // Also without a file: an earlier removal may have failed before it reached the disk.
-      if (fsync) await syncDirectory(dirname(path))
-      return removed
-    },
+    parseHead,
+    encodeHead,
 
     /** Each sweep goes on behind the folder where the one before ended. */
     *folders() {
@@ -111,7 +52,21 @@ function shardedFiles({ root, locks, fsync, now }: Directory): RecordFiles<strin
         yield join(root, shard.toString(16).padStart(2, '0'))
       }
     },
+  }))
+  return { name: 'file', atomic: true, ...verbs }
+}
 
-    removeExpired: (path) => removeIf(locks, lockOf(path), path, () => isExpired(path)),
+function parseHead(body: Buffer): FileHead {
+  if (body.length < HEAD_BYTES || !body.subarray(0, MAGIC.length).equals(MAGIC)) {
+    const what = 'a file that is not a session record, is damaged, or has a newer format'
+    throw new FileError(what, false)
   }
+  return { length: HEAD_BYTES, expiresAt: body.readDoubleBE(MAGIC.length) }
+}
+
+function encodeHead(expiresAt: number): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES)
+  MAGIC.copy(head)
+  head.writeDoubleBE(expiresAt, MAGIC.length)
+  return head
 }

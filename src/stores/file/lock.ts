@@ -6,21 +6,19 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { link, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { link, mkdir, readFile, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   FileError,
   namesIn,
-  randomName,
   replaceFile,
   syncDirectory,
   unlessMissing,
   unlinkIfThere,
-} from './record.ts'
+} from './files.ts'
+import { describeOwner, isRunning } from './owner.ts'
 
 export interface FileLockOptions {
   /** Whether a directory that had to be made survives a power loss. */
@@ -31,43 +29,30 @@ export interface FileLockOptions {
   readonly staleAfter?: number
 }
 
-/** How long to wait for a lock: until `signal` aborts. Absent: 10 s. */
-export interface LockPatience {
-  readonly signal?: AbortSignal | undefined
-}
-
 /** A lock that is held. */
 export interface HeldLock {
-  /** Rejects with {@link LockBusyError} when the lock was held for so long that it may have been broken. */
+  /** A path beside the lock for a temporary file, which no other holder uses. */
+  readonly temporary: string
+  /** Rejects with a {@link FileError} when the lock was held for so long that it was broken. */
   confirm(): Promise<void>
 }
 
 export interface FileLocks {
   /**
-   * Runs `body` while no other store, thread or process holds the lock. Rejects with {@link LockBusyError}.
-   *
-   * @param meanwhile Runs now and then while another holds the lock. What it resolves to, unless undefined, ends the wait
-   * and is the result in place of `body`'s.
+   * Runs `body` while no other store, thread or process holds the locks, which are taken in this order. Rejects with a
+   * {@link FileError} when `signal` aborts before they are free; absent: after 10 s.
    */
   hold<T>(
-    path: string,
-    patience: LockPatience,
+    paths: readonly string[],
+    signal: AbortSignal | undefined,
     body: (lock: HeldLock) => Promise<T>,
-    meanwhile?: () => Promise<T | undefined>,
   ): Promise<T>
-  /** Removes a lock whose holder is dead, and no other. */
-  breakIfDead(path: string, patience: LockPatience): Promise<void>
+  /** Removes a lock, or the temporary file of one, whose holder is dead, and no other. */
+  sweep(path: string, signal: AbortSignal): Promise<void>
   /** Removes owner files of dead processes. */
   sweepOwners(): Promise<void>
   /** Waits until this store holds no lock, then removes its owner file. A later use makes it again. */
   close(): Promise<void>
-}
-
-/** The lock was not free in time. Nothing was done. */
-export class LockBusyError extends FileError {
-  constructor() {
-    super('the lock was not free before the time limit or the abort', true)
-  }
 }
 
 const DEFAULT_WAIT = 10_000
@@ -76,12 +61,15 @@ const LONGEST_PAUSE = 20
 const YIELDS = 1 / 8
 /** Age from which an owner file without locks is removed when its process cannot be checked, in ms. */
 const OWNER_STALE_AFTER = 60_000
+/** The temporary file of a lock, and in it the name of its owner file. */
+const TEMPORARY = /\.([0-9a-f]{32})\.tmp$/
 
 /** Makes locks on one file system; `folder` holds the owner files. */
 export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   const { fsync, onError, staleAfter = DEFAULT_WAIT } = options
   const text = describeOwner()
-  const ownFile = join(folder, createHash('sha256').update(text).digest('hex').slice(0, 32))
+  const ownName = digestOf(text)
+  const ownFile = join(folder, ownName)
   /** By path: ends when all uses of this store that were begun so far have ended. */
   const queues = new Map<string, Promise<unknown>>()
   let making: Promise<void> | undefined
@@ -89,9 +77,14 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   /** By rename, so that no link ever names an owner file that is still empty. */
   async function makeOwnFile(): Promise<void> {
     await makeDirectory(folder, fsync)
-    const temporary = `${ownFile}.${randomName()}.tmp`
-    const body = Buffer.from(text)
-    await replaceFile(ownFile, temporary, body, { fsync: false }, async () => undefined)
+    const temporary = `${ownFile}.${randomBytes(8).toString('hex')}`
+    await replaceFile(
+      ownFile,
+      temporary,
+      Buffer.from(text),
+      { fsync: false },
+      async () => undefined,
+    )
   }
 
   function ready(): Promise<void> {
@@ -117,37 +110,28 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
     }
   }
 
-  /** Resolves to undefined when the lock is held. */
-  async function acquire<T>(
-    path: string,
-    signal: AbortSignal,
-    meanwhile?: () => Promise<T | undefined>,
-  ): Promise<T | undefined> {
+  async function acquire(path: string, signal: AbortSignal): Promise<void> {
     for (let longest = 1; ; longest = Math.min(LONGEST_PAUSE, longest * 1.5)) {
-      if (signal.aborted) throw new LockBusyError()
-      if (await tryLink(path)) return undefined
+      if (signal.aborted) throw busy()
+      if (await tryLink(path)) return
       const holder = await readText(path)
+      // The queue of this store lets one use in at a time, so this link is ours: its reply or its removal failed.
+      if (holder === text) return
       if (holder === undefined) {
         // The lock was released just now, or a directory was made again. In any other case, do not spin.
         if (longest > 2) await sleep(1)
-        continue
-      }
-      // The queue of this store lets one use in at a time, so this link is ours: its reply or its removal failed.
-      if (holder === text) return undefined
-      // A live holder is quick, so the first turns skip the check.
-      if (longest > 3 && (await isDead(path, holder))) {
+      } else if (longest > 3 && (await isDead(path, holder))) {
         await breakLock(path, holder, signal)
-        continue
+      } else {
+        // A live holder is quick, so the first turns skip the check.
+        await sleep(1 + Math.random() * longest)
       }
-      await sleep(1 + Math.random() * longest)
-      const instead = await meanwhile?.()
-      if (instead !== undefined) return instead
     }
   }
 
-  async function isDead(path: string, holder: string): Promise<boolean> {
+  async function isDead(path: string, holder: string, limit = staleAfter): Promise<boolean> {
     const running = await isRunning(holder)
-    return running === undefined ? (await age(path)) > staleAfter : !running
+    return running === undefined ? (await age(path)) > limit : !running
   }
 
   /** Each link and unlink by the holder renews the ctime of a lock. Both times come from the file system's clock. */
@@ -166,46 +150,35 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
    * Removes the lock of a dead holder. A second lock, which can be broken as well, lets one process in at a time: so the
    * lock that is removed is the one that was checked, and not a new one of another process.
    */
-  async function breakLock(path: string, holder: string, signal?: AbortSignal): Promise<void> {
-    const digest = createHash('sha256').update(holder).digest('hex').slice(0, 16)
-    await hold(`${path}.${digest}`, { signal }, async () => {
+  async function breakLock(path: string, holder: string, signal: AbortSignal): Promise<void> {
+    await holdOne(`${path}.${digestOf(holder).slice(0, 16)}`, signal, async () => {
       if ((await readText(path)) === holder && (await isDead(path, holder))) {
         await unlinkIfThere(path)
       }
     })
   }
 
-  async function release(path: string, lock: HeldLock): Promise<void> {
-    try {
-      await lock.confirm()
-      await unlinkIfThere(path)
-    } catch (error) {
-      if (!(error instanceof LockBusyError)) onError(error)
-    }
-  }
-
   /** Uses of one path in this store run in turn; the lock is for those of other stores, threads and processes. */
-  function hold<T>(
+  function holdOne<T>(
     path: string,
-    patience: LockPatience,
+    signal: AbortSignal,
     body: (lock: HeldLock) => Promise<T>,
-    meanwhile?: () => Promise<T | undefined>,
   ): Promise<T> {
-    const signal = patience.signal ?? AbortSignal.timeout(DEFAULT_WAIT)
     const before = queues.get(path)
 
     async function run(): Promise<T> {
-      if (before !== undefined && !(await endsBefore(before, signal))) throw new LockBusyError()
-      // Sometimes a queue pauses as long as the waits of others, which would starve if it passed the lock on without end.
-      if (before !== undefined && Math.random() < YIELDS) await sleep(LONGEST_PAUSE)
-      const early = before === undefined ? undefined : await meanwhile?.()
-      const instead = early ?? (await acquire(path, signal, meanwhile))
-      if (instead !== undefined) return instead
+      if (before !== undefined) {
+        if (!(await endsBefore(before, signal))) throw busy()
+        // Sometimes a queue pauses as long as the waits of others, which would starve if it passed the lock on without end.
+        if (Math.random() < YIELDS) await sleep(LONGEST_PAUSE)
+      }
+      await acquire(path, signal)
       const heldSince = performance.now()
       const lock: HeldLock = {
+        temporary: `${path}.${ownName}.tmp`,
         async confirm() {
           const recent = performance.now() - heldSince < staleAfter / 4
-          if (!recent && (await readText(path)) !== text) throw new LockBusyError()
+          if (!recent && (await readText(path)) !== text) throw busy()
         },
       }
       try {
@@ -224,10 +197,38 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
     return result
   }
 
+  async function release(path: string, lock: HeldLock): Promise<void> {
+    try {
+      await lock.confirm()
+      await unlinkIfThere(path)
+    } catch (error) {
+      if (!(error instanceof FileError)) onError(error)
+    }
+  }
+
+  function hold<T>(
+    [path = '', ...rest]: readonly string[],
+    signal: AbortSignal = AbortSignal.timeout(DEFAULT_WAIT),
+    body: (lock: HeldLock) => Promise<T>,
+  ): Promise<T> {
+    return holdOne(path, signal, ({ temporary, confirm }) => {
+      if (rest.length === 0) return body({ temporary, confirm })
+      return hold(rest, signal, (inner) =>
+        body({ temporary, confirm: () => confirm().then(inner.confirm) }),
+      )
+    })
+  }
+
   return {
     hold,
 
-    async breakIfDead(path, { signal }) {
+    async sweep(path, signal) {
+      const owner = TEMPORARY.exec(path)?.[1]
+      if (owner !== undefined) {
+        // The owner file is there as long as its owner may write.
+        if ((await readText(join(folder, owner))) === undefined) await unlinkIfThere(path)
+        return
+      }
       const holder = await readText(path)
       if (holder === undefined || holder === text) return
       if (await isDead(path, holder)) await breakLock(path, holder, signal)
@@ -236,11 +237,9 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
     async sweepOwners() {
       for (const name of await namesIn(folder)) {
         const path = join(folder, name)
-        const holder = await readText(path)
-        if (holder === undefined || holder === text) continue
-        const running = await isRunning(holder)
-        const dead = running === undefined ? (await age(path)) > OWNER_STALE_AFTER : !running
-        if (dead) await unlinkIfThere(path)
+        const owner = await readText(path)
+        if (owner === undefined || owner === text) continue
+        if (await isDead(path, owner, OWNER_STALE_AFTER)) await unlinkIfThere(path)
       }
     },
 
@@ -251,6 +250,10 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
       await unlinkIfThere(ownFile)
     },
   }
+}
+
+function busy(): FileError {
+  return new FileError('the lock was not free before the time limit or the abort', true)
 }
 
 /** Makes a directory for its owner alone, with missing parents. Resolves to false when it is there. */
@@ -269,6 +272,10 @@ function readText(path: string): Promise<string | undefined> {
   return unlessMissing(() => readFile(path, 'utf8'))
 }
 
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
 /** Resolves to whether an event, which does not reject, came before the signal aborted. */
 function endsBefore(event: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
@@ -280,99 +287,4 @@ function endsBefore(event: Promise<unknown>, signal: AbortSignal): Promise<boole
       resolve(true)
     })
   })
-}
-
-/** A thread, so exactly that another process can check whether it still runs. Fields from `/proc` are absent without it. */
-interface Owner {
-  readonly pid: number
-  /** The thread; a worker may end while its process goes on. */
-  readonly tid?: number
-  /** When the thread started, in ticks since boot: tells it from a later one with the same number. */
-  readonly start?: string
-  readonly boot?: string
-  /** The namespace in which the numbers count. */
-  readonly pidNamespace?: string
-  readonly host: string
-  /** Two stores in one thread are two owners. */
-  readonly nonce: string
-}
-
-/** A new owner text for the calling thread. */
-export function describeOwner(): string {
-  thisThread ??= describeThread()
-  const nonce = randomBytes(12).toString('hex')
-  const owner: Owner = { pid: process.pid, ...thisThread, host: hostname(), nonce }
-  return JSON.stringify(owner)
-}
-
-/** Undefined: it cannot be checked from here, as the owner is on another machine or in another container, or the text is damaged. */
-async function isRunning(text: string): Promise<boolean | undefined> {
-  const owner = parseOwner(text)
-  thisThread ??= describeThread()
-  const sameNumbers =
-    owner?.start !== undefined &&
-    thisThread.boot !== undefined &&
-    owner.boot === thisThread.boot &&
-    owner.pidNamespace === thisThread.pidNamespace &&
-    owner.host === hostname()
-  if (!sameNumbers) return undefined
-
-  const thread = await statOf(`/proc/${owner.pid}/task/${owner.tid}/stat`)
-  if (thread?.start === owner.start && !thread.ended) return true
-  // A killed process may have a thread that is still inside a system call; it is over when only the zombie is left.
-  const leader = await statOf(`/proc/${owner.pid}/stat`)
-  if (!leader?.ended) return false
-  const threads = await readdir(`/proc/${owner.pid}/task`).catch(() => [])
-  return threads.length > 1
-}
-
-let thisThread: Partial<Owner> | undefined
-
-function describeThread(): Partial<Owner> {
-  try {
-    // `<pid>/task/<tid>` of the thread that reads it: synchronous, as the thread pool has other threads.
-    const path = readlinkSync('/proc/thread-self')
-    const start = parseStat(readFileSync('/proc/thread-self/stat', 'utf8'))?.start
-    if (start === undefined) return {}
-    return {
-      tid: Number(path.split('/')[2]),
-      start,
-      boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-      pidNamespace: readlinkSync('/proc/self/ns/pid'),
-    }
-  } catch {
-    // There is no complete /proc, so only the age of a lock counts.
-    return {}
-  }
-}
-
-function parseOwner(text: string): Owner | undefined {
-  try {
-    const owner: unknown = JSON.parse(text)
-    return typeof owner === 'object' && owner !== null ? (owner as Owner) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-interface ThreadStat {
-  readonly ended: boolean
-  readonly start: string
-}
-
-async function statOf(path: string): Promise<ThreadStat | undefined> {
-  try {
-    return parseStat(await readFile(path, 'utf8'))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ESRCH') return undefined
-    throw error
-  }
-}
-
-/** As in proc_pid_stat(5): the state is the 3rd field, the start time the 22nd; the 2nd is a name in parentheses. */
-function parseStat(stat: string): ThreadStat | undefined {
-  const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const start = rest[18]
-  return start === undefined ? undefined : { ended: state === 'Z' || state === 'X', start }
 }

@@ -1,28 +1,36 @@
 /**
- * The verbs and the sweep of a store that keeps records in files, for any format of them. A write holds the lock of its
- * id, compares, and replaces or removes a file as a whole.
+ * The verbs and the sweep of a store that keeps records in files, for any layout of them. A write holds the lock of its
+ * id, compares, and replaces or removes a file as a whole. The version of a record is its content, so that a write of any
+ * other program changes it.
  *
  * @module
  */
 
-import { join } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
 import { guarded } from '../../core/events.ts'
-import type { AsyncStore, StoreOptions } from '../../core/store.ts'
+import type {
+  AsyncStore,
+  StoredRecord,
+  StoreOptions,
+  TouchResult,
+  Version,
+} from '../../core/store.ts'
 import { ABORTED } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
-import { type FileLocks, fileLocks, type HeldLock } from './lock.ts'
 import {
   FileError,
-  type FileRecord,
-  fileFailures,
-  isLeftover,
-  mismatch,
+  fileFailure,
   namesIn,
   prepareDirectory,
-  toStored,
+  replaceFile,
+  syncDirectory,
+  unlessMissing,
   unlinkIfThere,
-} from './record.ts'
+  withFile,
+} from './files.ts'
+import { type FileLocks, fileLocks } from './lock.ts'
 
 export interface FileStoreOptions {
   /** The clock, in ms since the epoch. @default Date.now */
@@ -35,85 +43,70 @@ export interface FileStoreOptions {
   readonly onError?: (error: unknown) => void
 }
 
-/** Checks that the locks are still held. A failure after its call may have changed something. */
-export type Begin = () => Promise<void>
-
-/** A directory of records and its locks. */
+/** What a layout gets to work with. */
 export interface Directory {
   /** Its absolute path. */
   readonly root: string
-  readonly locks: FileLocks
-  readonly fsync: boolean
   readonly now: () => number
-  /** Reports a background failure. */
-  readonly report: (operation: string, error: unknown) => void
+  readonly hold: FileLocks['hold']
+  /** Does work of the housekeeping. Resolves to undefined when it fails, which is reported unless a file is in use. */
+  tolerate<T>(work: () => Promise<T>): Promise<T | undefined>
+  /** Reads only the head of a file: 0 for a truncated one, undefined when there is none or it cannot be read. */
+  expiryOf(path: string): Promise<number | undefined>
+  /** Removes a record that may go by its expiry, unless it is in use. Resolves to whether it did. */
+  removeIf(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean>
 }
 
-/** The files of one format. A place is where a record is kept. All but `read` and the sweep is called under its lock. */
-export interface RecordFiles<Place> {
-  placeOf(id: string): Place
-  /** The path of the lock of a record or a temporary file, for the sweep. */
+/** The start of a file. The bytes of the record follow. */
+export interface FileHead {
+  /** In bytes. */
+  readonly length: number
+  /** In ms since the epoch. */
+  readonly expiresAt: number
+}
+
+/** How records lie in a directory. */
+export interface Layout {
+  /** The mode of a file. @default 0o600 */
+  readonly mode?: number
+  /** The paths where the file of an id may be. It is written to the first; the others are then removed. */
+  pathsOf(id: string): readonly [string, ...string[]]
+  /** The path of the lock of a file. */
   lockOf(path: string): string
-  /** Runs before each write, without a lock. Absent: nothing. */
-  prepare?(operation: string, signal: AbortSignal | undefined): Promise<void>
-  /** Runs after each write and each sweep, also when they failed. Does not reject. Absent: nothing. */
-  settle?(): Promise<void>
-  /** Runs `body` under the lock of a place: see {@link FileLocks}. */
-  hold<T>(
-    place: Place,
-    signal: AbortSignal | undefined,
-    body: (lock: HeldLock) => Promise<T>,
-    meanwhile?: () => Promise<T | undefined>,
-  ): Promise<T>
-  /** Resolves to the live record; undefined: there is none. */
-  read(place: Place): Promise<FileRecord | undefined>
-  /** Replaces the file, unless `refuse` resolves to an answer: then that is the result. */
-  write<T>(
-    place: Place,
-    record: FileRecord,
-    begin: Begin,
-    refuse: () => Promise<T | undefined>,
-  ): Promise<T | undefined>
-  /** Moves the expiry of a live record that has this version. */
-  touch(
-    place: Place,
-    expiresAt: number,
-    version: unknown,
-    begin: Begin,
-  ): Promise<'touched' | 'conflict' | 'gone'>
-  /** Resolves to whether there was a file. */
-  remove(place: Place, begin: Begin): Promise<boolean>
   /** The folders that a sweep goes through. */
   folders(): Iterable<string>
   isRecord(name: string): boolean
-  readonly temporary: RegExp
-  /** Removes a record if it is expired and no other process writes it. Resolves to whether it did. */
-  removeExpired(path: string): Promise<boolean>
+  /** Reads the head, which is within the first 32 bytes. Undefined: the file is truncated. */
+  parseHead(body: Buffer): FileHead | undefined
+  encodeHead(expiresAt: number): Buffer
+  /** For a directory that a program without locks writes to. Absent: there is none. */
+  readonly shared?: {
+    /** Runs before each write, without a lock. */
+    prepare(operation: string, signal: AbortSignal | undefined): Promise<void>
+    /** Called with 1 for each new file, with -1 for each that was removed. */
+    count(change: 1 | -1): void
+    /** Runs after each write and each sweep, also when they failed. Does not reject. */
+    settle(): Promise<void>
+  }
 }
 
+interface FileRecord extends FileHead {
+  readonly bytes: Uint8Array
+}
+
+/** A write that holds the locks of its id. */
+interface Turn {
+  readonly paths: readonly [string, ...string[]]
+  /** The path of its temporary file. */
+  readonly temporary: string
+  /** Checks that the locks are still held. A failure after its call may have changed something. */
+  begin(): Promise<void>
+}
+
+const HEAD_BYTES = 32
 const LOCK = /^(?:[0-9a-f]{32}|[0-9a-f]{64}|count)\.lock(?:\.|$)/
 /** How long a sweep waits for a lock, in ms: it skips what another process is writing. */
 const SWEEP_WAIT = 100
-
-/** The time limit of a sweep for one lock. */
-function sweepLimit(): { readonly signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(SWEEP_WAIT) }
-}
-
-/** Removes a file under its lock when it may go. Resolves to whether it did. Rejects when its lock is held. */
-export async function removeIf(
-  locks: FileLocks,
-  lock: string,
-  path: string,
-  mayGo: () => Promise<boolean>,
-): Promise<boolean> {
-  if (!(await mayGo())) return false
-  return await locks.hold(lock, sweepLimit(), async ({ confirm }) => {
-    if (!(await mayGo())) return false
-    await confirm()
-    return unlinkIfThere(path)
-  })
-}
 
 /**
  * Makes the verbs over a directory, which is made if it is missing.
@@ -123,64 +116,184 @@ export async function removeIf(
  * @param ownersFolder The folder inside for the owner files of locks.
  * @throws {ConfigError} When the interval is not valid, or the directory cannot be made or has a refused right.
  */
-export function fileVerbs<Place>(
+export function fileVerbs(
   store: string,
   directory: string,
   refusedMode: number,
   ownersFolder: string,
   options: FileStoreOptions,
-  open: (directory: Directory) => RecordFiles<Place>,
+  open: (directory: Directory) => Layout,
 ): Omit<AsyncStore, 'name' | 'atomic'> {
   const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
   const sweeping = sweeper(store, sweepInterval, (signal) => sweep({ signal }), onError)
   const root = prepareDirectory(directory, store, refusedMode)
-  const failure = fileFailures(store, root)
+  const failure = (operation: string, error: unknown, begun = false) =>
+    fileFailure(store, root, operation, error, begun)
   const guardedOnError = guarded(onError, `${store}: onError`)
   const report = (operation: string, error: unknown) => guardedOnError(failure(operation, error))
   const locks = fileLocks(join(root, ownersFolder), {
     fsync,
     onError: (error) => report('unlock', error),
   })
-  const files = open({ root, locks, fsync, now, report })
+  const { hold } = locks
+  const layout = open({ root, now, hold, tolerate, expiryOf, removeIf })
+  const { shared, mode } = layout
+  const isLive = (expiresAt: number) => expiresAt > now()
 
-  /** Runs a verb that writes, under the lock of its id. */
+  /** The live record in a file. */
+  function parse(body: Buffer): FileRecord | undefined {
+    const head = layout.parseHead(body)
+    if (head === undefined || !isLive(head.expiresAt)) return undefined
+    const { buffer, byteOffset, length } = body.subarray(head.length)
+    return { ...head, bytes: new Uint8Array(buffer, byteOffset, length) }
+  }
+
+  /** Resolves to the live record. Needs no lock, as a file is replaced as a whole. */
+  async function find(paths: readonly string[]): Promise<FileRecord | undefined> {
+    // Behind the last path the first ones again: a record may be moved there meanwhile.
+    for (const path of [...paths, ...paths.slice(0, -1)]) {
+      const body = await unlessMissing(() => readFile(path))
+      const record = body && parse(body)
+      if (record !== undefined) return record
+    }
+    return undefined
+  }
+
+  /** Runs a verb that writes, under the locks of its id, which each writer takes in the same order. */
   async function write<T>(
     operation: string,
     id: string,
     { signal }: StoreOptions,
-    body: (place: Place, begin: Begin) => Promise<T>,
-    meanwhile?: (place: Place) => Promise<T | undefined>,
+    body: (turn: Turn) => Promise<T>,
   ): Promise<T> {
     sweeping.start()
     let begun = false
+
     try {
-      await files.prepare?.(operation, signal)
-      const place = files.placeOf(id)
-      const run = (lock: HeldLock) =>
-        body(place, async () => {
-          await lock.confirm()
+      await shared?.prepare(operation, signal)
+      const paths = layout.pathsOf(id)
+      const locks = [...paths].sort().map(layout.lockOf)
+      return await hold(locks, signal, ({ temporary, confirm }) => {
+        async function begin() {
+          await confirm()
           begun = true
-        })
-      return await files.hold(place, signal, run, meanwhile && (() => meanwhile(place)))
+        }
+        return body({ paths, temporary, begin })
+      })
     } catch (error) {
       throw failure(operation, error, begun)
     } finally {
-      await files.settle?.()
+      await shared?.settle()
     }
   }
 
   /** Writes a record, or removes it when its expiry is not in the future, unless `refuse` resolves to an answer. */
   async function put<T>(
-    place: Place,
-    record: FileRecord,
-    begin: Begin,
+    turn: Turn,
+    bytes: Uint8Array,
+    expiresAt: number,
     refuse: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const refused = await refuse()
     if (refused !== undefined) return refused
-    if (record.expiresAt > now()) return files.write(place, record, begin, refuse)
-    await files.remove(place, begin)
+    if (!isLive(expiresAt)) {
+      await remove(turn)
+      return undefined
+    }
+    const { paths, temporary, begin } = turn
+    const [path, ...others] = paths
+    const body = Buffer.concat([layout.encodeHead(expiresAt), bytes])
+    let isNew = false
+    const late = await replaceFile(path, temporary, body, { fsync, mode }, async () => {
+      if (shared !== undefined) {
+        isNew = (await unlessMissing(() => stat(path))) === undefined
+        // Once more, as late as possible: the other program takes no lock.
+        const answer = await refuse()
+        if (answer !== undefined) return answer
+      }
+      await begin()
+      return undefined
+    })
+    if (late !== undefined) return late
+    if (isNew) shared?.count(1)
+    for (const other of others) {
+      if (await unlinkIfThere(other)) shared?.count(-1)
+    }
+    if (fsync) await syncDirectory(dirname(path))
     return undefined
+  }
+
+  /** Moves the expiry of a live record in place, which undoes nothing that a program without locks writes meanwhile. */
+  async function move(turn: Turn, expiresAt: number, version: Version): Promise<TouchResult> {
+    const head = layout.encodeHead(expiresAt)
+    for (const path of turn.paths) {
+      const result = await withFile(path, 'r+', async (file) => {
+        const record = parse(await file.readFile())
+        const refused = mismatch(record, version)
+        if (refused !== undefined || record?.length !== head.length) return refused ?? record
+        await turn.begin()
+        await file.write(head, 0, head.length, 0)
+        if (fsync) await file.datasync()
+        return 'touched'
+      })
+      if (result === undefined || result === 'gone') continue
+      if (typeof result === 'string') return result
+      // The head has another length.
+      const refuse = async () => mismatch(await find(turn.paths), version)
+      return (await put(turn, result.bytes, expiresAt, refuse)) ?? 'touched'
+    }
+    return 'gone'
+  }
+
+  /** Resolves to whether there was a file. */
+  async function remove({ paths, begin }: Turn): Promise<boolean> {
+    await begin()
+    let removed = false
+    // The first path last, so that a crash in between does not bring back an older record.
+    for (const path of [...paths].reverse()) {
+      if (!(await unlinkIfThere(path))) continue
+      removed = true
+      shared?.count(-1)
+    }
+    // Also without a file: an earlier removal may have failed before it reached the disk.
+    if (fsync) await syncDirectory(dirname(paths[0]))
+    return removed
+  }
+
+  async function tolerate<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      // The file is in use, or it is damaged, which a read reports.
+      if (!(error instanceof FileError)) report('housekeeping', error)
+      return undefined
+    }
+  }
+
+  function expiryOf(path: string): Promise<number | undefined> {
+    return tolerate(() =>
+      withFile(path, 'r', async (file) => {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
+        return layout.parseHead(buffer.subarray(0, bytesRead))?.expiresAt ?? 0
+      }),
+    )
+  }
+
+  async function removeIf(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean> {
+    const check = async () => {
+      const expiresAt = await expiryOf(path)
+      return expiresAt !== undefined && mayGo(expiresAt)
+    }
+    if (!(await check())) return false
+    const limit = AbortSignal.timeout(SWEEP_WAIT)
+    const removed = await tolerate(() =>
+      hold([layout.lockOf(path)], limit, async (lock) => {
+        if (!(await check())) return false
+        await lock.confirm()
+        return unlinkIfThere(path)
+      }),
+    )
+    return removed ?? false
   }
 
   async function sweep({
@@ -189,43 +302,33 @@ export function fileVerbs<Place>(
   }: StoreOptions & { readonly limit?: number } = {}): Promise<number> {
     let removed = 0
     try {
-      for (const folder of files.folders()) {
+      // First: the temporary files of an owner are removed when its owner file is gone.
+      await locks.sweepOwners()
+      for (const folder of layout.folders()) {
         for (const name of await namesIn(folder)) {
           if (signal?.aborted || removed >= limit) return removed
-          if (await sweepFile(name, join(folder, name))) removed++
+          const path = join(folder, name)
+          if (LOCK.test(name)) {
+            await tolerate(() => locks.sweep(path, AbortSignal.timeout(SWEEP_WAIT)))
+          } else if (layout.isRecord(name) && (await removeIf(path, (end) => !isLive(end)))) {
+            removed++
+            shared?.count(-1)
+          }
         }
       }
-      await locks.sweepOwners()
       return removed
     } catch (error) {
       throw failure('sweep', error, true)
     } finally {
-      await files.settle?.()
+      await shared?.settle()
     }
-  }
-
-  /** Resolves to true when it removed an expired record. */
-  async function sweepFile(name: string, path: string): Promise<boolean> {
-    try {
-      if (files.isRecord(name)) return await files.removeExpired(path)
-      if (files.temporary.test(name) && (await isLeftover(path))) {
-        // A process that still writes it would hold this lock.
-        await locks.hold(files.lockOf(path), sweepLimit(), () => unlinkIfThere(path))
-      } else if (LOCK.test(name)) {
-        await locks.breakIfDead(path, sweepLimit())
-      }
-    } catch (error) {
-      // The file is in use, or it is damaged, which a read reports.
-      if (!(error instanceof FileError)) throw error
-    }
-    return false
   }
 
   return {
     async read(id, { signal } = {}) {
       if (signal?.aborted) throw failure('read', new FileError(ABORTED.what, true))
       try {
-        const record = await files.read(files.placeOf(id))
+        const record = await find(layout.pathsOf(id))
         return record && toStored(record)
       } catch (error) {
         throw failure('read', error)
@@ -233,43 +336,39 @@ export function fileVerbs<Place>(
     },
 
     create(id, bytes, expiresAt, createOptions = {}) {
-      return write('create', id, createOptions, async (place, begin) => {
+      return write('create', id, createOptions, async (turn) => {
         const refuse = async () =>
-          (await files.read(place)) ? ({ kind: 'exists' } as const) : undefined
-        const refused = await put(place, { bytes, expiresAt }, begin, refuse)
+          (await find(turn.paths)) ? ({ kind: 'exists' } as const) : undefined
+        const refused = await put(turn, bytes, expiresAt, refuse)
         return refused ?? { kind: 'created', version: bytes }
       })
     },
 
     replace(id, bytes, expiresAt, version, replaceOptions = {}) {
-      async function refuse(place: Place) {
-        const record = await files.read(place)
-        const kind = mismatch(record, version)
-        return kind && { kind, ...(record && { current: toStored(record) }) }
-      }
-      async function replace(place: Place, begin: Begin) {
-        const refused = await put(place, { bytes, expiresAt }, begin, () => refuse(place))
-        return refused ?? ({ kind: 'replaced', version: bytes } as const)
-      }
-      // After one of several waiting writers, the others would take the lock only to find a conflict.
-      return write('replace', id, replaceOptions, replace, refuse)
+      return write('replace', id, replaceOptions, async (turn) => {
+        const refused = await put(turn, bytes, expiresAt, async () => {
+          const record = await find(turn.paths)
+          const kind = mismatch(record, version)
+          return kind && { kind, ...(record && { current: toStored(record) }) }
+        })
+        return refused ?? { kind: 'replaced', version: bytes }
+      })
     },
 
     touch(id, expiresAt, version, touchOptions = {}) {
-      return write('touch', id, touchOptions, async (place, begin) => {
-        if (expiresAt > now()) return files.touch(place, expiresAt, version, begin)
-        const refused = mismatch(await files.read(place), version)
-        if (refused === undefined) await files.remove(place, begin)
+      return write('touch', id, touchOptions, async (turn) => {
+        if (isLive(expiresAt)) return move(turn, expiresAt, version)
+        const refused = mismatch(await find(turn.paths), version)
+        if (refused === undefined) await remove(turn)
         return refused ?? 'touched'
       })
     },
 
     delete(id, version, deleteOptions = {}) {
-      return write('delete', id, deleteOptions, async (place, begin) => {
+      return write('delete', id, deleteOptions, async (turn) => {
         const refused =
-          version === undefined ? undefined : mismatch(await files.read(place), version)
-        if (refused !== undefined) return refused
-        return (await files.remove(place, begin)) ? 'deleted' : 'gone'
+          version === undefined ? undefined : mismatch(await find(turn.paths), version)
+        return refused ?? ((await remove(turn)) ? 'deleted' : 'gone')
       })
     },
 
@@ -285,4 +384,18 @@ export function fileVerbs<Place>(
       }
     },
   }
+}
+
+function toStored({ bytes, expiresAt }: FileRecord): StoredRecord {
+  return { bytes, version: bytes, expiresAt }
+}
+
+/** What a conditional verb answers when the live record is not the version that was read; undefined when it is. */
+function mismatch(
+  record: FileRecord | undefined,
+  version: Version,
+): 'gone' | 'conflict' | undefined {
+  if (record === undefined) return 'gone'
+  const same = version instanceof Uint8Array && Buffer.compare(record.bytes, version) === 0
+  return same ? undefined : 'conflict'
 }

@@ -1,0 +1,169 @@
+/**
+ * Operations on files that a crash does not leave half done, and what their failures mean.
+ *
+ * @module
+ */
+
+import { mkdirSync, statSync } from 'node:fs'
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { ConfigError, isSessionError } from '../../errors.ts'
+import { storeError } from '../shared/failure.ts'
+
+/** A failure that its message describes, without a code of the system. Nothing was done. */
+export class FileError extends Error {
+  readonly retriable: boolean
+
+  constructor(message: string, retriable: boolean) {
+    super(message)
+    this.retriable = retriable
+  }
+}
+
+/**
+ * Makes the directory if it is missing and returns its absolute path, so that a later change of the working directory
+ * has no effect.
+ *
+ * @param store The name of the store's function, for messages.
+ * @param refused Bits of the mode that the directory must not have.
+ * @throws {ConfigError} When it cannot be made, is not a directory, or has a refused right.
+ */
+export function prepareDirectory(directory: string, store: string, refused: number): string {
+  const root = resolve(directory)
+  const name = JSON.stringify(root)
+  let mode: number
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 })
+    mode = statSync(root).mode
+  } catch (error) {
+    throw new ConfigError(`${store}: ${name} is not a directory and cannot be made one.`, {
+      cause: error,
+    })
+  }
+  // The mode is not changed here, as the directory may be /tmp. On Windows it says nothing: it is always 0o666.
+  if (process.platform !== 'win32' && (mode & refused) !== 0) {
+    throw new ConfigError(
+      `${store}: other users may write to ${name} and could plant sessions. Run chmod go-w on it, or give the name of a new folder inside it.`,
+    )
+  }
+  return root
+}
+
+/**
+ * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller syncs the
+ * directory afterwards.
+ *
+ * @param temporary A path that no other writer uses, on the same file system. A crash may leave a file there.
+ * @param refuse Runs when everything is written. If it throws or resolves to an answer, nothing has changed, and the
+ * answer is the result.
+ */
+export async function replaceFile<T>(
+  path: string,
+  temporary: string,
+  body: Uint8Array,
+  { fsync, mode = 0o600 }: { readonly fsync: boolean; readonly mode?: number | undefined },
+  refuse: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const file = await open(temporary, 'w', mode)
+  try {
+    try {
+      // `open` subtracts the umask.
+      if (mode !== 0o600) await file.chmod(mode)
+      await file.writeFile(body)
+      if (fsync) await file.sync()
+    } finally {
+      await file.close()
+    }
+    const refused = await refuse()
+    if (refused === undefined) await rename(temporary, path)
+    else await unlink(temporary)
+    return refused
+  } catch (error) {
+    // If this fails too, a sweep removes the file. The first error is the one to report.
+    await unlink(temporary).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Opens a file for one use. Resolves to undefined when it is missing. */
+export async function withFile<T>(
+  path: string,
+  flags: 'r' | 'r+',
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T | undefined> {
+  const file = await unlessMissing(() => open(path, flags))
+  if (file === undefined) return undefined
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Resolves to whether there was a file to remove. */
+export async function unlinkIfThere(path: string): Promise<boolean> {
+  return (await unlessMissing(() => unlink(path).then(() => true))) ?? false
+}
+
+/** The names in a directory; none when it is missing. */
+export async function namesIn(directory: string): Promise<string[]> {
+  return (await unlessMissing(() => readdir(directory))) ?? []
+}
+
+/** Makes renames and removals in a directory survive a power loss, where the system can. */
+export async function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open a directory; its file system keeps a journal.
+  if (process.platform === 'win32') return
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Resolves to undefined when the operation meets a missing file. */
+export async function unlessMissing<T>(operation: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Codes of failures that may pass without a change to the program or to the server's set-up. */
+const TRANSIENT = new Set<unknown>(
+  'EAGAIN EBUSY EDQUOT EINTR EMFILE EMLINK ENFILE ENOENT ENOMEM ENOSPC ESTALE ETIMEDOUT'.split(' '),
+)
+
+/**
+ * Makes the error of a failed verb. No path below `directory` is in it, as the name of a file is a digest of an id.
+ *
+ * @param begun Whether something may have been done.
+ */
+export function fileFailure(
+  store: string,
+  directory: string,
+  operation: string,
+  error: unknown,
+  begun: boolean,
+): Error {
+  if (isSessionError(error)) return error
+  const { code, errno, syscall } = error as NodeJS.ErrnoException
+  let failure: { what: string; retriable: boolean; sent: boolean; cause?: unknown }
+  if (error instanceof FileError) {
+    failure = { what: error.message, retriable: error.retriable, sent: false }
+  } else if (code === undefined) {
+    failure = { what: 'an unexpected error', retriable: false, sent: begun, cause: error }
+  } else {
+    const what = syscall === undefined ? code : `${code} on ${syscall}`
+    const cause = Object.assign(new Error(what), { code, errno, syscall })
+    failure = { what, retriable: TRANSIENT.has(code), sent: begun, cause }
+  }
+  const what = `${failure.what} in ${JSON.stringify(directory)}`
+  return storeError(store, operation, { ...failure, what, done: undefined })
+}
