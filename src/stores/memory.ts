@@ -8,8 +8,8 @@
 import { Buffer } from 'node:buffer'
 import { guarded } from '../core/events.ts'
 import type { Store, StoredRecord } from '../core/store.ts'
-import { ConfigError, type StoreError } from '../errors.ts'
-import { storeError } from './shared/failure.ts'
+import { ConfigError } from '../errors.ts'
+import { refused, storeError } from './shared/failure.ts'
 
 export interface MemoryStoreOptions {
   /** How many records are kept at most: a whole number from 1, or `Infinity`. @default 100_000 */
@@ -27,6 +27,7 @@ export interface MemoryStoreOptions {
 
 /** How many records each `create` checks for expiry: more than one, so that expired records cannot pile up. */
 const CHECKED_PER_CREATE = 8
+const FIX = 'Raise maxSessions, or use a store outside the process'
 
 let warnedOfProduction = false
 
@@ -93,8 +94,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     unlink(record)
   }
 
+  /** The end of the ring never expires. */
   function removeIfExpired(record: MemoryRecord): boolean {
-    if (record === end || record.expiresAt > now()) return false
+    if (record.expiresAt > now()) return false
     remove(record)
     return true
   }
@@ -114,29 +116,28 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     if (removeIfExpired(oldest)) return
     remove(oldest)
     evicted++
-    if (evicted === 1) warnOfEviction(maxSessions)
+    if (evicted === 1) {
+      process.emitWarning(
+        `memoryStore: more than ${maxSessions} live sessions, so the least recently used one was evicted. ${FIX}.`,
+        { code: 'VIAL_MEMORY_FULL' },
+      )
+    }
     onEvict(evicted)
   }
 
   /** Removes every expired record, if there can be one, before it throws. */
   function refuseIfAllLive(): void {
     if (soonestExpiry <= now()) {
-      removeExpired(Infinity)
       soonestExpiry = Infinity
       for (const record of records.values()) {
-        soonestExpiry = Math.min(soonestExpiry, record.expiresAt)
+        if (!removeIfExpired(record)) {
+          soonestExpiry = Math.min(soonestExpiry, record.expiresAt)
+        }
       }
     }
-    if (records.size >= maxSessions) throw fullError(maxSessions)
-  }
-
-  function removeExpired(limit: number): number {
-    let removed = 0
-    for (const record of records.values()) {
-      if (removed >= limit) break
-      if (removeIfExpired(record)) removed++
-    }
-    return removed
+    if (records.size < maxSessions) return
+    const what = `it is full with ${maxSessions} live sessions. ${FIX}`
+    throw storeError('memoryStore', 'create', refused(what, true))
   }
 
   return {
@@ -185,7 +186,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     },
 
     async sweep({ limit = Infinity } = {}) {
-      return removeExpired(limit)
+      let removed = 0
+      for (const record of records.values()) {
+        if (removed >= limit) break
+        if (removeIfExpired(record)) removed++
+      }
+      return removed
     },
 
     async *list() {
@@ -238,22 +244,6 @@ function toStored({ content, version, expiresAt }: MemoryRecord): StoredRecord {
   // A Uint8Array, as a Buffer slices differently; in the memory of Buffer's pool, as small allocations are slow.
   const { buffer, byteOffset, length } = Buffer.from(content, 'latin1')
   return { bytes: new Uint8Array(buffer, byteOffset, length), version, expiresAt }
-}
-
-function fullError(maxSessions: number): StoreError {
-  return storeError('memoryStore', 'create', {
-    what: `it is full with ${maxSessions} live sessions. Raise maxSessions, or use a store outside the process`,
-    sent: false,
-    done: false,
-    retriable: true,
-  })
-}
-
-function warnOfEviction(maxSessions: number): void {
-  process.emitWarning(
-    `memoryStore: more than ${maxSessions} live sessions, so the least recently used one was evicted. Raise maxSessions, or use a store outside the process.`,
-    { code: 'VIAL_MEMORY_FULL' },
-  )
 }
 
 function warnInProduction(): void {

@@ -12,13 +12,8 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  type FileLockOptions,
-  type FileLocks,
-  fileLocks,
-} from '../../src/stores/file/lock.ts'
+import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file/lock.ts'
 import { describeOwner } from '../../src/stores/file/owner.ts'
-import { pathOf } from './file-path.ts'
 import {
   bytes,
   type Child,
@@ -31,6 +26,7 @@ import {
   soon,
   startChild,
 } from './file-directory.ts'
+import { pathOf } from './file-path.ts'
 
 const noProc = !existsSync('/proc/thread-self/stat')
 const unknowable = noProc ? ' (skipped: no /proc here, so only the age of a lock tells)' : ''

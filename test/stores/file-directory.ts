@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type FileStoreOptions, fileStore } from 'vial/stores/file'
 import { onTestFinished } from 'vitest'
-import { pathOf } from './file-path.ts'
 import { PATIENCE } from '../support/patience.ts'
+import { pathOf } from './file-path.ts'
 
 export const LATER: number = Date.now() + 3_600_000
 

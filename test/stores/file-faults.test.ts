@@ -10,7 +10,6 @@ import {
 import process from 'node:process'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pathOf } from './file-path.ts'
 import { failureOf } from '../support/failure-of.ts'
 import {
   bytes,
@@ -23,6 +22,7 @@ import {
   openStore,
   startChild,
 } from './file-directory.ts'
+import { pathOf } from './file-path.ts'
 
 const problem = mountProblem()
 

@@ -24,7 +24,7 @@ import {
   parseHead,
 } from './format.ts'
 
-export interface CachelibSettings {
+interface CachelibSettings {
   /** Undefined: found out by the count or the names in the directory. */
   readonly hash: CachelibHash | undefined
   readonly threshold: number
@@ -61,7 +61,7 @@ export function cachelibFiles(
   async function writeCount(count: number, temporary: string): Promise<void> {
     const path = join(root, COUNT_FILE[hash()])
     const body = encodeCount(Math.max(0, count))
-    await replaceFile(path, temporary, body, { fsync: false, mode }, async () => undefined)
+    await replaceFile(path, temporary, body, { fsync: false, mode })
   }
 
   /** Removes expired records, then live ones with the nearest expiry until the threshold is kept. */

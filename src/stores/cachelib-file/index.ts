@@ -8,7 +8,7 @@
 import type { AsyncStore } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
 import { type FileStoreOptions, fileVerbs } from '../file/verbs.ts'
-import { type CachelibSettings, cachelibFiles, LOCK_FOLDER } from './files.ts'
+import { cachelibFiles, LOCK_FOLDER } from './files.ts'
 import { type CachelibHash, RESOLUTION } from './format.ts'
 
 export type { CachelibHash } from './format.ts'
@@ -30,8 +30,6 @@ export interface CachelibFileStoreOptions extends FileStoreOptions {
   readonly mode?: number
 }
 
-const NAME = 'cachelibFileStore'
-
 /**
  * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. It is refused when all users may write
  * to it, as they could plant sessions. Its group may, so that two users can share it.
@@ -51,11 +49,25 @@ export function cachelibFileStore(
   options: CachelibFileStoreOptions = {},
 ): AsyncStore {
   const { hash, threshold = 500, mode = 0o600 } = options
-  const settings = { hash, threshold, mode }
-  checkSettings(settings)
+  const name = 'cachelibFileStore'
+  if (hash !== undefined && hash !== 'md5' && hash !== 'sha256') {
+    throw new ConfigError(
+      `${name}: hash is ${JSON.stringify(hash)}. Give 'md5' for cachelib before 0.16, 'sha256' for later ones, or leave it out.`,
+    )
+  }
+  if (!Number.isSafeInteger(threshold) || threshold < 0) {
+    throw new ConfigError(
+      `${name}: threshold is ${threshold}. Give a number of files, or 0 for no limit.`,
+    )
+  }
+  if (!Number.isInteger(mode) || (mode & ~0o777) !== 0 || (mode & 0o600) !== 0o600) {
+    throw new ConfigError(
+      `${name}: mode is ${mode}. Give the mode of a file that its owner can read and write, such as 0o600.`,
+    )
+  }
   const owners = `${LOCK_FOLDER}/owners`
-  const verbs = fileVerbs(NAME, directory, 0o002, owners, options, (found) =>
-    cachelibFiles(found, settings),
+  const verbs = fileVerbs(name, directory, 0o002, owners, options, (found) =>
+    cachelibFiles(found, { hash, threshold, mode }),
   )
   return {
     name: 'cachelib-file',
@@ -63,23 +75,5 @@ export function cachelibFileStore(
     evicts: threshold !== 0,
     resolution: RESOLUTION,
     ...verbs,
-  }
-}
-
-function checkSettings({ hash, threshold, mode }: CachelibSettings): void {
-  if (hash !== undefined && hash !== 'md5' && hash !== 'sha256') {
-    throw new ConfigError(
-      `${NAME}: hash is ${JSON.stringify(hash)}. Give 'md5' for cachelib before 0.16, 'sha256' for later ones, or leave it out.`,
-    )
-  }
-  if (!Number.isSafeInteger(threshold) || threshold < 0) {
-    throw new ConfigError(
-      `${NAME}: threshold is ${threshold}. Give a number of files, or 0 for no limit.`,
-    )
-  }
-  if (!Number.isInteger(mode) || (mode & ~0o777) !== 0 || (mode & 0o600) !== 0o600) {
-    throw new ConfigError(
-      `${NAME}: mode is ${mode}. Give the mode of a file that its owner can read and write, such as 0o600.`,
-    )
   }
 }

@@ -8,7 +8,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ConfigError, isSessionError } from '../../errors.ts'
-import { storeError } from '../shared/failure.ts'
+import { refused, storeError } from '../shared/failure.ts'
 
 /** A failure that its message describes, without a code of the system. Nothing was done. */
 export class FileError extends Error {
@@ -62,10 +62,10 @@ export async function replaceFile<T>(
   temporary: string,
   body: Uint8Array,
   { fsync, mode = 0o600 }: { readonly fsync: boolean; readonly mode?: number | undefined },
-  refuse: () => Promise<T | undefined>,
+  refuse: () => Promise<T | undefined> = async () => undefined,
 ): Promise<T | undefined> {
-  const file = await open(temporary, 'w', mode)
   try {
+    const file = await open(temporary, 'w', mode)
     try {
       // `open` subtracts the umask.
       if (mode !== 0o600) await file.chmod(mode)
@@ -153,17 +153,22 @@ export function fileFailure(
   begun: boolean,
 ): Error {
   if (isSessionError(error)) return error
-  const { code, errno, syscall } = error as NodeJS.ErrnoException
-  let failure: { what: string; retriable: boolean; sent: boolean; cause?: unknown }
+  const where = `in ${JSON.stringify(directory)}`
   if (error instanceof FileError) {
-    failure = { what: error.message, retriable: error.retriable, sent: false }
-  } else if (code === undefined) {
-    failure = { what: 'an unexpected error', retriable: false, sent: begun, cause: error }
-  } else {
-    const what = syscall === undefined ? code : `${code} on ${syscall}`
-    const cause = Object.assign(new Error(what), { code, errno, syscall })
-    failure = { what, retriable: TRANSIENT.has(code), sent: begun, cause }
+    const what = `${error.message} ${where}`
+    return storeError(store, operation, refused(what, error.retriable))
   }
-  const what = `${failure.what} in ${JSON.stringify(directory)}`
-  return storeError(store, operation, { ...failure, what, done: undefined })
+  // Only these fields, as the message holds the path.
+  const { code, errno, syscall } = error as NodeJS.ErrnoException
+  const what =
+    code === undefined ? 'an unexpected error' : [code, syscall].filter(Boolean).join(' on ')
+  const cause =
+    code === undefined ? error : Object.assign(new Error(what), { code, errno, syscall })
+  return storeError(store, operation, {
+    what: `${what} ${where}`,
+    sent: begun,
+    done: undefined,
+    retriable: TRANSIENT.has(code),
+    cause,
+  })
 }

@@ -78,13 +78,7 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   async function makeOwnFile(): Promise<void> {
     await makeDirectory(folder, fsync)
     const temporary = `${ownFile}.${randomBytes(8).toString('hex')}`
-    await replaceFile(
-      ownFile,
-      temporary,
-      Buffer.from(text),
-      { fsync: false },
-      async () => undefined,
-    )
+    await replaceFile(ownFile, temporary, Buffer.from(text), { fsync: false })
   }
 
   function ready(): Promise<void> {
@@ -147,8 +141,8 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   }
 
   /**
-   * Removes the lock of a dead holder. A second lock, which can be broken as well, lets one process in at a time: so the
-   * lock that is removed is the one that was checked, and not a new one of another process.
+   * Removes the lock of a holder if it is dead. A second lock, which can be broken as well, lets one process in at a time:
+   * so the lock that is removed is the one that was checked, and not a new one of another process.
    */
   async function breakLock(path: string, holder: string, signal: AbortSignal): Promise<void> {
     await holdOne(`${path}.${digestOf(holder).slice(0, 16)}`, signal, async () => {
@@ -230,8 +224,8 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
         return
       }
       const holder = await readText(path)
-      if (holder === undefined || holder === text) return
-      if (await isDead(path, holder)) await breakLock(path, holder, signal)
+      if (holder === undefined || holder === text || !(await isDead(path, holder))) return
+      await breakLock(path, holder, signal)
     },
 
     async sweepOwners() {

@@ -1,7 +1,7 @@
 /**
  * The verbs and the sweep of a store that keeps records in files, for any layout of them. A write holds the lock of its
- * id, compares, and replaces or removes a file as a whole. The version of a record is its content, so that a write of any
- * other program changes it.
+ * id, compares, and replaces or removes a file as a whole. The version of a record is its content, so that a write of
+ * any other program changes it.
  *
  * @module
  */
@@ -90,10 +90,6 @@ export interface Layout {
   }
 }
 
-interface FileRecord extends FileHead {
-  readonly bytes: Uint8Array
-}
-
 /** A write that holds the locks of its id. */
 interface Turn {
   readonly paths: readonly [string, ...string[]]
@@ -129,11 +125,10 @@ export function fileVerbs(
   const root = prepareDirectory(directory, store, refusedMode)
   const failure = (operation: string, error: unknown, begun = false) =>
     fileFailure(store, root, operation, error, begun)
-  const guardedOnError = guarded(onError, `${store}: onError`)
-  const report = (operation: string, error: unknown) => guardedOnError(failure(operation, error))
+  const report = guarded(onError, `${store}: onError`)
   const locks = fileLocks(join(root, ownersFolder), {
     fsync,
-    onError: (error) => report('unlock', error),
+    onError: (error) => report(failure('unlock', error)),
   })
   const { hold } = locks
   const layout = open({ root, now, hold, tolerate, expiryOf, removeIf })
@@ -141,15 +136,16 @@ export function fileVerbs(
   const isLive = (expiresAt: number) => expiresAt > now()
 
   /** The live record in a file. */
-  function parse(body: Buffer): FileRecord | undefined {
+  function parse(body: Buffer): StoredRecord | undefined {
     const head = layout.parseHead(body)
     if (head === undefined || !isLive(head.expiresAt)) return undefined
     const { buffer, byteOffset, length } = body.subarray(head.length)
-    return { ...head, bytes: new Uint8Array(buffer, byteOffset, length) }
+    const bytes = new Uint8Array(buffer, byteOffset, length)
+    return { bytes, version: bytes, expiresAt: head.expiresAt }
   }
 
   /** Resolves to the live record. Needs no lock, as a file is replaced as a whole. */
-  async function find(paths: readonly string[]): Promise<FileRecord | undefined> {
+  async function find(paths: readonly string[]): Promise<StoredRecord | undefined> {
     // Behind the last path the first ones again: a record may be moved there meanwhile.
     for (const path of [...paths, ...paths.slice(0, -1)]) {
       const body = await unlessMissing(() => readFile(path))
@@ -168,7 +164,6 @@ export function fileVerbs(
   ): Promise<T> {
     sweeping.start()
     let begun = false
-
     try {
       await shared?.prepare(operation, signal)
       const paths = layout.pathsOf(id)
@@ -200,20 +195,17 @@ export function fileVerbs(
       await remove(turn)
       return undefined
     }
-    const { paths, temporary, begin } = turn
-    const [path, ...others] = paths
+    const [path, ...others] = turn.paths
     const body = Buffer.concat([layout.encodeHead(expiresAt), bytes])
     let isNew = false
-    const late = await replaceFile(path, temporary, body, { fsync, mode }, async () => {
-      if (shared !== undefined) {
-        isNew = (await unlessMissing(() => stat(path))) === undefined
-        // Once more, as late as possible: the other program takes no lock.
-        const answer = await refuse()
-        if (answer !== undefined) return answer
-      }
-      await begin()
-      return undefined
-    })
+    async function beforeRename() {
+      isNew = shared !== undefined && (await unlessMissing(() => stat(path))) === undefined
+      // Once more, as late as possible: the other program takes no lock.
+      const late = shared && (await refuse())
+      if (late === undefined) await turn.begin()
+      return late
+    }
+    const late = await replaceFile(path, turn.temporary, body, { fsync, mode }, beforeRename)
     if (late !== undefined) return late
     if (isNew) shared?.count(1)
     for (const other of others) {
@@ -228,19 +220,22 @@ export function fileVerbs(
     const head = layout.encodeHead(expiresAt)
     for (const path of turn.paths) {
       const result = await withFile(path, 'r+', async (file) => {
-        const record = parse(await file.readFile())
+        const body = await file.readFile()
+        const record = parse(body)
         const refused = mismatch(record, version)
-        if (refused !== undefined || record?.length !== head.length) return refused ?? record
+        if (refused !== undefined) return refused
+        if (record && body.length - record.bytes.length !== head.length) return record
         await turn.begin()
         await file.write(head, 0, head.length, 0)
         if (fsync) await file.datasync()
         return 'touched'
       })
-      if (result === undefined || result === 'gone') continue
-      if (typeof result === 'string') return result
-      // The head has another length.
-      const refuse = async () => mismatch(await find(turn.paths), version)
-      return (await put(turn, result.bytes, expiresAt, refuse)) ?? 'touched'
+      if (typeof result === 'object') {
+        // The head has another length.
+        const refuse = async () => mismatch(await find(turn.paths), version)
+        return (await put(turn, result.bytes, expiresAt, refuse)) ?? 'touched'
+      }
+      if (result !== undefined && result !== 'gone') return result
     }
     return 'gone'
   }
@@ -265,7 +260,7 @@ export function fileVerbs(
       return await work()
     } catch (error) {
       // The file is in use, or it is damaged, which a read reports.
-      if (!(error instanceof FileError)) report('housekeeping', error)
+      if (!(error instanceof FileError)) report(failure('housekeeping', error))
       return undefined
     }
   }
@@ -287,9 +282,9 @@ export function fileVerbs(
     if (!(await check())) return false
     const limit = AbortSignal.timeout(SWEEP_WAIT)
     const removed = await tolerate(() =>
-      hold([layout.lockOf(path)], limit, async (lock) => {
+      hold([layout.lockOf(path)], limit, async ({ confirm }) => {
         if (!(await check())) return false
-        await lock.confirm()
+        await confirm()
         return unlinkIfThere(path)
       }),
     )
@@ -328,8 +323,7 @@ export function fileVerbs(
     async read(id, { signal } = {}) {
       if (signal?.aborted) throw failure('read', new FileError(ABORTED.what, true))
       try {
-        const record = await find(layout.pathsOf(id))
-        return record && toStored(record)
+        return await find(layout.pathsOf(id))
       } catch (error) {
         throw failure('read', error)
       }
@@ -337,10 +331,8 @@ export function fileVerbs(
 
     create(id, bytes, expiresAt, createOptions = {}) {
       return write('create', id, createOptions, async (turn) => {
-        const refuse = async () =>
-          (await find(turn.paths)) ? ({ kind: 'exists' } as const) : undefined
-        const refused = await put(turn, bytes, expiresAt, refuse)
-        return refused ?? { kind: 'created', version: bytes }
+        const existing = await put(turn, bytes, expiresAt, () => find(turn.paths))
+        return existing ? { kind: 'exists' } : { kind: 'created', version: bytes }
       })
     },
 
@@ -349,7 +341,7 @@ export function fileVerbs(
         const refused = await put(turn, bytes, expiresAt, async () => {
           const record = await find(turn.paths)
           const kind = mismatch(record, version)
-          return kind && { kind, ...(record && { current: toStored(record) }) }
+          return kind && { kind, ...(record && { current: record }) }
         })
         return refused ?? { kind: 'replaced', version: bytes }
       })
@@ -386,13 +378,9 @@ export function fileVerbs(
   }
 }
 
-function toStored({ bytes, expiresAt }: FileRecord): StoredRecord {
-  return { bytes, version: bytes, expiresAt }
-}
-
 /** What a conditional verb answers when the live record is not the version that was read; undefined when it is. */
 function mismatch(
-  record: FileRecord | undefined,
+  record: StoredRecord | undefined,
   version: Version,
 ): 'gone' | 'conflict' | undefined {
   if (record === undefined) return 'gone'
