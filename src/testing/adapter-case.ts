@@ -19,7 +19,6 @@ export interface SuiteOptions {
   readonly cookie?: { readonly name: string }
   readonly ambient?: boolean
   readonly eager?: boolean
-  readonly timeout?: number
 }
 
 /**
