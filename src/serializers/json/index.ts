@@ -16,12 +16,9 @@ import {
   refuse,
   type ValuePath,
 } from '../shared/path.ts'
-import { decodeUtf8, isWellFormed, msgspecFloat } from '../shared/text.ts'
+import { decodeUtf8, msgspecFloat } from '../shared/text.ts'
 import { parseJson } from './parse.ts'
 import { cutObject, writeBigint, writeList } from './text.ts'
-
-const DIALECT = { maxDepth: MAX_DEPTH, lenient: false, exactFloats: false } as const
-const EXACT_DIALECT = { ...DIALECT, exactFloats: true } as const
 
 /**
  * Keeps records as JSON. Values are what JSON brings back: null, booleans, finite numbers, bigints, strings, arrays and
@@ -36,7 +33,8 @@ export const json: FloatSerializer<string> = {
   split,
   join,
   encode: (value) => encodeWith('JSON', (path) => write(value, path)),
-  decode: (entry, exactFloats) => parseJson(entry, exactFloats ? EXACT_DIALECT : DIALECT),
+  decode: (entry, exactFloats = false) =>
+    parseJson(entry, { maxDepth: MAX_DEPTH, lenient: false, exactFloats }),
   equal: (a, b) => a === b,
 }
 
@@ -45,32 +43,31 @@ const encoder = new TextEncoder()
 function split(record: Uint8Array): Entries<string> | undefined {
   const text = decodeUtf8(record)
   const entries = text === undefined ? undefined : cutObject(text)
-  if (entries === undefined) return undefined
-  for (const key of entries.keys()) if (!isWellFormed(key)) return undefined
-  return entries
+  const keys = [...(entries?.keys() ?? [])]
+  return keys.every((key) => key.isWellFormed()) ? entries : undefined
 }
 
 function join(entries: Entries<string>): Uint8Array {
-  const parts: string[] = []
-  for (const [key, entry] of entries) {
+  const parts = Array.from(entries, ([key, entry]) => {
     if (typeof key === 'symbol') {
       throw new SerializationError(
         'JSON cannot hold a session key that is not a string: delete it.',
       )
     }
-    if (!isWellFormed(key)) {
+    if (!key.isWellFormed()) {
       const message = 'A session key holds half of a surrogate pair: use well-formed text.'
       throw new SerializationError(message, { key })
     }
-    parts.push(`${JSON.stringify(key)}:${entry}`)
-  }
+    return `${JSON.stringify(key)}:${entry}`
+  })
   return encoder.encode(`{${parts.join(',')}}`)
 }
 
 function write(value: unknown, path: ValuePath): string {
   switch (typeof value) {
     case 'string':
-      return writeString(value, path)
+      if (value.isWellFormed()) return JSON.stringify(value)
+      throw path.refusal('holds half of a surrogate pair', 'store well-formed text')
     case 'number':
       if (!Number.isFinite(value)) throw refuse(value, path)
       return isInteger(value) ? String(value) : msgspecFloat(value)
@@ -83,24 +80,16 @@ function write(value: unknown, path: ValuePath): string {
       if (Array.isArray(value)) return writeList(value, path, write)
       if (isPlainObject(value)) return writeObject(value, path)
       if (value instanceof Float && Number.isFinite(value.value)) return msgspecFloat(value.value)
-      throw refuse(value, path)
-    default:
-      throw refuse(value, path)
   }
-}
-
-function writeString(text: string, path: ValuePath): string {
-  if (isWellFormed(text)) return JSON.stringify(text)
-  throw path.refusal('holds half of a surrogate pair', 'store well-formed text')
+  throw refuse(value, path)
 }
 
 function writeObject(object: Record<string, unknown>, path: ValuePath): string {
-  const parts: string[] = []
   path.enter()
-  for (const [key, value] of ownPairs(object, path)) {
+  const parts = ownPairs(object, path).map(([key, value]) => {
     path.at(key)
-    parts.push(`${writeString(key, path)}:${write(value, path)}`)
-  }
+    return `${write(key, path)}:${write(value, path)}`
+  })
   path.leave()
   return `{${parts.join(',')}}`
 }

@@ -4,13 +4,10 @@
  * @module
  */
 
-import { exactFloat, type Float, setOwn } from '../../core/values.ts'
+import { exactFloat, setOwn } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { MAX_DIGITS } from '../shared/path.ts'
-import { isWellFormed } from '../shared/text.ts'
-import { skipSpace, stringEnd } from './text.ts'
-
-const ESCAPED_SURROGATE = /\\u[dD]/
+import { skipSpace, stringEnd, unquote, valueEnd } from './text.ts'
 
 /** What a dialect of JSON accepts. */
 export interface JsonDialect {
@@ -18,19 +15,12 @@ export interface JsonDialect {
   readonly maxDepth: number
   /** Accepts `NaN`, `Infinity`, floats out of range, and escapes of half a surrogate pair, as Python's `json` does. */
   readonly lenient: boolean
-  /** Decodes a float that is whole as a {@link Float}. */
+  /** Decodes a float that is whole as a `Float`. */
   readonly exactFloats: boolean
 }
 
 /** Parses the whole of `text`. Throws {@link SerializationError} when it is damaged or too deep. */
 export function parseJson(text: string, dialect: JsonDialect): unknown {
-  if (isOrdinary(text, dialect)) {
-    try {
-      return JSON.parse(text) as unknown
-    } catch {
-      // Damaged, or a word that JSON does not have: the parser below finds out which.
-    }
-  }
   const parser = new Parser(text, dialect)
   const value = parser.value(0)
   if (skipSpace(text, parser.at) !== text.length) throw damaged('more text follows')
@@ -42,51 +32,10 @@ export function damaged(how: string): SerializationError {
   return new SerializationError(`The stored value is damaged (${how}): delete the key.`)
 }
 
-/** Whether `JSON.parse` reads the text as Python does: small numbers, no escaped surrogate to check, not too deep. */
-function isOrdinary(text: string, { maxDepth, lenient, exactFloats }: JsonDialect): boolean {
-  if (!lenient && ESCAPED_SURROGATE.test(text)) return false
-  let depth = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === 0x22) {
-      const end = stringEnd(text, at)
-      if (end < 0) return false
-      at = end - 1
-    } else if (code === 0x5b || code === 0x7b) {
-      depth += 1
-      if (depth > maxDepth) return false
-    } else if (code === 0x5d || code === 0x7d) depth -= 1
-    else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
-      const start = at
-      while (isNumeric(text.charCodeAt(at + 1))) at += 1
-      if (at - start > 14) return false
-      if (exactFloats && text.slice(start, at).includes('.')) return false
-      if (code === 0x2d && at === start + 1 && text[at] === '0') return false
-    } else if (code === 0x65 || code === 0x45) {
-      // The end of `true` or `false`, or an exponent, which may take a float out of its range.
-      const before = text.charCodeAt(at - 1)
-      if (before !== 0x75 && before !== 0x73) return false
-    }
-  }
-  return true
-}
-
-function isNumeric(code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || code === 0x2e
-}
-
-const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y
-const WORD = /-?[A-Za-z]+/y
-const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ['null', null],
-  ['true', true],
-  ['false', false],
-])
-const NUMBER_WORDS: ReadonlyMap<string, number> = new Map([
-  ['NaN', Number.NaN],
-  ['Infinity', Number.POSITIVE_INFINITY],
-  ['-Infinity', Number.NEGATIVE_INFINITY],
-])
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/
+const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>(
+  Object.entries({ null: null, true: true, false: false, NaN, Infinity, '-Infinity': -Infinity }),
+)
 
 class Parser {
   readonly text: string
@@ -104,47 +53,36 @@ class Parser {
     if (first === '"') return this.string()
     if (first === '[') return this.list(depth)
     if (first === '{') return this.object(depth)
-    return this.number() ?? this.word()
+    return this.scalar()
   }
 
   string(): string {
     const end = stringEnd(this.text, this.at)
     if (end < 0) throw damaged('a string in it does not end')
-    const token = this.text.slice(this.at, end)
+    const text = unquote(this.text.slice(this.at, end))
     this.at = end
-    if (!token.includes('\\')) return token.slice(1, -1)
-    let text: string
-    try {
-      text = JSON.parse(token) as string
-    } catch (cause) {
-      throw new SerializationError(damaged('an escape in it is wrong').message, { cause })
-    }
-    if (this.dialect.lenient || isWellFormed(text)) return text
+    if (text === undefined) throw damaged('an escape in it is wrong')
+    if (this.dialect.lenient || text.isWellFormed()) return text
     throw damaged('a string in it holds half of a surrogate pair')
   }
 
-  number(): number | bigint | Float | undefined {
-    NUMBER.lastIndex = this.at
-    const match = NUMBER.exec(this.text)
-    if (match === null) return undefined
-    this.at = NUMBER.lastIndex
-    const [token, fraction, exponent] = match
-    if (fraction === undefined && exponent === undefined) return integer(token)
+  scalar(): unknown {
+    const end = valueEnd(this.text, this.at)
+    const token = end < 0 ? '' : this.text.slice(this.at, end)
+    this.at = end
+    const { lenient, exactFloats } = this.dialect
+    const word = WORDS.get(token)
+    if (word !== undefined && (lenient || typeof word !== 'number')) return word
+    if (!NUMBER.test(token)) throw damaged('it is not JSON')
     const value = Number(token)
-    if (Number.isFinite(value) || this.dialect.lenient) {
-      return this.dialect.exactFloats ? exactFloat(value) : value
+    if (/[.eE]/.test(token)) {
+      if (!lenient && !Number.isFinite(value)) throw damaged('a number in it is out of range')
+      return exactFloats ? exactFloat(value) : value
     }
-    throw damaged('a number in it is out of range')
-  }
-
-  word(): unknown {
-    WORD.lastIndex = this.at
-    const [word = ''] = WORD.exec(this.text) ?? []
-    this.at += word.length
-    if (WORDS.has(word)) return WORDS.get(word)
-    const number = this.dialect.lenient ? NUMBER_WORDS.get(word) : undefined
-    if (number === undefined) throw damaged('it is not JSON')
-    return number
+    if (Number.isSafeInteger(value)) return value === 0 ? 0 : value
+    const digits = token.startsWith('-') ? token.length - 1 : token.length
+    if (digits > MAX_DIGITS) throw damaged(`an integer in it is longer than ${MAX_DIGITS} digits`)
+    return BigInt(token)
   }
 
   list(depth: number): unknown[] {
@@ -171,8 +109,7 @@ class Parser {
 
   /** Steps into a list or object. True when it is empty, and then steps over it. */
   opens(depth: number, close: string): boolean {
-    const { maxDepth } = this.dialect
-    if (depth === maxDepth) throw damaged('it nests too deep')
+    if (depth === this.dialect.maxDepth) throw damaged('it nests too deep')
     this.at = skipSpace(this.text, this.at + 1)
     if (this.text[this.at] !== close) return false
     this.at += 1
@@ -187,12 +124,4 @@ class Parser {
     if (next === close) return false
     throw damaged('a comma or bracket in it is missing')
   }
-}
-
-function integer(token: string): number | bigint {
-  const digits = token.startsWith('-') ? token.length - 1 : token.length
-  if (digits > MAX_DIGITS) throw damaged(`an integer in it is longer than ${MAX_DIGITS} digits`)
-  const value = Number(token)
-  if (Number.isSafeInteger(value)) return value === 0 ? 0 : value
-  return BigInt(token)
 }

@@ -92,15 +92,13 @@ function cut(text: string, open: number, close: number, item: (at: number) => nu
 }
 
 /** Where the value at `start` ends; -1 when there is none. Brackets are counted, not matched. */
-function valueEnd(text: string, start: number): number {
+export function valueEnd(text: string, start: number): number {
   const first = text.charCodeAt(start)
   if (first === QUOTE) return stringEnd(text, start)
-  if (first === OPEN_LIST || first === OPEN_OBJECT) return nestedEnd(text, start)
-  SCALAR.lastIndex = start
-  return SCALAR.test(text) ? SCALAR.lastIndex : -1
-}
-
-function nestedEnd(text: string, start: number): number {
+  if (first !== OPEN_LIST && first !== OPEN_OBJECT) {
+    SCALAR.lastIndex = start
+    return SCALAR.test(text) ? SCALAR.lastIndex : -1
+  }
   let depth = 0
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -129,14 +127,13 @@ export function writeList(
   path: ValuePath,
   write: (item: unknown, path: ValuePath) => string,
 ): string {
-  const parts: string[] = []
   const length = lengthOf(items, path)
   path.enter()
-  for (let i = 0; i < length; i++) {
+  const parts = Array.from({ length }, (_, i) => {
     path.at(i)
     const item = items[i]
-    parts.push(item === undefined ? 'null' : write(item, path))
-  }
+    return item === undefined ? 'null' : write(item, path)
+  })
   path.leave()
   return `[${parts.join(',')}]`
 }

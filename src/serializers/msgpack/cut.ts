@@ -75,29 +75,18 @@ export function itemEnd(bytes: Uint8Array, start: number, limit: number = bytes.
       pending += readLength(bytes, at, size) * (head >= 0xde ? 2 : 1)
       at += size
     } else {
-      const size = payload(bytes, at, head)
-      if (size < 0) return -1
-      at += size
+      const size = LENGTHS[head - 0xc0] as number
+      const others = OTHERS[head - 0xc0] as number
+      // The one head that the format never uses.
+      if (others < 0) return -1
+      at += size + others + readLength(bytes, at, size)
     }
   }
   return at <= limit ? at : -1
 }
 
 /** Of the heads 0xc0 to 0xdb: the size of the length behind each, and how many bytes there are besides. */
-const LENGTHS = Int8Array.of(
-  ...[0, 0, 0, 0, 1, 2, 4, 1, 2, 4],
-  ...new Array<number>(15).fill(0),
-  1,
-  2,
-  4,
-)
+const LENGTHS = Int8Array.of(...[0, 0, 0, 0, 1, 2, 4, 1, 2, 4], ...Array(15).fill(0), 1, 2, 4)
 const OTHERS = Int8Array.of(
   ...[0, -1, 0, 0, 0, 0, 0, 1, 1, 1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 0, 0, 0],
 )
-
-/** How many bytes follow the head of an item that holds no others; -1 for the one head that the format never uses. */
-function payload(bytes: Uint8Array, at: number, head: number): number {
-  const size = LENGTHS[head - 0xc0] as number
-  const others = OTHERS[head - 0xc0] as number
-  return size === 0 ? others : size + others + readLength(bytes, at, size)
-}

@@ -12,9 +12,6 @@ import { Timestamp } from '../shared/timestamp.ts'
 import { keyText } from './bytes.ts'
 import { Ext, itemEnd, readLength, type Slice } from './cut.ts'
 
-const MAX_DATE_MS = 8.64e15
-const TWO_POW_32 = 0x1_0000_0000
-
 /**
  * Decodes one item that fills the slice. Throws {@link SerializationError} when it is damaged or too deep.
  *
@@ -47,53 +44,18 @@ class Decoder {
     if (head < 0x90) return this.map(head & 0x0f, depth)
     if (head < 0xa0) return this.array(head & 0x0f, depth)
     if (head < 0xc0) return this.string(head & 0x1f)
-    if (head >= 0xe0) return head - 0x100
-    switch (head) {
-      case 0xc0:
-        return null
-      case 0xc2:
-        return false
-      case 0xc3:
-        return true
-      case 0xc4:
-      case 0xc5:
-      case 0xc6:
-        return this.copy(this.length(1 << (head - 0xc4)))
-      case 0xc7:
-      case 0xc8:
-      case 0xc9:
-        return this.ext(this.length(1 << (head - 0xc7)))
-      case 0xca:
-        return this.float(this.view(4).getFloat32(0))
-      case 0xcb:
-        return this.float(this.view(8).getFloat64(0))
-      case 0xcc:
-      case 0xcd:
-      case 0xce:
-        return this.length(1 << (head - 0xcc))
-      case 0xcf:
-        return joined(this.length(4), this.length(4))
-      case 0xd0:
-        return (this.length(1) << 24) >> 24
-      case 0xd1:
-        return (this.length(2) << 16) >> 16
-      case 0xd2:
-        return this.length(4) | 0
-      case 0xd3:
-        return joined(this.length(4) | 0, this.length(4))
-      case 0xd9:
-      case 0xda:
-      case 0xdb:
-        return this.string(this.length(1 << (head - 0xd9)))
-      case 0xdc:
-      case 0xdd:
-        return this.array(this.length(head === 0xdc ? 2 : 4), depth)
-      case 0xde:
-      case 0xdf:
-        return this.map(this.length(head === 0xde ? 2 : 4), depth)
-      default:
-        return this.ext(1 << (head - 0xd4))
-    }
+    if (head < 0xc4) return head === 0xc0 ? null : head === 0xc3
+    if (head < 0xc7) return this.copy(this.length(1 << (head - 0xc4)))
+    if (head < 0xca) return this.ext(this.length(1 << (head - 0xc7)))
+    if (head === 0xca) return this.float(this.view(4).getFloat32(0))
+    if (head === 0xcb) return this.float(this.view(8).getFloat64(0))
+    if (head < 0xd0) return this.integer(1 << (head - 0xcc), false)
+    if (head < 0xd4) return this.integer(1 << (head - 0xd0), true)
+    if (head < 0xd9) return this.ext(1 << (head - 0xd4))
+    if (head < 0xdc) return this.string(this.length(1 << (head - 0xd9)))
+    if (head < 0xde) return this.array(this.length(2 << (head - 0xdc)), depth)
+    if (head < 0xe0) return this.map(this.length(2 << (head - 0xde)), depth)
+    return head - 0x100
   }
 
   /** Steps over `size` bytes and returns where they began. */
@@ -109,6 +71,19 @@ class Decoder {
 
   view(size: number): DataView {
     return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.skip(size), size)
+  }
+
+  /** One of 64 bits is a bigint only where a number would lose digits, as most are timestamps. */
+  integer(size: number, signed: boolean): number | bigint {
+    if (size < 8) {
+      const value = this.length(size)
+      const unused = 32 - 8 * size
+      return signed ? (value << unused) >> unused : value
+    }
+    const view = this.view(8)
+    const value = signed ? view.getBigInt64(0) : view.getBigUint64(0)
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
   }
 
   float(value: number): number | Float {
@@ -137,16 +112,18 @@ class Decoder {
     const object: Record<string, unknown> = {}
     // In the order of the bytes: an object would put keys such as "1" first.
     const keys: string[] = []
+    let map: Map<unknown, unknown> | undefined
     for (let i = 0; i < size; i++) {
       const key = this.key(depth + 1)
-      if (typeof key !== 'string') {
-        const map = new Map<unknown, unknown>(keys.map((known) => [known, object[known]]))
-        return this.rest(map.set(key, this.item(depth + 1)), size - i - 1, depth)
+      if (typeof key !== 'string') map ??= new Map(keys.map((known) => [known, object[known]]))
+      const value = this.item(depth + 1)
+      if (map !== undefined) map.set(key, value)
+      else if (typeof key === 'string') {
+        setOwn(object, key, value)
+        keys.push(key)
       }
-      setOwn(object, key, this.item(depth + 1))
-      keys.push(key)
     }
-    return object
+    return map ?? object
   }
 
   /** A key; a short string is looked up among those of earlier records. */
@@ -162,25 +139,11 @@ class Decoder {
     return text
   }
 
-  rest(map: Map<unknown, unknown>, size: number, depth: number): Map<unknown, unknown> {
-    for (let i = 0; i < size; i++) {
-      const key = this.item(depth + 1)
-      map.set(key, this.item(depth + 1))
-    }
-    return map
-  }
-
   ext(size: number): Date | Ext {
-    const type = (this.length(1) << 24) >> 24
+    const type = this.view(1).getInt8(0)
     const data = this.copy(size)
     return (type === -1 ? timestamp(data) : undefined) ?? new Ext(type, data)
   }
-}
-
-/** An integer of 64 bits from its halves. Most are timestamps, which a number holds. */
-function joined(high: number, low: number): number | bigint {
-  const number = high * TWO_POW_32 + low
-  return Number.isSafeInteger(number) ? number : BigInt(high) * BigInt(TWO_POW_32) + BigInt(low)
 }
 
 /** Undefined for data that is no timestamp, or one that a Date cannot hold. */
@@ -190,14 +153,14 @@ function timestamp(data: Uint8Array): Date | undefined {
   let nanoseconds = 0
   if (data.length === 4) seconds = view.getUint32(0)
   else if (data.length === 8) {
-    const high = view.getUint32(0)
-    nanoseconds = high >>> 2
-    seconds = (high & 3) * TWO_POW_32 + view.getUint32(4)
+    const bits = view.getBigUint64(0)
+    nanoseconds = Number(bits >> 34n)
+    seconds = Number(BigInt.asUintN(34, bits))
   } else if (data.length === 12) {
     nanoseconds = view.getUint32(0)
-    seconds = view.getInt32(4) * TWO_POW_32 + view.getUint32(8)
+    seconds = Number(view.getBigInt64(4))
   } else return undefined
-  const ms = seconds * 1000 + Math.floor(nanoseconds / 1e6)
-  if (nanoseconds > 999_999_999 || Math.abs(ms) > MAX_DATE_MS) return undefined
-  return nanoseconds % 1e6 === 0 ? new Date(ms) : new Timestamp(seconds, nanoseconds)
+  const date = new Timestamp(seconds, nanoseconds)
+  if (nanoseconds > 999_999_999 || Number.isNaN(date.getTime())) return undefined
+  return nanoseconds % 1e6 === 0 ? new Date(date) : date
 }

@@ -18,7 +18,6 @@ import { secondsOf } from '../shared/timestamp.ts'
 import { Writer } from './bytes.ts'
 import { Ext } from './cut.ts'
 
-const TWO_POW_32 = 0x1_0000_0000
 const MIN_INT = -(2n ** 63n)
 const MAX_INT = 2n ** 64n - 1n
 
@@ -40,26 +39,17 @@ class Encoder extends Writer {
   }
 
   item(value: unknown): void {
-    switch (typeof value) {
-      case 'string':
-        if (this.string(value)) return
-        throw this.path.refusal('holds half of a surrogate pair', 'store well-formed text')
-      case 'number':
-        if (isInteger(value)) this.integer(value)
-        else this.float(value)
-        return
-      case 'boolean':
-        this.byte(value ? 0xc3 : 0xc2)
-        return
-      case 'bigint':
-        this.bigint(value)
-        return
-      case 'object':
-        this.object(value)
-        return
-      default:
-        throw refuse(value, this.path)
+    if (typeof value === 'string') {
+      if (this.string(value)) return
+      throw this.path.refusal('holds half of a surrogate pair', 'store well-formed text')
     }
+    if (typeof value === 'number' && isInteger(value)) this.integer(value)
+    else if (typeof value === 'number') this.float(value)
+    else if (typeof value === 'boolean') this.byte(value ? 0xc3 : 0xc2)
+    else if (typeof value === 'bigint') this.bigint(value)
+    else if (value === null) this.byte(0xc0)
+    else if (typeof value === 'object') this.object(value)
+    else throw refuse(value, this.path)
   }
 
   bigint(value: bigint): void {
@@ -69,9 +59,8 @@ class Encoder extends Writer {
     else this.wide(value < 0n ? 0xd3 : 0xcf, value)
   }
 
-  object(value: object | null): void {
-    if (value === null) this.byte(0xc0)
-    else if (Array.isArray(value)) this.array(value)
+  object(value: object): void {
+    if (Array.isArray(value)) this.array(value)
     else if (isPlainObject(value)) this.plain(value)
     else if (value instanceof Uint8Array) {
       this.sized(lengthOf(value, this.path), 0xc4)
@@ -139,14 +128,14 @@ class Encoder extends Writer {
     if (Number.isNaN(seconds)) {
       throw this.path.refusal('is an invalid Date', 'store null or a valid Date')
     }
-    const data = Buffer.alloc(seconds < 0 || seconds >= 4 * TWO_POW_32 ? 12 : 8)
-    if (data.length === 12) {
-      data.writeUInt32BE(nanoseconds, 0)
+    if (seconds < 0 || seconds >= 2 ** 34) {
+      const data = Buffer.alloc(12)
+      data.writeUInt32BE(nanoseconds)
       data.writeBigInt64BE(BigInt(seconds), 4)
       return data
     }
-    data.writeUInt32BE(nanoseconds * 4 + Math.floor(seconds / TWO_POW_32), 0)
-    data.writeUInt32BE(seconds % TWO_POW_32, 4)
-    return nanoseconds === 0 && seconds < TWO_POW_32 ? data.subarray(4) : data
+    const data = Buffer.alloc(8)
+    data.writeBigUInt64BE((BigInt(nanoseconds) << 34n) | BigInt(seconds))
+    return nanoseconds === 0 && seconds < 2 ** 32 ? data.subarray(4) : data
   }
 }

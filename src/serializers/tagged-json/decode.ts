@@ -13,16 +13,14 @@ import { isPlainObject, MAX_DEPTH } from '../shared/path.ts'
 import { TAGS } from './encode.ts'
 import { parseRfc2822 } from './rfc2822.ts'
 
-/** A tuple takes two levels of text, as does an escaped dictionary. A value in one may take a third. */
-const DIALECT = { maxDepth: 2 * MAX_DEPTH + 1, lenient: true } as const
-
 /**
  * Decodes one value. Throws {@link SerializationError} when it is damaged or too deep.
  *
- * @param exactFloats Whether a float that is whole becomes a {@link Float}.
+ * @param exactFloats Whether a float that is whole becomes a `Float`.
  */
 export function decodeTagged(text: string, exactFloats = false): unknown {
-  return untag(parseJson(text, { ...DIALECT, exactFloats }), 0)
+  // A tuple takes two levels of text, as does an escaped dictionary. A value in one may take a third.
+  return untag(parseJson(text, { maxDepth: 2 * MAX_DEPTH + 1, lenient: true, exactFloats }), 0)
 }
 
 /** Replaces tagged dictionaries by their values, in place and from the inside out. */
@@ -46,33 +44,32 @@ function fromTag(tag: string, value: unknown): unknown {
   if (tag === ' d') return typeof value === 'string' ? (parseRfc2822(value) ?? null) : null
   if (typeof value !== 'string') throw damaged(`the tag "${tag}" in it has no text`)
   if (tag === ' b') return fromBase64(value)
-  return tag === ' m' ? new Markup(value) : toUuid(value)
+  if (tag === ' m') return new Markup(value)
+  try {
+    return new Uuid(value)
+  } catch (cause) {
+    throw new SerializationError(damaged('a UUID in it is wrong').message, { cause })
+  }
 }
 
 function toTuple(value: unknown): Tuple {
   if (Array.isArray(value)) return tupleFrom(value)
-  if (typeof value === 'string') return toTuple(Array.from(value))
-  if (typeof value === 'object' && value !== null && isPlainObject(value)) {
-    return toTuple(Object.keys(value))
-  }
-  throw damaged('a tuple in it is not a list')
+  if (typeof value === 'string') return tupleFrom(Array.from(value))
+  return tupleFrom(Object.keys(dictionary(value, 'a tuple in it is not a list')))
 }
 
 function unescaped(value: unknown): Record<string, unknown> {
-  const plain = typeof value === 'object' && value !== null && isPlainObject(value)
-  const [key] = plain ? Object.keys(value) : []
-  if (!plain || key === undefined) throw damaged('an escaped dictionary in it is empty')
+  const wrong = 'an escaped dictionary in it is empty'
+  const [pair] = Object.entries(dictionary(value, wrong))
+  if (pair === undefined) throw damaged(wrong)
   const object: Record<string, unknown> = {}
-  setOwn(object, unescapeKey(key), value[key])
+  setOwn(object, unescapeKey(pair[0]), pair[1])
   return object
 }
 
-function toUuid(text: string): Uuid {
-  try {
-    return new Uuid(text)
-  } catch (cause) {
-    throw new SerializationError(damaged('a UUID in it is wrong').message, { cause })
-  }
+function dictionary(value: unknown, wrong: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && isPlainObject(value)) return value
+  throw damaged(wrong)
 }
 
 /** As Python's `b64decode`: skips foreign characters, ends at the padding, and insists that the padding is there. */

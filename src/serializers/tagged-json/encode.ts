@@ -41,7 +41,7 @@ function writeObject(value: object, path: ValuePath): string {
   if (isTuple(value)) return `{" t":${writeList(value, path, write)}}`
   if (Array.isArray(value)) return writeList(value, path, write)
   if (isPlainObject(value)) return writePlain(value, path)
-  if (value instanceof Uint8Array) return `{" b":"${base64(value)}"}`
+  if (value instanceof Uint8Array) return `{" b":"${Buffer.from(value).toString('base64')}"}`
   if (value instanceof Markup) return `{" m":${quoteAscii(value.html)}}`
   if (value instanceof Uuid) return `{" u":${quoteAscii(value.hex)}}`
   if (value instanceof Float) return pythonFloat(value.value)
@@ -51,16 +51,12 @@ function writeObject(value: object, path: ValuePath): string {
 
 function writePlain(object: Record<string, unknown>, path: ValuePath): string {
   path.enter()
-  const pairs = ownPairs(object, path).map(([key, value]): [string, string] => {
+  const pairs = ownPairs(object, path).map(([key, value]) => {
     path.at(key)
-    return [key, write(value, path)]
+    return [key, write(value, path)] as const
   })
   path.leave()
   return writeDictionary(pairs)
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 /** `Thu, 29 Feb 2024 12:34:56 GMT`: milliseconds are dropped, as Flask drops microseconds. */
@@ -71,40 +67,28 @@ function writeDate(date: Date, path: ValuePath): string {
   throw path.refusal('is a Date outside the years 1 to 9999', 'store its text or number')
 }
 
-const NOT_PRINTABLE_ASCII = /[\u007f-\uffff]/g
-
 /** Writes a JSON string of printable ASCII. Half of a surrogate pair is escaped, not refused. */
 function quoteAscii(text: string): string {
-  return JSON.stringify(text).replace(NOT_PRINTABLE_ASCII, escapeCodeUnit)
-}
-
-function escapeCodeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(text).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** Writes an object with sorted keys, whose values are JSON already. Where it would look like a tag, `" di"` escapes it. */
 export function writeDictionary(pairs: readonly (readonly [key: string, text: string])[]): string {
-  const [first] = pairs
-  if (pairs.length === 1 && first !== undefined && TAGS.has(first[0])) {
-    return `{" di":{${quoteAscii(`${first[0]}__`)}:${first[1]}}}`
-  }
+  const [[key, text] = ['', '']] = pairs
+  if (pairs.length === 1 && TAGS.has(key)) return `{" di":{${quoteAscii(`${key}__`)}:${text}}}`
   const sorted = [...pairs].sort(([a], [b]) => compareCodePoints(a, b))
   return `{${sorted.map(([key, text]) => `${quoteAscii(key)}:${text}`).join(',')}}`
 }
 
 /** Compares as Python does, by code points. JavaScript's `<` puts those beyond U+FFFF before U+E000. */
 export function compareCodePoints(a: string, b: string): number {
-  let at = 0
-  while (at < a.length && a[at] === b[at]) at += 1
-  const splitsPair = isLow(a.charCodeAt(at)) || isLow(b.charCodeAt(at))
-  if (at > 0 && splitsPair && isHigh(a.charCodeAt(at - 1))) at -= 1
-  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1)
-}
-
-function isHigh(code: number): boolean {
-  return code >= 0xd800 && code <= 0xdbff
-}
-
-function isLow(code: number): boolean {
-  return code >= 0xdc00 && code <= 0xdfff
+  for (let at = 0; ; ) {
+    const point = a.codePointAt(at) ?? -1
+    const other = b.codePointAt(at) ?? -1
+    if (point !== other || point === -1) return point - other
+    at += point > 0xffff ? 2 : 1
+  }
 }

@@ -7,7 +7,7 @@
 
 import type { Entries } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
-import { cutList, cutObject, skipSpace, unquote } from '../json/text.ts'
+import { cutList, cutObject, unquote } from '../json/text.ts'
 import type { FloatSerializer } from '../python/values.ts'
 import { decodeUtf8 } from '../shared/text.ts'
 import { decodeTagged, unescapeKey } from './decode.ts'
@@ -31,22 +31,18 @@ export const taggedJson: FloatSerializer<string> = {
 }
 
 const encoder = new TextEncoder()
+const NULL = /^[ \n\r\t]*null[ \n\r\t]*$/
 
 function split(record: Uint8Array): Entries<string> | undefined {
   const text = decodeUtf8(record)
   if (text === undefined) return undefined
   const entries = cutObject(text)
-  if (entries === undefined) return isNull(text) ? new Map() : cutPairs(text)
+  if (entries === undefined) return NULL.test(text) ? new Map() : cutPairs(text)
   const tag = onlyTag(entries)
   if (tag === undefined) return entries
   const tagged = entries.get(tag) ?? ''
   if (tag === ' di') return escapedEntry(tagged)
   return tag === ' t' ? cutPairs(tagged) : emptyOf(text, tagged)
-}
-
-function isNull(text: string): boolean {
-  const start = skipSpace(text, 0)
-  return text.startsWith('null', start) && skipSpace(text, start + 4) === text.length
 }
 
 function onlyTag(entries: ReadonlyMap<string, string>): string | undefined {
@@ -68,18 +64,14 @@ function cutPairs(text: string): Entries<string> | undefined {
   if (pairs === undefined) return undefined
   const entries: Entries<string> = new Map()
   for (const pair of pairs) {
-    const [quoted = '', value, ...more] = cutList(untupled(pair)) ?? []
-    if (value === undefined || more.length > 0 || !quoted.startsWith('"')) return undefined
-    const key = unquote(quoted)
-    if (key === undefined) return undefined
+    const tuple = cutObject(pair)
+    const items = tuple?.size === 1 ? tuple.get(' t') : pair
+    const [quoted = '', value, ...more] = cutList(items ?? '') ?? []
+    const key = quoted.startsWith('"') ? unquote(quoted) : undefined
+    if (key === undefined || value === undefined || more.length > 0) return undefined
     entries.set(key, value)
   }
   return entries
-}
-
-function untupled(text: string): string {
-  const entries = text.startsWith('{') ? cutObject(text) : undefined
-  return (entries?.size === 1 ? entries.get(' t') : undefined) ?? text
 }
 
 /** Python's `dict()` of another tagged value is empty for empty text or bytes and for a date that is none. */
@@ -95,8 +87,8 @@ function emptyOf(text: string, tagged: string): Entries<string> | undefined {
 }
 
 function join(entries: Entries<string>): Uint8Array {
-  const pairs = [...entries].map(([key, text]): [string, string] => {
-    if (typeof key === 'string') return [key, text]
+  const pairs = Array.from(entries, ([key, text]) => {
+    if (typeof key === 'string') return [key, text] as const
     throw new SerializationError(
       "Flask's cookie format cannot hold a session key that is not a string: delete it.",
     )

@@ -5,12 +5,13 @@
  * @module
  */
 
-const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
-const LONG_MONTHS =
+import { isDate } from '../python/dates.ts'
+
+const MONTHS =
   'january february march april may june july august september october november december'.split(' ')
-const DAYS: ReadonlySet<string> = new Set('mon tue wed thu fri sat sun'.split(' '))
+const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 /** As hours and minutes, such as -500 for five hours west. */
-const ZONES: ReadonlyMap<string, number> = new Map(
+const ZONES = new Map<string, number>(
   Object.entries({
     ...{ UT: 0, UTC: 0, GMT: 0, Z: 0, AST: -400, ADT: -300, EST: -500, EDT: -400 },
     ...{ CST: -600, CDT: -500, MST: -700, MDT: -600, PST: -800, PDT: -700 },
@@ -30,23 +31,29 @@ export function parseRfc2822(text: string): Date | undefined {
   if (words.length < 5) return undefined
   let [day = '', month = '', year = '', time = '', zone = ''] = words
   if (day === '' || month === '' || year === '') return undefined
-  if (monthNumber(month) === undefined) [day, month] = [month, day]
+  if (monthNumber(month) === 0) [day, month] = [month, day]
   if (year.indexOf(':') > 0) [year, time] = [time, year]
   year = withoutComma(year)
   if (year === '') return undefined
   if (!/^[0-9]/.test(year)) [year, zone] = [zone, year]
+  day = withoutComma(day)
   const clock = clockNumbers(withoutComma(time))
-  const monthIndex = monthNumber(month)
-  if (clock === undefined || monthIndex === undefined) return undefined
-  if (!INTEGER.test(withoutComma(day)) || !INTEGER.test(year)) return undefined
-  const full = fullYear(Number(year))
-  return instant(full, monthIndex, Number(withoutComma(day)), clock, offsetMinutes(zone))
+  if (clock === undefined || !INTEGER.test(day) || !INTEGER.test(year)) return undefined
+  const [hour = 0, minute = 0, second = 0] = clock
+  const date = [fullYear(Number(year)), monthNumber(month), Number(day)] as const
+  const offset = offsetMinutes(zone)
+  const isTime = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60
+  if (!isDate(date) || !isTime || Math.abs(offset) >= 24 * 60) return undefined
+  const instant = new Date(0)
+  instant.setUTCFullYear(date[0], date[1] - 1, date[2])
+  instant.setUTCHours(hour, minute - offset, second)
+  return instant
 }
 
 /** The comma after a weekday needs no space behind it. */
 function dropWeekday(words: string[]): void {
   const first = words[0] ?? ''
-  if (first.endsWith(',') || DAYS.has(first.toLowerCase())) words.shift()
+  if (first.endsWith(',') || DAYS.includes(first.toLowerCase())) words.shift()
   else if (first.includes(',')) words[0] = first.slice(first.lastIndexOf(',') + 1)
 }
 
@@ -69,20 +76,17 @@ function withoutComma(word: string): string {
   return word.endsWith(',') ? word.slice(0, -1) : word
 }
 
-function monthNumber(word: string): number | undefined {
+/** 1 to 12; 0 for a word that is no month. */
+function monthNumber(word: string): number {
   const name = word.toLowerCase()
-  const short = MONTHS.indexOf(name)
-  const index = short === -1 ? LONG_MONTHS.indexOf(name) : short
-  return index === -1 ? undefined : index
+  return 1 + MONTHS.findIndex((month) => name === month || name === month.slice(0, 3))
 }
 
 function clockNumbers(time: string): number[] | undefined {
-  const colons = time.split(':')
-  const parts = colons.length === 1 && time.includes('.') ? time.split('.') : colons
+  const parts = time.split(time.includes(':') ? ':' : '.')
   if (parts.length === 2) parts.push('0')
-  return parts.length === 3 && parts.every((part) => INTEGER.test(part))
-    ? parts.map(Number)
-    : undefined
+  const isClock = parts.length === 3 && parts.every((part) => INTEGER.test(part))
+  return isClock ? parts.map(Number) : undefined
 }
 
 function fullYear(year: number): number {
@@ -95,23 +99,4 @@ function offsetMinutes(zone: string): number {
   const value = known ?? (INTEGER.test(zone) ? Number(zone) : 0)
   const size = Math.abs(value)
   return Math.sign(value) * (Math.floor(size / 100) * 60 + (size % 100))
-}
-
-/** Undefined for a date that the calendar of Python (years 1 to 9999) does not have. */
-function instant(
-  year: number,
-  month: number,
-  day: number,
-  clock: readonly number[],
-  offset: number,
-): Date | undefined {
-  const [hour = 0, minute = 0, second = 0] = clock
-  const isTime = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60
-  const inRange = year >= 1 && year <= 9999 && Math.abs(offset) < 24 * 60
-  if (!isTime || !inRange) return undefined
-  const date = new Date(0)
-  date.setUTCFullYear(year, month, day)
-  date.setUTCHours(hour, minute, second)
-  const exists = date.getUTCMonth() === month && date.getUTCDate() === day
-  return exists ? new Date(date.getTime() - offset * 60_000) : undefined
 }
