@@ -5,20 +5,17 @@
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
-import { CookieBacking } from './cookie-backing.ts'
+import { CookieBacking, type CookieBackingConfig } from './cookie-backing.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { guarded, type OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
-import type { IdScheme, RandomBytes } from './ids.ts'
 import { backoff } from './optimistic-commit.ts'
 import type { SessionPolicy } from './policy.ts'
 import { type Schema, schemaCheck } from './schema.ts'
-import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import { Session, StoredSession } from './session.ts'
 import { SessionLifeCycle } from './sessions.ts'
-import type { Store } from './store.ts'
-import { StoreBacking } from './store-backing.ts'
+import { StoreBacking, type StoreBackingConfig } from './store-backing.ts'
 import { waitTimer } from './time-limit.ts'
 
 /** The options that every preset hands on as they were given. */
@@ -44,20 +41,13 @@ export interface Preset {
 }
 
 /** The record travels in the cookie. */
-export interface InCookie {
-  readonly seal: Seal
-}
+export type InCookie = Pick<CookieBackingConfig, 'seal'>
 
 /** The record is in a store, and the cookie holds a credential. */
-export interface InStore {
-  readonly store: Store
-  readonly ids: IdScheme
-  readonly randomBytes: RandomBytes
-  /** Signs the credential. Undefined: the cookie holds it as it is. */
-  readonly seal: Seal | undefined
-  /** The age of a verifier, in ms, at which a commit gives the session a new one. Absent: never. */
-  readonly renewAfter?: number
-}
+export type InStore = Pick<
+  StoreBackingConfig,
+  'store' | 'ids' | 'randomBytes' | 'seal' | 'renewAfter'
+>
 
 /** Makes the life cycle. Throws `ConfigError` for a common option that cannot work. */
 export function assemble({ options, place, policy, ...parts }: Preset): SessionLifeCycle {

@@ -7,7 +7,7 @@
 
 import { isSerializationError, SerializationError, StateError } from '../errors.ts'
 import { decodeReserved, isReserved } from './record.ts'
-import type { Entries, EntryKey, Serializer } from './serializer.ts'
+import type { Entries, Serializer } from './serializer.ts'
 import { isDeepStrictEqual } from './values.ts'
 
 /** An edit that depends on the value before it. It runs again when that was another one; undefined removes the key. */
@@ -40,8 +40,11 @@ export interface Cell {
   read: boolean
 }
 
+/** Edited keys, with their cells. */
+type Edited = readonly (readonly [key: string, cell: Cell])[]
+
 const NO_CELLS: Map<string, Cell> = new Map()
-const NOTHING: readonly (readonly [string, Cell])[] = []
+const NOTHING: Edited = []
 const NONE: Edit = { kind: 'none' }
 const PUT: Edit = { kind: 'put' }
 const NESTED: Edit = { kind: 'nested' }
@@ -55,7 +58,7 @@ export class Changes {
   #cells = NO_CELLS
   #cleared = false
   /** What was edited when the request ended. */
-  #last: readonly (readonly [string, Cell])[] | undefined
+  #last: Edited | undefined
 
   constructor(serializer: Serializer, base: Entries) {
     this.serializer = serializer
@@ -81,15 +84,13 @@ export class Changes {
   }
 
   /** The keys that were edited, with their cells, nested changes included. */
-  edited(): readonly (readonly [key: string, cell: Cell])[] {
+  edited(): Edited {
     if (this.#last !== undefined) return this.#last
     if (this.#cells === NO_CELLS) return NOTHING
-    const edited: (readonly [string, Cell])[] = []
-    for (const pair of this.#cells) {
-      this.#settle(pair[0], pair[1])
-      if (pair[1].edit !== NONE) edited.push(pair)
-    }
-    return edited
+    return [...this.#cells].filter(([key, cell]) => {
+      this.#settle(key, cell)
+      return cell.edit !== NONE
+    })
   }
 
   /** Whether this request changed the key, or emptied the session. */
@@ -101,7 +102,9 @@ export class Changes {
   keys(): string[] {
     const keys: string[] = []
     if (!this.#cleared) {
-      for (const key of this.base.keys()) if (isStringKey(key) && this.has(key)) keys.push(key)
+      for (const key of this.base.keys()) {
+        if (typeof key === 'string' && this.has(key)) keys.push(key)
+      }
     }
     for (const [key, cell] of this.#cells) {
       const isInRecord = !this.#cleared && this.base.has(key)
@@ -121,7 +124,7 @@ export class Changes {
     if (cell.edit.kind !== 'put' && cell.edit.kind !== 'remove' && !this.#cleared) cell.read = true
     if (cell.entry === undefined) return undefined
     if (!cell.decoded) {
-      cell.live = this.#decode(key, cell.entry)
+      cell.live = decodeOf(this.serializer, key, cell.entry)
       cell.decoded = true
     }
     return cell.live
@@ -131,12 +134,12 @@ export class Changes {
   peek(key: string): unknown {
     const cell = this.#cell(key)
     this.#settle(key, cell)
-    return cell.entry === undefined ? undefined : this.#decode(key, cell.entry)
+    return cell.entry === undefined ? undefined : decodeOf(this.serializer, key, cell.entry)
   }
 
   /** Throws {@link SerializationError} at once when the value cannot be stored. */
   put(key: string, value: unknown): void {
-    const entry = this.#encode(key, value)
+    const entry = encodeOf(this.serializer, key, value)
     const cell = this.#cell(key)
     cell.edit = PUT
     cell.entry = entry
@@ -201,29 +204,26 @@ export class Changes {
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
     if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
-    if (cell.entry === undefined || isDeepStrictEqual(this.#decode(key, cell.entry), cell.live))
+    if (
+      cell.entry === undefined ||
+      isDeepStrictEqual(decodeOf(this.serializer, key, cell.entry), cell.live)
+    )
       return
-    cell.entry = this.#encode(key, cell.live)
+    cell.entry = encodeOf(this.serializer, key, cell.live)
     if (cell.edit.kind === 'none') cell.edit = NESTED
     else if (cell.edit.kind === 'apply') cell.edit = cell.base === undefined ? PUT : NESTED
   }
 
   #run(key: string, entry: unknown, operation: Operation): unknown {
     try {
-      const next = operation(entry === undefined ? undefined : this.#decode(key, entry))
-      return next === undefined ? undefined : this.#encode(key, next)
+      const next = operation(
+        entry === undefined ? undefined : decodeOf(this.serializer, key, entry),
+      )
+      return next === undefined ? undefined : encodeOf(this.serializer, key, next)
     } catch (error) {
       if (!(error instanceof TypeMismatch)) throw error
       throw new StateError(`Session key '${key}': ${error.message}`, { cause: error })
     }
-  }
-
-  #encode(key: string, value: unknown): unknown {
-    return encodeOf(this.serializer, key, value)
-  }
-
-  #decode(key: string, entry: unknown): unknown {
-    return decodeOf(this.serializer, key, entry)
   }
 }
 
@@ -249,8 +249,4 @@ export function decodeOf(serializer: Serializer, key: string, entry: unknown): u
 function naming(key: string, error: unknown): unknown {
   if (!isSerializationError(error) || error.key !== undefined) return error
   return new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
-}
-
-function isStringKey(key: EntryKey): key is string {
-  return typeof key === 'string'
 }

@@ -31,13 +31,13 @@ const NO_COOKIES: readonly ResponseCookie[] = []
 /** The session was never asked for, so the response does not depend on it. */
 export const NOT_ASKED: Commit = { outcome: 'untouched', headers: [], cookies: NO_COOKIES }
 
-/** Nothing to store; the session was asked for, so the response depends on the cookie. */
-export const UNTOUCHED: Commit = { outcome: 'untouched', headers: ASKED, cookies: NO_COOKIES }
-
 /** A commit that leaves the browser's cookie as it is. */
 export function withoutCookie(outcome: CommitOutcome): Commit {
-  return outcome === 'untouched' ? UNTOUCHED : { outcome, headers: ASKED, cookies: NO_COOKIES }
+  return { outcome, headers: ASKED, cookies: NO_COOKIES }
 }
+
+/** Nothing to store; the session was asked for, so the response depends on the cookie. */
+export const UNTOUCHED: Commit = withoutCookie('untouched')
 
 /**
  * A commit that sets the browser's cookie.
@@ -77,24 +77,16 @@ export function mergeHeader(
   existing: string | undefined,
   value: string,
 ): string {
-  if (existing === undefined || existing.trim() === '') return value
-  return name === 'vary' ? mergeVary(existing, value) : mergeCacheControl(existing, value)
-}
-
-function mergeVary(existing: string, value: string): string {
-  const members = existing.split(',').map((member) => member.trim().toLowerCase())
-  return members.includes('*') || members.includes(value.toLowerCase())
-    ? existing
-    : `${existing}, ${value}`
-}
-
-function mergeCacheControl(existing: string, value: string): string {
-  const directives = existing
+  const members = (existing ?? '')
     .split(',')
-    .map((directive) => directive.trim())
-    .filter((directive) => directive !== '')
-  const names = directives.map((directive) => directive.toLowerCase())
-  if (names.includes('no-store') || names.includes('private')) return existing
-  const kept = directives.filter((directive) => !/^(?:public$|s-maxage\s*=)/i.test(directive))
+    .map((member) => member.trim())
+    .filter(Boolean)
+  const names = members.map((member) => member.toLowerCase())
+  const enough = name === 'vary' ? ['*', value.toLowerCase()] : ['no-store', 'private']
+  if (existing !== undefined && enough.some((member) => names.includes(member))) return existing
+  const kept =
+    name === 'vary'
+      ? members
+      : members.filter((member) => !/^(?:public$|s-maxage\s*=)/i.test(member))
   return [...kept, value].join(', ')
 }

@@ -23,9 +23,7 @@ export class Expiry {
    */
   readonly #window: number
 
-  /**
-   * @param window In place of that one: 0 moves `expiresAt` on each request, Infinity never does so without a change.
-   */
+  /** @param window In place of that one: 0 moves `expiresAt` on each request, Infinity never without a change. */
   constructor(lifetime: number, idle: number | undefined, window?: number) {
     this.lifetime = lifetime
     this.idle = idle
@@ -52,12 +50,12 @@ export class Expiry {
   /** The absolute end: a lifetime after the last login, or after the beginning. Undefined: neither is known. */
   until({ loggedInAt, createdAt }: Pick<Meta, 'createdAt' | 'loggedInAt'>): number | undefined {
     const began = loggedInAt ?? createdAt
-    return began === undefined ? undefined : this.#from(began)
+    return began === undefined ? undefined : began + this.lifetime
   }
 
   /** The end of a session that was last active at `activeAt`. An unknown beginning counts as then. */
   end(meta: Meta, activeAt: number): number {
-    return earlier(this.until(meta) ?? this.#from(activeAt), this.idle, activeAt)
+    return earlier(this.until(meta) ?? activeAt + this.lifetime, this.idle, activeAt)
   }
 
   /** The end of a record that was last written at `writtenAt`, under the configuration that wrote it. */
@@ -82,8 +80,7 @@ export class Expiry {
 
   /** Whether the lifetime is over. */
   outlived(meta: Meta, now: number): boolean {
-    const until = this.until(meta)
-    return until !== undefined && until <= now
+    return (this.until(meta) ?? Number.POSITIVE_INFINITY) <= now
   }
 
   /** Whether a record has ended although its store still has it, or has it again. Undefined: not known. */
@@ -97,11 +94,6 @@ export class Expiry {
     if (expiresAt === undefined || this.#window === 0) return true
     // Also when it lies too late: a record from before `idle` was configured.
     return Math.abs(this.moved(meta, meta, expiresAt, now) - expiresAt) >= this.#window
-  }
-
-  /** The rule itself: the absolute end of a session that began then. */
-  #from(began: number): number {
-    return began + this.lifetime
   }
 
   /** Whether a record was last written under this configuration. */

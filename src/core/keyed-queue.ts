@@ -15,23 +15,20 @@ export interface Result<Known> {
 }
 
 /** A task that has not ended, or that waits for earlier ones. */
-class Place<Known> {
+interface Place<Known> {
   readonly key: string
   /** Resolves when this task and all earlier ones of the key have ended. */
   readonly ended: Promise<Known | undefined>
-  #resolve: (known: Known | undefined | Promise<Known | undefined>) => void = () => {}
-
-  constructor(key: string) {
-    this.key = key
-    this.ended = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
-  }
-
   /** Lets the next task begin. Later calls do nothing. */
-  leave(known: Known | undefined | Promise<Known | undefined>): void {
-    this.#resolve(known)
-  }
+  readonly leave: (known: Known | undefined | Promise<Known | undefined>) => void
+}
+
+function makePlace<Known>(key: string): Place<Known> {
+  let leave: Place<Known>['leave'] = () => {}
+  const ended = new Promise<Known | undefined>((resolve) => {
+    leave = resolve
+  })
+  return { key, ended, leave }
 }
 
 /** A power of two. Thousands of commits that wait for a slow store share a few places each. */
@@ -52,7 +49,7 @@ export class KeyedQueue<Known> {
   ): Promise<T> {
     const bucket = this.#bucketOf(key)
     const before = bucket.findLast((place) => place.key === key)
-    const place = new Place<Known>(key)
+    const place = makePlace<Known>(key)
     bucket.push(place)
     try {
       const known = before && (await this.#turn(before, place, limit))

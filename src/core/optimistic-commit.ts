@@ -168,7 +168,10 @@ export class OptimisticCommit {
           ? await this.#move(key, draft, base)
           : await this.#put(key, draft, base)
       }
-      if (draft === 'stored' && this.#sent !== undefined) return this.#stored(this.#sent, base)
+      if (draft === 'stored' && this.#sent !== undefined) {
+        const expiresAt = base.expiresAt ?? this.#expiresAt(this.#sent, undefined)
+        return this.#written(this.#sent, expiresAt, base)
+      }
       if (!base.isRead) return { kind: 'stale' }
       return this.#ended(draft === 'untouched' ? draft : 'gone')
     } catch (error) {
@@ -303,10 +306,6 @@ export class OptimisticCommit {
 
   #deleted({ reports }: Draft): CommitResult {
     return { kind: 'deleted', reports, attempts: this.#attempts, known: undefined }
-  }
-
-  #stored(draft: Draft, base: Base): CommitResult {
-    return this.#written(draft, base.expiresAt ?? this.#expiresAt(draft, undefined), base)
   }
 
   #written(

@@ -15,7 +15,7 @@
  */
 
 import { ConflictError } from '../errors.ts'
-import { type Cell, type Changes, decodeOf, encodeOf, TypeMismatch } from './changes.ts'
+import { type Changes, decodeOf, encodeOf, type Operation, TypeMismatch } from './changes.ts'
 import type { Entries, Serializer } from './serializer.ts'
 
 /** What happened to an edit that could not be carried over as it was meant. */
@@ -24,17 +24,15 @@ export interface Report {
   readonly key: string
 }
 
-export interface Rebased {
-  readonly entries: Entries
-  readonly reports: readonly Report[]
-}
-
 /**
  * Gives the record that results when the changes are made to `onto`. Neither is changed, so it can be done again.
  *
  * @throws {ConflictError} When an operation does not fit the value that another request stored.
  */
-export function rebase(changes: Changes, onto: Entries): Rebased {
+export function rebase(
+  changes: Changes,
+  onto: Entries,
+): { readonly entries: Entries; readonly reports: readonly Report[] } {
   const entries: Entries = changes.cleared ? new Map() : new Map(onto)
   const reports: Report[] = []
   for (const [key, cell] of changes.edited()) {
@@ -52,9 +50,13 @@ export function rebase(changes: Changes, onto: Entries): Rebased {
       case 'remove':
         entries.delete(key)
         break
-      case 'apply':
-        assign(entries, key, changed ? again(changes.serializer, key, cell, theirs) : cell.entry)
+      case 'apply': {
+        const { operations } = cell.edit
+        const entry = changed ? again(changes.serializer, key, operations, theirs) : cell.entry
+        if (entry === undefined) entries.delete(key)
+        else entries.set(key, entry)
         break
+      }
       case 'none':
         break
     }
@@ -62,11 +64,15 @@ export function rebase(changes: Changes, onto: Entries): Rebased {
   return { entries, reports }
 }
 
-function again(serializer: Serializer, key: string, cell: Cell, theirs: unknown): unknown {
-  if (cell.edit.kind !== 'apply') return cell.entry
+function again(
+  serializer: Serializer,
+  key: string,
+  operations: readonly Operation[],
+  theirs: unknown,
+): unknown {
   let value = theirs === undefined ? undefined : decodeOf(serializer, key, theirs)
   try {
-    for (const operation of cell.edit.operations) value = operation(value)
+    for (const operation of operations) value = operation(value)
   } catch (error) {
     if (!(error instanceof TypeMismatch)) throw error
     throw new ConflictError(
@@ -75,11 +81,6 @@ function again(serializer: Serializer, key: string, cell: Cell, theirs: unknown)
     )
   }
   return value === undefined ? undefined : encodeOf(serializer, key, value)
-}
-
-function assign(entries: Entries, key: string, entry: unknown): void {
-  if (entry === undefined) entries.delete(key)
-  else entries.set(key, entry)
 }
 
 function same(serializer: Serializer, a: unknown, b: unknown): boolean {

@@ -96,21 +96,13 @@ export abstract class Scope {
     )
   }
 
-  #start(): Promise<AnySession> {
-    try {
-      const readOnly = this.#committed || this.headersSent
-      if (!readOnly) this.opening()
-      const options: OpenOptions = { readOnly, location: () => this.location() }
-      const opened = this.#sessions.open(this.cookieHeader(), options)
-      if (opened instanceof Promise) return opened.then((session) => this.#keep(session))
-      return Promise.resolve(this.#keep(opened))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  #keep(session: AnySession): AnySession {
-    this.#session = session
-    return session
+  async #start(): Promise<AnySession> {
+    const readOnly = this.#committed || this.headersSent
+    if (!readOnly) this.opening()
+    const options: OpenOptions = { readOnly, location: () => this.location() }
+    const opened = this.#sessions.open(this.cookieHeader(), options)
+    // A session that is there at once is kept at once, so that a commit need not wait for the promise.
+    this.#session = opened instanceof Promise ? await opened : opened
+    return this.#session
   }
 }

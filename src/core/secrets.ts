@@ -21,91 +21,44 @@ export const MAKE_A_SECRET: string = `Make one with \`node -e "console.log(requi
 const MIN_BYTES = 32
 const MIN_DISTINCT = 8
 
-/** Secrets from documentation, tutorials and default configurations. Their readers can forge sessions. */
-const SAMPLES = [
-  // Flask, its tutorials, and what is built on it
-  'dev',
-  '_5#y2L"F4Q8z\n\xec]/',
-  String.raw`_5#y2L"F4Q8z\n\xec]/`,
-  'Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K',
-  String.raw`Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K`,
-  '\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8',
-  String.raw`\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8`,
-  'A0Zr98j/3yX R~XHH!jmN]LWX/,?RT',
-  '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
-  '5791628bb0b13ce0c676dfde280ba245',
-  'you-will-never-guess',
-  'hard to guess string',
-  'any random string',
-  'thisISaSECRET_1234',
-  '\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h',
-  String.raw`\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h`,
-  'TEST_NON_DEV_SECRET',
-  'USE_YOUR_OWN_SECURE_RANDOM_KEY',
-  'YOUR_OWN_RANDOM_GENERATED_SECRET_KEY',
-  'temporary_key',
-  // other frameworks
-  '09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7',
-  'keyboard cat',
-  'keyboardcat',
-  'shhhh, very secret',
-  'some secret hurr',
-  'im a newer secret',
-  'i like turtle',
-  'averylogphrasebiggerthanthirtytwochars',
-  '80d42cfb-1cd2-462c-8f17-e3237d9027e9',
-  'better-auth-secret-12345678901234567890',
-  'SomeRandomString',
-  's3cret',
-  's3cret1',
-  's3cr3t',
-  // common choices
-  'secret',
-  'secretkey',
-  'secret123',
-  'mysecret',
-  'mysecretkey',
-  'my-super-secret-key',
-  'session secret',
-  'notasecret',
-  'topsecret',
-  'development',
-  'test',
-  'testing',
-  'default',
-  'default_string',
-  'password',
-  'password123',
-  'foobar',
-  'abc123',
-  '12345',
-  '123456',
-]
-
-/** Phrases of samples that were made long enough to pass a check, such as iron-session's. */
-const PHRASES = [
-  'at least 32',
-  'minimum length of 32',
-  'min 32 char',
-  '32 characters',
-  'at least 256',
-  'your-256-bit',
-  'change me',
-  'change this',
-  'replace me',
-  'replace with',
-  'your secret',
-  'your session secret',
-  'your super secret',
-  'your random',
-  'super secret',
-  'this is a secret',
-  'django-insecure',
-]
-
 const plain = (text: string): string => text.toLowerCase().replace(/[\s_.:/-]/g, '')
-const samples = new Set(SAMPLES.map(plain))
-const phrases = PHRASES.map(plain)
+
+/**
+ * Secrets from documentation, tutorials and default configurations: their readers can forge sessions. In the form that
+ * {@link plain} gives.
+ */
+const samples = new Set([
+  // Flask, its tutorials, and what is built on it
+  ...`dev a0zr98j3yxr~xhh!jmn]lwx,?rt youwillneverguess hardtoguessstring anyrandomstring
+    192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf
+    5791628bb0b13ce0c676dfde280ba245 thisisasecret1234 testnondevsecret
+    useyourownsecurerandomkey yourownrandomgeneratedsecretkey temporarykey`.split(/\s+/),
+  ...[
+    '_5#y2L"F4Q8z\n\xec]/',
+    String.raw`_5#y2L"F4Q8z\n\xec]/`,
+    'Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K',
+    String.raw`Y\xf1Xz\x00\xad|eQ\x80t \xca\x1a\x10K`,
+    '\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8',
+    String.raw`\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8`,
+    '\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h',
+    String.raw`\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h`,
+  ].map(plain),
+  // other frameworks
+  ...`09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7 keyboardcat
+    shhhh,verysecret somesecrethurr imanewersecret iliketurtle
+    averylogphrasebiggerthanthirtytwochars 80d42cfb1cd2462c8f17e3237d9027e9
+    betterauthsecret12345678901234567890 somerandomstring s3cret s3cret1 s3cr3t`.split(/\s+/),
+  // common choices
+  ...`secret secretkey secret123 mysecret mysecretkey sessionsecret notasecret topsecret
+    development test testing default defaultstring password password123 foobar abc123 12345
+    123456`.split(/\s+/),
+])
+
+/** Phrases of samples that were made long enough to pass a check, such as iron-session's; in the same form. */
+const phrases =
+  `atleast32 minimumlengthof32 min32char 32characters atleast256 your256bit changeme changethis
+  replaceme replacewith yoursecret yoursessionsecret yourrandom supersecret thisisasecret
+  djangoinsecure`.split(/\s+/)
 
 /**
  * Gives the bytes of each secret. The first one seals.

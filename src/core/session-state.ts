@@ -56,7 +56,7 @@ export interface Draft {
 export interface Stamp {
   readonly now: number
   readonly expiry: Expiry
-  /** The verifier to give to the record. Undefined: it keeps its own, or has none. */
+  /** Undefined: the record keeps its own, or has none. */
   readonly verifier?: NewVerifier | undefined
 }
 
@@ -164,16 +164,8 @@ export class SessionState {
     this.emptied = false
   }
 
-  /**
-   * Notes that a key was taken out of the record in the store.
-   *
-   * @param known The record without it, for the commit to start from. Undefined: it has to be read.
-   */
-  claimed(
-    key: string,
-    leftEmpty: boolean,
-    known: Pick<Origin, 'entries' | 'version'> | undefined,
-  ): void {
+  /** Notes that a key was taken out of the record. Without `known`, the record left, the commit reads it first. */
+  claimed(key: string, leftEmpty: boolean, known?: Pick<Origin, 'entries' | 'version'>): void {
     this.changes.withdraw(key)
     this.emptied = leftEmpty
     if (this.origin !== undefined) {
@@ -182,13 +174,12 @@ export class SessionState {
   }
 
   /**
-   * The record that results when this request's changes are made to `onto`.
-   *
-   * @returns `stored`: the record holds this commit's new verifier already. `gone`: it is not this request's session any
-   * more.
+   * The record that results when this request's changes are made to `onto`. `stored`: it holds this commit's new verifier
+   * already. `gone`: it is not this request's session any more.
    */
   draft(onto: Entries, stamp: Stamp): Draft | 'gone' | 'stored' {
-    const theirs = onto === this.origin?.entries ? this.origin.meta : this.#metaOf(onto)
+    const theirs =
+      onto === this.origin?.entries ? this.origin.meta : readMeta(onto, this.serializer)
     const { verifier } = stamp
     if (
       verifier !== undefined &&
@@ -220,7 +211,7 @@ export class SessionState {
   /** The record of a session that is not stored, or not any more: this request's changes only. */
   draftNew(stamp: Stamp): Draft {
     const onto = this.origin === undefined ? this.changes.base : this.#blank()
-    return this.#draft(onto, this.#metaOf(onto), stamp)
+    return this.#draft(onto, readMeta(onto, this.serializer), stamp)
   }
 
   #draft(onto: Entries, theirs: Meta, stamp: Stamp): Draft {
@@ -240,10 +231,6 @@ export class SessionState {
   /** What a session begins with. */
   #blank(): Entries {
     return new Map(this.policy.permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
-  }
-
-  #metaOf(entries: Entries): Meta {
-    return entries.size === 0 ? NO_META : readMeta(entries, this.serializer)
   }
 
   #stamped(theirs: Meta, { now, expiry, verifier }: Stamp): Meta {

@@ -15,9 +15,8 @@ const LONGEST_DELAY = 2 ** 31 - 1
 const LEAST_FOR_WRITE = 5
 const LEAST_SHARE = 0.1
 
-/** Starts when it is made. The clock is the machine's monotonic one: this is about waiting, not about expiry. */
+/** Starts when it is made, on the clock of `performance.now()`: this is about waiting, not about expiry. */
 export class TimeLimit {
-  /** When it is over, on the clock of `performance.now()`. */
   readonly endsAt: number
   readonly #timer: WaitTimer
   readonly #length: number
@@ -39,8 +38,6 @@ export class TimeLimit {
    * Calls one verb of a store. The answer is given at once when it is there at once. Throws or rejects with a
    * {@link StoreError}, or another error of this package that the store threw, when the verb fails or the time is over
    * first; a write may have happened then. A write with too little time left is not sent, which is `not-done`.
-   *
-   * @param options What the verb is asked for besides.
    */
   call<T>(
     verb: Verb,
@@ -67,15 +64,14 @@ export class TimeLimit {
   }
 
   /**
-   * Waits for a promise, and rejects when the time is over first.
+   * Waits for a promise, and rejects with the error of `onTimeout` when the time is over first.
    *
-   * @param onTimeout Gives the error.
    * @param onError Gives the error to reject with in place of the promise's own.
    */
   wait<T>(
     promise: PromiseLike<T>,
     onTimeout: () => unknown,
-    onError: (error: unknown) => unknown = unchanged,
+    onError: (error: unknown) => unknown = (error) => error,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const wait: Wait = {
@@ -117,9 +113,9 @@ class StoreCall implements ReadOptions {
   aborted = false
   #controller: AbortController | undefined
 
-  constructor(options: Pick<ReadOptions, 'expiry' | 'fresh'> | undefined) {
-    this.expiry = options?.expiry ?? false
-    this.fresh = options?.fresh ?? false
+  constructor({ expiry = false, fresh = false }: Pick<ReadOptions, 'expiry' | 'fresh'> = {}) {
+    this.expiry = expiry
+    this.fresh = fresh
   }
 
   get signal(): AbortSignal {
@@ -243,8 +239,4 @@ function asStoreError(error: unknown, verb: Verb): unknown {
     retriable: false,
     cause: error,
   })
-}
-
-function unchanged(error: unknown): unknown {
-  return error
 }

@@ -49,12 +49,11 @@ export class Float {
     return this.value
   }
 
-  /** The number as text, so that a template shows it. */
+  /** So that a template shows the number. */
   toString(): string {
     return String(this.value)
   }
 
-  /** The number. */
   toJSON(): number {
     return this.value
   }
