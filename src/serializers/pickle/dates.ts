@@ -5,20 +5,12 @@
  */
 
 import {
-  type DateParts,
-  datePartsOf,
-  dateText,
   type Fold,
-  isDate,
-  isTime,
   PlainDate,
   PlainDateTime,
   PlainTime,
   Timedelta,
-  type TimeParts,
   Timezone,
-  timePartsOf,
-  timeText,
   ZonedDate,
 } from '../python/dates.ts'
 import { secondsOf, Timestamp } from '../shared/timestamp.ts'
@@ -33,39 +25,30 @@ export interface PackedDate {
 }
 
 const SIZES = { datetime: 10, date: 4, time: 6 } as const
-/** Where Python's `fold` is, as the highest bit: in the month, or in the hour when there is no month. */
-const FOLD_AT = { datetime: 2, date: 2, time: 0 } as const
+/** Python's `fold` is the highest bit of the month, or of the hour when there is no month. */
 const FOLD = 0x80
+const FOLD_AT = { datetime: 2, date: -1, time: 0 } as const
 const UTC = new Timezone(new Timedelta())
 
-/** The date of packed bytes. Undefined: they are no calendar day or no time of day. */
-export function unpackDate(packed: PackedDate): unknown {
-  const { kind, zone } = packed
-  if (packed.bytes.length !== SIZES[kind]) return undefined
-  const bytes = kind === 'date' ? packed.bytes : withoutFold(packed)
-  const fold: Fold = bytes[FOLD_AT[kind]] === packed.bytes[FOLD_AT[kind]] ? 0 : 1
-  const [high = 0, low = 0, month = 0, date = 0] = bytes
-  const day: DateParts = [high * 256 + low, month, date]
-  const [hour = 0, minute = 0, second = 0, a = 0, b = 0, c = 0] = bytes.subarray(-6)
-  const time: TimeParts = [hour, minute, second, (a << 16) | (b << 8) | c]
-  if (kind !== 'time' && !isDate(day)) return undefined
-  if (kind === 'date') return new PlainDate(dateText(day))
-  if (!isTime(time)) return undefined
-  if (kind === 'time') return new PlainTime(timeText(time), zone, fold)
-  if (zone === undefined) return new PlainDateTime(`${dateText(day)}T${timeText(time)}`, fold)
-  return instant(day, time, zone, fold)
-}
-
-function instant(
-  [year, month, date]: DateParts,
-  [hour, minute, second, micros]: TimeParts,
-  zone: Timezone,
-  fold: Fold,
-): Date {
+/** The date of packed bytes. Throws {@link SerializationError} on what is no calendar day or no time of day. */
+export function unpackDate({ kind, bytes, zone }: PackedDate): unknown {
+  const hasFold = (byte: number, at: number): boolean => at === FOLD_AT[kind] && byte >= FOLD
+  const fold: Fold = bytes.some(hasFold) ? 1 : 0
+  const plain = bytes.map((byte, at) => (hasFold(byte, at) ? byte - FOLD : byte))
+  const [high = 0, low = 0, month = 0, date = 0] = plain
+  const day = `${padded(high * 256 + low, 4)}-${padded(month, 2)}-${padded(date, 2)}`
+  const [hour = 0, minute = 0, second = 0, a = 0, b = 0, c = 0] = plain.subarray(-6)
+  const clock = [hour, minute, second].map((part) => padded(part, 2)).join(':')
+  const micros = (a << 16) | (b << 8) | c
+  const time = `${clock}.${padded(micros, 6)}`
+  if (bytes.length !== SIZES[kind]) return undefined
+  if (kind === 'date') return new PlainDate(day)
+  if (kind === 'time') return new PlainTime(time, zone, fold)
+  const naive = new PlainDateTime(`${day}T${time}`, fold)
+  if (zone === undefined) return naive
   const { days, seconds, microseconds } = zone.offset
-  const midnight = new Date(0).setUTCFullYear(year, month - 1, date) / 1000
   const exact = micros - microseconds
-  const local = midnight + hour * 3600 + minute * 60 + second
+  const local = Date.parse(`${day}T${clock}Z`) / 1000
   const whole = local - days * 86_400 - seconds + Math.floor(exact / 1e6)
   const nanoseconds = (exact < 0 ? exact + 1e6 : exact) * 1000
   const isUtc = zone.label === undefined && !(days || seconds || microseconds)
@@ -75,48 +58,49 @@ function instant(
     : new Timestamp(whole, nanoseconds)
 }
 
+function padded(value: number, size: number): string {
+  return String(value).padStart(size, '0')
+}
+
 /** A date, packed. Undefined: Python cannot hold it, as its local year is not 1 to 9999. */
 export function packDate(
   value: Date | PlainDate | PlainTime | PlainDateTime,
+  hasFold: boolean,
 ): PackedDate | undefined {
-  if (value instanceof Date) return packInstant(value)
-  if (value instanceof PlainDate) return pack('date', datePartsOf(value.text), undefined, 0)
-  const [first = '', second = ''] = value.text.split('T')
-  return value instanceof PlainTime
-    ? pack('time', undefined, timePartsOf(first), value.fold, value.zone)
-    : pack('datetime', datePartsOf(first), timePartsOf(second), value.fold)
-}
-
-function packInstant(date: Date): PackedDate | undefined {
-  const { zone, fold } = date instanceof ZonedDate ? date : { zone: UTC, fold: 0 as const }
-  const [whole, nanoseconds] = secondsOf(date)
+  if (value instanceof PlainDate) return { kind: 'date', bytes: packed(value.text, '') }
+  const fold = hasFold && 'fold' in value && value.fold === 1 ? FOLD : 0
+  if (value instanceof PlainTime) {
+    return { kind: 'time', bytes: packed('', value.text, fold), zone: value.zone }
+  }
+  if (value instanceof PlainDateTime) {
+    const [day = '', time = ''] = value.text.split('T')
+    return { kind: 'datetime', bytes: packed(day, time, fold) }
+  }
+  const zone = value instanceof ZonedDate ? value.zone : UTC
+  const [whole, nanoseconds] = secondsOf(value)
   const { days, seconds, microseconds } = zone.offset
   const exact = Math.floor(nanoseconds / 1000) + microseconds
   const wall = new Date((whole + days * 86_400 + seconds + Math.floor(exact / 1e6)) * 1000)
-  const day: DateParts = [wall.getUTCFullYear(), wall.getUTCMonth() + 1, wall.getUTCDate()]
-  if (!isDate(day)) return undefined
-  const clock = [wall.getUTCHours(), wall.getUTCMinutes(), wall.getUTCSeconds()] as const
-  return pack('datetime', day, [...clock, exact % 1e6], fold, zone)
+  const year = wall.getUTCFullYear()
+  if (!(year >= 1 && year <= 9999)) return undefined
+  const [day = '', clock = ''] = wall.toISOString().split(/T|\.|Z/)
+  const time = `${clock}.${padded(exact % 1e6, 6)}`
+  return { kind: 'datetime', bytes: packed(day, time, fold), zone }
 }
 
-/** The bytes without Python's `fold`, for which protocols before 4 have no place. */
-export function withoutFold({ kind, bytes }: PackedDate): Uint8Array {
-  return bytes.map((byte, index) => (index === FOLD_AT[kind] ? byte & ~FOLD : byte))
-}
-
-function pack(
-  kind: DateKind,
-  day: DateParts | undefined,
-  time: TimeParts | undefined,
-  fold: Fold,
-  zone?: Timezone,
-): PackedDate {
-  const bytes: number[] = []
-  if (day !== undefined) bytes.push(day[0] >> 8, day[0] & 0xff, day[1], day[2])
-  if (time !== undefined) {
-    const [hour, minute, second, micros] = time
-    bytes.push(hour, minute, second, micros >> 16, (micros >> 8) & 0xff, micros & 0xff)
-  }
-  if (fold === 1) bytes[FOLD_AT[kind]] = (bytes[FOLD_AT[kind]] as number) | FOLD
-  return { kind, bytes: new Uint8Array(bytes), zone }
+/** The bytes of a day and a time of day. Either text may be empty. */
+function packed(day: string, time: string, fold = 0): Uint8Array {
+  const [year = 0, month = 0, date = 0] = day.split('-').map(Number)
+  const [hour = 0, minute = 0, second = 0, micros = 0] = time.split(/[:.]/).map(Number)
+  // An array of bytes keeps the lowest eight bits of each number.
+  const dayBytes = [year >> 8, year, month + fold, date]
+  const timeBytes = [
+    hour + (day === '' ? fold : 0),
+    minute,
+    second,
+    micros >> 16,
+    micros >> 8,
+    micros,
+  ]
+  return Uint8Array.from([...(day === '' ? [] : dayBytes), ...(time === '' ? [] : timeBytes)])
 }

@@ -5,16 +5,14 @@
  * @module
  */
 
-import { Buffer } from 'node:buffer'
 import type { Entries } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 import type { FloatSerializer } from '../python/values.ts'
 import { encodeWith, ValuePath } from '../shared/path.ts'
-import { Copier, checkCost, type Purpose, ReadPath } from './copy.ts'
 import { Dict } from './objects.ts'
-import { parsePickle } from './read.ts'
+import { parseCode, parsePickle } from './read.ts'
 import { notData } from './text.ts'
-import { Writer } from './write.ts'
+import { type Code, type Protocol, ReadPath, Writer } from './write.ts'
 
 /** What pickles are written as. */
 export interface PickleOptions {
@@ -24,25 +22,20 @@ export interface PickleOptions {
    *
    * @default 4
    */
-  readonly protocol?: 0 | 4 | 5
+  readonly protocol?: Protocol
 }
 
-/** One entry of a record: its value with Python's types, which nothing else refers to. */
-export interface PickleEntry {
-  readonly value: unknown
+/** One entry of a record: its value with Python's types. */
+export interface PickleEntry extends Code {
   /** A key that is not a string. */
-  readonly key?: unknown
-  /** What the entry may cost to read, in bytes more or less. */
-  readonly cost: number
-  /** Whether there is a `Foreign` in it, which no other format can hold. */
-  readonly hasForeign: boolean
+  readonly key?: Code
 }
 
 /**
  * Keeps records as pickles of dictionaries. Values are null, booleans, numbers, bigints, strings, arrays, tuples, plain
  * objects, Uint8Array, Set, Date, Map for a dictionary with a key that is not a string, and all of `python-values`.
  *
- * In a pickle objects refer to each other across keys, so `split` reads the record as a whole, and an entry is a value.
+ * In a pickle objects refer to each other across keys, so `split` reads the record as a whole, and an entry is a copy.
  * What is written has the same values and types in Python; its bytes may differ. A record that holds anything but data is
  * none: a call of an unknown name, code, itself, more than 128 levels inside a key, or more than 32 MiB when what it
  * refers to many times is copied.
@@ -54,10 +47,14 @@ export function pickle(options: PickleOptions = {}): FloatSerializer<PickleEntry
   return {
     name: 'pickle',
     split,
-    join: (entries) => join(entries, protocol),
-    encode,
-    decode: ({ value }, exactFloats) => copyRead(value, exactFloats ? 'floats' : 'numbers'),
-    equal: (a, b) => Buffer.compare(write(a, 4), write(b, 4)) === 0,
+    join(entries) {
+      const writer = new Writer(new ValuePath('pickle'), protocol)
+      writer.record(Array.from(entries, ([name, entry]) => [entry.key ?? String(name), entry]))
+      return writer.finish()
+    },
+    encode: (value) => write(value, 4).take(),
+    decode: ({ code }, exactFloats) => parseCode(code, exactFloats ? 'floats' : 'numbers'),
+    equal: (a, b) => a.code === b.code,
   }
 }
 
@@ -75,13 +72,14 @@ export function readPickle(
     readonly exactFloats?: boolean
   } = {},
 ): unknown {
-  return copyRead(parseWhole(bytes), exactFloats ? 'floats' : 'numbers')
+  const writer = new Writer(new ReadPath('pickle'), 4)
+  writer.value(parseWhole(bytes))
+  return parseCode(writer.take().code, exactFloats ? 'floats' : 'numbers')
 }
 
 /** The pickle of one value. Throws {@link SerializationError} on what pickle cannot hold. */
 export function writePickle(value: unknown, options: PickleOptions = {}): Uint8Array {
-  const protocol = protocolOf(options)
-  return write(encode(value), protocol)
+  return write(value, protocolOf(options)).finish()
 }
 
 /** Where the pickle at `start` ends: old caches put two into a file. Throws {@link SerializationError} when it does not. */
@@ -89,7 +87,7 @@ export function pickleEnd(bytes: Uint8Array, start = 0): number {
   return parsePickle(bytes, start).end
 }
 
-function protocolOf({ protocol = 4 }: PickleOptions): 0 | 4 | 5 {
+function protocolOf({ protocol = 4 }: PickleOptions): Protocol {
   if (protocol === 0 || protocol === 4 || protocol === 5) return protocol
   throw new SerializationError('pickle writes no such protocol: pass protocol 0, 4 or 5.')
 }
@@ -98,10 +96,6 @@ function parseWhole(bytes: Uint8Array): unknown {
   const { value, end } = parsePickle(bytes)
   if (end !== bytes.length) throw notData('more bytes follow')
   return value
-}
-
-function copyRead(value: unknown, purpose: Purpose): unknown {
-  return new Copier(new ReadPath('pickle'), purpose).copy(value)
 }
 
 function split(bytes: Uint8Array): Entries<PickleEntry> | undefined {
@@ -116,45 +110,22 @@ function split(bytes: Uint8Array): Entries<PickleEntry> | undefined {
 
 function entriesOf(record: Dict): Entries<PickleEntry> {
   const entries: Entries<PickleEntry> = new Map()
-  // One copier bounds the record as a whole.
-  const copier = new Copier(new ReadPath('pickle'), 'entry')
+  // One writer bounds the record as a whole.
+  const writer = new Writer(new ReadPath('pickle'), 4)
   for (const [name, value] of record) {
-    const { cost } = copier
-    const key = copier.key(name)
-    copier.hasForeign = false
-    const copy = copier.copy(value)
-    const entry = { value: copy, cost: copier.cost - cost, hasForeign: copier.hasForeign }
-    if (typeof key === 'string') entries.set(key, entry)
-    else entries.set(Symbol('key that is not a string'), { ...entry, key })
+    writer.key(name)
+    const key = writer.take()
+    writer.value(value)
+    if (typeof name === 'string') entries.set(name, writer.take())
+    else entries.set(Symbol('key that is not a string'), { ...writer.take(), key })
   }
   return entries
 }
 
-function encode(value: unknown): PickleEntry {
+function write(value: unknown, protocol: Protocol): Writer {
   return encodeWith('pickle', (path) => {
-    const copier = new Copier(path, 'entry')
-    const copy = copier.copy(value)
-    return { value: copy, cost: copier.cost, hasForeign: copier.hasForeign }
+    const writer = new Writer(path, protocol)
+    writer.value(value)
+    return writer
   })
-}
-
-function join(entries: Entries<PickleEntry>, protocol: 0 | 4 | 5): Uint8Array {
-  const cost = [...entries.values()].reduce((sum, entry) => sum + entry.cost, 0)
-  const pairs = [...entries].map(([name, { key = name, value }]) => [key, value] as const)
-  return written(protocol, cost, (writer) => writer.dict(pairs))
-}
-
-function write({ value, cost }: PickleEntry, protocol: 0 | 4 | 5): Uint8Array {
-  return written(protocol, cost, (writer) => writer.value(value))
-}
-
-function written(protocol: 0 | 4 | 5, cost: number, task: (writer: Writer) => void): Uint8Array {
-  const path = new ValuePath('pickle')
-  checkCost(cost, path)
-  const writer = new Writer(protocol)
-  task(writer)
-  const bytes = writer.finish()
-  // The escapes of protocol 0 take more than was accounted for.
-  checkCost(bytes.length, path)
-  return bytes
 }

@@ -18,6 +18,7 @@ import {
   Timezone,
   Uuid,
 } from '../python/values.ts'
+import { isPlainObject } from '../shared/path.ts'
 import { type DateKind, unpackDate } from './dates.ts'
 import { latin1Bytes, notData } from './text.ts'
 
@@ -109,28 +110,34 @@ export function call([callee, args]: readonly unknown[], spend: (cost: number) =
 
 /** What `NEWOBJ` makes of a class and its arguments, and `NEWOBJ_EX` also of keyword arguments. */
 export function create([type, args, keywords = new Dict()]: readonly unknown[]): unknown {
-  if (type instanceof Name && isTuple(args) && keywords instanceof Dict) {
-    const named = [...keywords] as [string, unknown][]
-    if (type.known === undefined && named.every(([key]) => typeof key === 'string')) {
-      return foreign(type, {
-        args,
-        ...(named.length > 0 && { keywords: Object.fromEntries(named) }),
-      })
+  const named = pairsIn(keywords)
+  if (type instanceof Name && isTuple(args) && named?.every(([key]) => typeof key === 'string')) {
+    if (type.known === undefined) {
+      const object = Object.fromEntries(named) as Record<string, unknown>
+      return foreign(type, { args: [...args], ...(named.length > 0 && { keywords: object }) })
     }
-    if (named.length === 0 && type.name === 'UUID' && args.length === 0) return uuidWithoutNumber()
-    if (named.length === 0 && type.name === 'Markup' && isOneText(args)) return new Markup(args[0])
+    const value = named.length === 0 ? instance(type, args) : undefined
+    if (value !== undefined) return value
   }
   throw notData('it makes an object that is not data')
 }
 
+/** What a class of the table makes. Python makes a UUID first and gives it its number afterwards. */
+function instance({ name }: Name, args: readonly unknown[]): unknown {
+  if (name === 'UUID' && args.length === 0) return Object.create(Uuid.prototype)
+  return name === 'Markup' && isOneText(args) ? new Markup(args[0]) : undefined
+}
+
 /** Sets an object's state. Throws {@link SerializationError} when the object can have none. */
 export function build(state: unknown, object: unknown): void {
+  const isOpen = object instanceof Uuid && object.text === undefined
+  const parts = isOpen ? pairsIn(state) : undefined
   if (object instanceof Foreign && object.state === undefined) {
     ;(object as { state?: unknown }).state = state
-  } else if (object instanceof Uuid && object.text === undefined && state instanceof Dict) {
-    for (const [key, value] of state) {
+  } else if (parts !== undefined) {
+    for (const [key, value] of parts) {
       const isNumber = typeof value === 'number' || typeof value === 'bigint'
-      const fits = isNumber && BigInt(value) >= 0 && BigInt(value) < 1n << 128n
+      const fits = isNumber && BigInt(value) >= 0n && BigInt(value) < 1n << 128n
       // What the UUID's maker knew of its safety is no part of its value.
       if (key === 'is_safe' && (isNumber || value === null)) continue
       if (key !== 'int' || !fits) throw notData('a UUID in it is wrong')
@@ -139,9 +146,11 @@ export function build(state: unknown, object: unknown): void {
   } else throw notData('it sets the state of an object')
 }
 
-/** Python makes a UUID first and gives it its number afterwards. */
-function uuidWithoutNumber(): object {
-  return Object.create(Uuid.prototype) as object
+/** The pairs of a dictionary, however the reader makes them. */
+function pairsIn(dict: unknown): [unknown, unknown][] | undefined {
+  if (dict instanceof Dict) return [...dict]
+  const isObject = typeof dict === 'object' && dict !== null && isPlainObject(dict)
+  return isObject ? Object.entries(dict) : undefined
 }
 
 function foreign(
@@ -163,16 +172,15 @@ function reconstruct([type, base, state, ...more]: readonly unknown[]): unknown 
   }
   const { module, name } = base
   if (type.known === undefined) return foreign(type, { args: [state], base: { module, name } })
-  if (type.name === 'UUID' && name === 'object' && state === null) return uuidWithoutNumber()
-  const isMarkup = type.name === 'Markup' && name === 'str' && typeof state === 'string'
-  return isMarkup ? new Markup(state) : undefined
+  if (name === 'object') return state === null ? instance(type, []) : undefined
+  return name === 'str' ? instance(type, [state]) : undefined
 }
 
 function date(kind: DateKind, [packed, zone, ...more]: readonly unknown[]): unknown {
   const bytes = packedBytes(packed)
   const hasZone = zone instanceof Timezone && kind !== 'date'
   if (bytes === undefined || more.length > 0 || (zone !== undefined && !hasZone)) return undefined
-  const value = unpackDate({ kind, bytes, zone: hasZone ? zone : undefined })
+  const value = attempt(() => unpackDate({ kind, bytes, zone: hasZone ? zone : undefined }))
   if (value === undefined) throw notData(`a ${kind} in it is wrong`)
   return value
 }

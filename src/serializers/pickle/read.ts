@@ -7,7 +7,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { exactFloat, isTuple, tupleFrom } from '../../core/values.ts'
+import { exactFloat, isTuple, setOwn, tupleFrom } from '../../core/values.ts'
 import { DefaultDict, Foreign, FrozenSet, OrderedDict } from '../python/values.ts'
 import { MAX_DIGITS } from '../shared/path.ts'
 import { build, byteArrayOf, call, create, Dict, Name, OldString } from './objects.ts'
@@ -24,24 +24,26 @@ const MAX_LONG_BYTES = Math.ceil((MAX_DIGITS * Math.log2(10)) / 8)
 const FLOAT = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?$/i
 const FLOAT_WORD = /^(?:nan|(-?)inf(?:inity)?)$/i
 
-interface Parsed {
-  /**
-   * With Python's types: a whole float is a `Float`, a `dict` is a {@link Dict}. It may still hold itself, be too deep or
-   * hold a bare name, all of which a copy refuses.
-   */
-  readonly value: unknown
-  /** Where the pickle ends: after its STOP. */
-  readonly end: number
-}
+/**
+ * What values are made of dictionaries and floats. `python`: a {@link Dict}, and a `Float` of each whole float. `floats`
+ * and `numbers`, for a program: a plain object where the keys are strings, and whole floats as `Float` or as numbers.
+ */
+type Types = 'python' | 'floats' | 'numbers'
 
 /**
- * Reads one pickle of protocols 0 to 5 in linear time. Of what the pickle refers to many times there is one object.
+ * Reads one pickle of protocols 0 to 5 in linear time, with Python's types. Of what the pickle refers to many times there
+ * is one object. The value may still hold itself, be too deep or hold a bare name, all of which the writer refuses.
  *
  * @throws {SerializationError} On anything but data.
  */
-export function parsePickle(bytes: Uint8Array, start = 0): Parsed {
-  const reader = new Reader(bytes, start)
+export function parsePickle(bytes: Uint8Array, start = 0): { value: unknown; end: number } {
+  const reader = new Reader(bytes, start, 'python')
   return { value: reader.run(), end: reader.at }
+}
+
+/** Reads what the writer wrote, which is one value. */
+export function parseCode(code: string, types: Types = 'python'): unknown {
+  return new Reader(Buffer.from(`${code}.`, 'latin1'), 0, types).run()
 }
 
 /**
@@ -59,7 +61,7 @@ const OPCODES: Readonly<Record<number, (reader: Reader) => unknown>> = {
   139: (r) => longOf(r, r.size32()), // LONG4
   73: (r) => integerOf(r.line()), // INT
   76: (r) => digitsOf(r.line().replace(/L$/, '')), // LONG
-  71: (r) => exactFloat(r.view.getFloat64(r.skip(8))), // BINFLOAT
+  71: (r) => r.float(r.view.getFloat64(r.skip(8))), // BINFLOAT
   70: (r) => exactFloat(floatOf(r.line())), // FLOAT
   86: (r) => decodeRawEscapes(r.line()), // UNICODE
   140: (r) => decodeText(r.take(r.u8())), // SHORT_BINUNICODE
@@ -84,7 +86,7 @@ const OPCODES: Readonly<Record<number, (reader: Reader) => unknown>> = {
   97: (r) => append(r.pop(1), r.top()), // APPEND
   101: (r) => append(r.popToMark(), r.top()), // APPENDS
   125: () => new Dict(), // EMPTY_DICT
-  100: (r) => new Dict(pairsOf(r.popToMark())), // DICT
+  100: (r) => r.dict(pairsOf(r.popToMark())), // DICT
   115: (r) => setItems(r.pop(2), r.top()), // SETITEM
   117: (r) => setItems(r.popToMark(), r.top()), // SETITEMS
   143: () => new Set(), // EMPTY_SET
@@ -119,11 +121,14 @@ class Reader {
   /** A map, so that the number of a billion costs no memory. */
   readonly memo = new Map<number, unknown>()
 
-  constructor(bytes: Uint8Array, start: number) {
+  readonly #types: Types
+
+  constructor(bytes: Uint8Array, start: number, types: Types) {
     if (bytes.length > BUDGET) throw notData(`it is larger than ${BUDGET} bytes`)
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = start
+    this.#types = types
   }
 
   run(): unknown {
@@ -207,6 +212,20 @@ class Reader {
   /** The same line, one character a byte. */
   line(): string {
     return latin1(this.lineBytes())
+  }
+
+  float(value: number): unknown {
+    return this.#types === 'numbers' ? value : exactFloat(value)
+  }
+
+  dict(pairs: readonly (readonly [unknown, unknown])[]): unknown {
+    if (this.#types === 'python') return new Dict(pairs)
+    const object: Record<string, unknown> = {}
+    for (const [key, value] of pairs) {
+      if (typeof key !== 'string') return new Map(pairs)
+      setOwn(object, key, value)
+    }
+    return object
   }
 
   top(): unknown {

@@ -6,7 +6,7 @@
 
 import { Buffer } from 'node:buffer'
 import { SerializationError } from '../../errors.ts'
-import { decodeUtf8, isWellFormed } from '../shared/text.ts'
+import { decodeUtf8 } from '../shared/text.ts'
 
 /** The error for a pickle that is refused. `how` never holds a value of it. */
 export function notData(how: string, cause?: unknown): SerializationError {
@@ -16,26 +16,25 @@ export function notData(how: string, cause?: unknown): SerializationError {
   )
 }
 
+/** Halves of surrogate pairs in UTF-8, one character a byte. No other text has these bytes. */
+const ENCODED_HALF = /(\xed[\xa0-\xbf][\x80-\xbf])/
+const HALF = /([\ud800-\udfff])/u
+
 /** Decodes UTF-8 with Python's `surrogatepass`. Two halves in a row become one character. */
 export function decodeText(bytes: Uint8Array): string {
   const text = decodeUtf8(bytes)
   if (text !== undefined) return text
-  let lenient = ''
-  let done = 0
-  for (let at = 0; at + 2 < bytes.length; at++) {
-    if (bytes[at] !== 0xed || (bytes[at + 1] as number) < 0xa0) continue
-    const [second = 0, third = 0] = bytes.subarray(at + 1, at + 3)
-    if (second > 0xbf || (third & 0xc0) !== 0x80) break
-    lenient += strict(bytes.subarray(done, at))
-    lenient += String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f))
-    at += 2
-    done = at + 1
-  }
-  return lenient + strict(bytes.subarray(done))
+  const parts = latin1(bytes).split(ENCODED_HALF)
+  return parts.map((part, index) => (index % 2 === 1 ? decodeHalf(part) : strict(part))).join('')
 }
 
-function strict(bytes: Uint8Array): string {
-  const text = decodeUtf8(bytes)
+function decodeHalf(bytes: string): string {
+  const [second, third] = [bytes.charCodeAt(1) & 0x3f, bytes.charCodeAt(2) & 0x3f]
+  return String.fromCharCode(0xd000 | (second << 6) | third)
+}
+
+function strict(bytes: string): string {
+  const text = decodeUtf8(Buffer.from(bytes, 'latin1'))
   if (text === undefined) throw notData('a string in it is not UTF-8')
   return text
 }
@@ -47,13 +46,17 @@ export function isAscii(text: string): boolean {
 /** UTF-8, one character a byte, with half of a surrogate pair as three bytes. */
 export function encodeText(text: string): string {
   if (isAscii(text)) return text
-  if (isWellFormed(text)) return latin1(Buffer.from(text))
-  return Array.from(text, (character) => {
-    const code = character.charCodeAt(0)
-    if (character.length > 1 || code < 0xd800 || code > 0xdfff) return encodeText(character)
-    const bytes = [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)]
-    return String.fromCharCode(...bytes)
-  }).join('')
+  const parts = text.split(HALF)
+  return parts.map((part, index) => (index % 2 === 1 ? encodeHalf(part) : utf8(part))).join('')
+}
+
+function encodeHalf(half: string): string {
+  const code = half.charCodeAt(0)
+  return String.fromCharCode(0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f))
+}
+
+function utf8(text: string): string {
+  return latin1(Buffer.from(text))
 }
 
 const { latin1Slice } = Buffer.prototype

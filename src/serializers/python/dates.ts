@@ -92,20 +92,11 @@ export class ZonedDate extends Timestamp {
   }
 }
 
-const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
-const TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?$/
-
-/** Year, month, day. */
-export type DateParts = readonly [number, number, number]
-
-/** Hour, minute, second, microsecond. */
-export type TimeParts = readonly [number, number, number, number]
-
 /** A calendar day, as Python's `datetime.date`. Its text is such as `2024-02-29`. */
 export class PlainDate extends TextValue {
   /** @throws {SerializationError} Unless it is a day of the years 1 to 9999, written as `2024-02-29`. */
   constructor(text: string) {
-    super(dateText(datePartsOf(text)))
+    super(checkedDate(text))
   }
 }
 
@@ -116,7 +107,7 @@ export class PlainTime extends TextValue {
 
   /** @throws {SerializationError} Unless it is a time, written as `01:02`, `01:02:03` or `01:02:03.000004`. */
   constructor(text: string, zone?: Timezone, fold: Fold = 0) {
-    super(timeText(timePartsOf(text)))
+    super(checkedTime(text))
     this.zone = zone
     this.fold = fold
   }
@@ -129,44 +120,27 @@ export class PlainDateTime extends TextValue {
   /** @throws {SerializationError} Unless it is a day and a time with `T` or a space between them. */
   constructor(text: string, fold: Fold = 0) {
     const [date = '', time = ''] = String(text).split(/[T ]/, 2)
-    super(`${dateText(datePartsOf(date))}T${timeText(timePartsOf(time))}`)
+    super(`${checkedDate(date)}T${checkedTime(time)}`)
     this.fold = fold
   }
 }
 
-export function datePartsOf(text: string): DateParts {
-  const [, ...parts] = DATE.exec(text) ?? []
-  const [year = 0, month = 0, day = 0] = parts.map(Number)
-  if (isDate([year, month, day])) return [year, month, day]
+const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
+const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?$/
+
+function checkedDate(text: string): string {
+  const [, year = 0, month = 0, day = 0] = DATE.exec(text)?.map(Number) ?? []
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  if (year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day) return text
   throw new SerializationError('Not a date: pass a day of the years 1 to 9999 as 2024-02-29.')
 }
 
-export function timePartsOf(text: string): TimeParts {
-  const [, hour = '', minute = '', second = '0', fraction = ''] = TIME.exec(text) ?? []
-  const parts = [hour || Number.NaN, minute, second, fraction.padEnd(6, '0')].map(Number)
-  if (isTime(parts as unknown as TimeParts)) return parts as unknown as TimeParts
-  throw new SerializationError('Not a time: pass it as 01:02, 01:02:03 or 01:02:03.000004.')
-}
-
-export function isDate([year, month, day]: DateParts): boolean {
-  if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1) return false
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-  return day <= ([31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] as number)
-}
-
-export function isTime([hour, minute, second, microsecond]: TimeParts): boolean {
-  return hour < 24 && minute < 60 && second < 60 && microsecond < 1e6
-}
-
-export function dateText([year, month, day]: DateParts): string {
-  return `${padded(year, 4)}-${padded(month, 2)}-${padded(day, 2)}`
-}
-
-export function timeText([hour, minute, second, microsecond]: TimeParts): string {
-  const whole = [hour, minute, second].map((part) => padded(part, 2)).join(':')
-  return microsecond === 0 ? whole : `${whole}.${padded(microsecond, 6)}`
-}
-
-function padded(value: number, size: number): string {
-  return String(value).padStart(size, '0')
+/** The time in its full form, with a fraction only where it is not zero. */
+function checkedTime(text: string): string {
+  const [, hour, minute, second = '00', fraction = ''] = TIME.exec(text) ?? []
+  if (hour === undefined) {
+    throw new SerializationError('Not a time: pass it as 01:02, 01:02:03 or 01:02:03.000004.')
+  }
+  return `${hour}:${minute}:${second}${Number(fraction) === 0 ? '' : `.${fraction.padEnd(6, '0')}`}`
 }
