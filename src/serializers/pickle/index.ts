@@ -59,22 +59,18 @@ export function pickle(options: PickleOptions = {}): FloatSerializer<PickleEntry
 }
 
 /**
- * The value of one pickle, which may be other than a dictionary.
+ * The value of one pickle, which may be other than a dictionary. With `exactFloats`, a float that is whole, such as
+ * Python's `1.0`, is read as a `Float`; without, as a number.
  *
  * @throws {SerializationError} On anything but data, and on bytes after it; the message says what it is.
  */
 export function readPickle(
   bytes: Uint8Array,
-  {
-    exactFloats = false,
-  }: {
-    /** Whether a float that is whole, such as Python's `1.0`, is read as a `Float`. */
-    readonly exactFloats?: boolean
-  } = {},
+  options: { readonly exactFloats?: boolean } = {},
 ): unknown {
   const writer = new Writer(new ReadPath('pickle'), 4)
   writer.value(parseWhole(bytes))
-  return parseCode(writer.take().code, exactFloats ? 'floats' : 'numbers')
+  return parseCode(writer.take().code, options.exactFloats ? 'floats' : 'numbers')
 }
 
 /** The pickle of one value. Throws {@link SerializationError} on what pickle cannot hold. */

@@ -42,9 +42,9 @@ export class Name {
   readonly known: Known | undefined
 
   constructor(module: string, name: string) {
-    const isOld = Object.hasOwn(OLD_MODULES, module)
-    this.module = isOld ? (OLD_MODULES[module] as string) : module
-    this.name = isOld && Object.hasOwn(OLD_TYPES, name) ? (OLD_TYPES[name] as string) : name
+    const renamed = OLD_MODULES.get(module)
+    this.module = renamed ?? module
+    this.name = (renamed && OLD_TYPES.get(name)) ?? name
     this.known = KNOWN.get(`${this.module}\n${this.name}`)
   }
 
@@ -60,11 +60,14 @@ type Known = (args: readonly unknown[]) => unknown
 const SHOWN_CHARACTERS = 40
 
 /** Python 2's names, which protocols 0 to 2 keep. */
-const OLD_MODULES: Readonly<Record<string, string>> = {
-  __builtin__: 'builtins',
-  copy_reg: 'copyreg',
-}
-const OLD_TYPES: Readonly<Record<string, string>> = { unicode: 'str', long: 'int' }
+const OLD_MODULES = new Map([
+  ['__builtin__', 'builtins'],
+  ['copy_reg', 'copyreg'],
+])
+const OLD_TYPES = new Map([
+  ['unicode', 'str'],
+  ['long', 'int'],
+])
 
 const never = (): undefined => undefined
 
@@ -75,7 +78,7 @@ const KNOWN: ReadonlyMap<string, Known> = new Map<string, Known>([
   ['datetime\ntime', (args) => date('time', args)],
   ['datetime\ntimedelta', timedelta],
   ['datetime\ntimezone', timezone],
-  ['decimal\nDecimal', decimal],
+  ['decimal\nDecimal', (args) => textOf(args, Decimal)],
   ['markupsafe\nMarkup', never],
   ['uuid\nUUID', never],
   ['collections\nOrderedDict', orderedDict],
@@ -125,7 +128,7 @@ export function create([type, args, keywords = new Dict()]: readonly unknown[]):
 /** What a class of the table makes. Python makes a UUID first and gives it its number afterwards. */
 function instance({ name }: Name, args: readonly unknown[]): unknown {
   if (name === 'UUID' && args.length === 0) return Object.create(Uuid.prototype)
-  return name === 'Markup' && isOneText(args) ? new Markup(args[0]) : undefined
+  return name === 'Markup' ? textOf(args, Markup) : undefined
 }
 
 /** Sets an object's state. Throws {@link SerializationError} when the object can have none. */
@@ -177,19 +180,14 @@ function reconstruct([type, base, state, ...more]: readonly unknown[]): unknown 
 }
 
 function date(kind: DateKind, [packed, zone, ...more]: readonly unknown[]): unknown {
-  const bytes = packedBytes(packed)
+  // Python 3 packs dates into bytes, Python 2 into a string of them.
+  const old = typeof packed === 'string' ? latin1Bytes(packed) : packed
+  const bytes = old instanceof OldString ? old.bytes : old
   const hasZone = zone instanceof Timezone && kind !== 'date'
-  if (bytes === undefined || more.length > 0 || (zone !== undefined && !hasZone)) return undefined
+  if (!isBytes(bytes) || more.length > 0 || (zone !== undefined && !hasZone)) return undefined
   const value = attempt(() => unpackDate({ kind, bytes, zone: hasZone ? zone : undefined }))
   if (value === undefined) throw notData(`a ${kind} in it is wrong`)
   return value
-}
-
-/** Python 3 packs dates into bytes, Python 2 into a string of them. */
-function packedBytes(packed: unknown): Uint8Array | undefined {
-  if (packed instanceof OldString) return packed.bytes
-  if (typeof packed === 'string') return latin1Bytes(packed)
-  return isBytes(packed) ? packed : undefined
 }
 
 function timedelta(args: readonly unknown[]): Timedelta | undefined {
@@ -203,10 +201,6 @@ function timezone([offset, name, ...more]: readonly unknown[]): Timezone | undef
   if (!(offset instanceof Timedelta) || more.length > 0) return undefined
   if (name !== undefined && typeof name !== 'string') return undefined
   return attempt(() => new Timezone(offset, name))
-}
-
-function decimal(args: readonly unknown[]): Decimal | undefined {
-  return isOneText(args) ? attempt(() => new Decimal(args[0])) : undefined
 }
 
 function attempt<T>(make: () => T): T | undefined {
@@ -256,8 +250,9 @@ function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array && !(value instanceof ByteArray)
 }
 
-function isOneText(args: readonly unknown[]): args is readonly [string] {
-  return args.length === 1 && typeof args[0] === 'string'
+/** An object of one text. */
+function textOf<T>(args: readonly unknown[], Type: new (text: string) => T): T | undefined {
+  return args.length === 1 ? attempt(() => new Type(args[0] as string)) : undefined
 }
 
 /** Protocols 0 to 3 make sets of a list. */

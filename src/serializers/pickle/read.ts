@@ -21,6 +21,8 @@ export const OPCODE_COST = 64
 const NEWEST_PROTOCOL = 5
 /** As many bytes as {@link MAX_DIGITS} digits take. */
 const MAX_LONG_BYTES = Math.ceil((MAX_DIGITS * Math.log2(10)) / 8)
+const WRONG_NUMBER = 'a number in it is wrong'
+const LONG_INTEGER = `an integer in it is longer than ${MAX_DIGITS} digits`
 const FLOAT = /^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?$/i
 const FLOAT_WORD = /^(?:nan|(-?)inf(?:inity)?)$/i
 
@@ -101,10 +103,10 @@ const OPCODES: Readonly<Record<number, (reader: Reader) => unknown>> = {
   98: (r) => build(r.pop(1)[0], r.top()), // BUILD
 
   148: (r) => r.put(r.memo.size), // MEMOIZE
-  112: (r) => r.put(indexOf(r.line())), // PUT
+  112: (r) => r.put(digitsOf(r.line())), // PUT
   113: (r) => r.put(r.u8()), // BINPUT
   114: (r) => r.put(r.u32()), // LONG_BINPUT
-  103: (r) => r.get(indexOf(r.line())), // GET
+  103: (r) => r.get(digitsOf(r.line())), // GET
   104: (r) => r.get(r.u8()), // BINGET
   106: (r) => r.get(r.u32()), // LONG_BINGET
   149: (r) => r.ensure(r.u64()), // FRAME
@@ -119,7 +121,7 @@ class Reader {
   /** The stack's length at each mark. */
   readonly marks: number[] = []
   /** A map, so that the number of a billion costs no memory. */
-  readonly memo = new Map<number, unknown>()
+  readonly memo = new Map<number | bigint, unknown>()
 
   readonly #types: Types
 
@@ -247,11 +249,12 @@ class Reader {
     return this.stack.splice(mark)
   }
 
-  put(index: number): void {
+  put(index: number | bigint): void {
+    if (index < 0) throw notData(WRONG_NUMBER)
     this.memo.set(index, this.top())
   }
 
-  get(index: number): unknown {
+  get(index: number | bigint): unknown {
     const value = this.memo.get(index)
     if (value === undefined) throw notData('it refers to nothing')
     return value
@@ -300,15 +303,9 @@ function oldString(text: string): unknown {
   return isAscii(text) ? text : new OldString(Buffer.from(text, 'latin1'))
 }
 
-/** A number of the memo in protocol 0. */
-function indexOf(line: string): number {
-  if (!/^[0-9]{1,10}$/.test(line)) throw wrongNumber()
-  return Number(line)
-}
-
 /** An int in two's complement, little-endian. */
 function longOf(reader: Reader, size: number): number | bigint {
-  if (size > MAX_LONG_BYTES) throw tooLong()
+  if (size > MAX_LONG_BYTES) throw notData(LONG_INTEGER)
   const hex = Buffer.from(reader.take(size)).reverse().toString('hex')
   return size === 0 ? 0 : integer(BigInt.asIntN(size * 8, BigInt(`0x${hex}`)))
 }
@@ -319,8 +316,8 @@ function integerOf(line: string): number | bigint | boolean {
 }
 
 function digitsOf(text: string): number | bigint {
-  if (text.length > MAX_DIGITS + 1) throw tooLong()
-  if (!/^-?[0-9]+$/.test(text)) throw wrongNumber()
+  if (text.length > MAX_DIGITS + 1) throw notData(LONG_INTEGER)
+  if (!/^-?[0-9]+$/.test(text)) throw notData(WRONG_NUMBER)
   return text.length < 16 ? Number(text) + 0 : integer(BigInt(text))
 }
 
@@ -333,14 +330,6 @@ function integer(value: bigint): number | bigint {
 function floatOf(line: string): number {
   if (FLOAT.test(line)) return Number(line)
   const [word, sign] = FLOAT_WORD.exec(line) ?? []
-  if (word === undefined) throw wrongNumber()
+  if (word === undefined) throw notData(WRONG_NUMBER)
   return sign === undefined ? Number.NaN : Number(`${sign}Infinity`)
-}
-
-function wrongNumber(): Error {
-  return notData('a number in it is wrong')
-}
-
-function tooLong(): Error {
-  return notData(`an integer in it is longer than ${MAX_DIGITS} digits`)
 }

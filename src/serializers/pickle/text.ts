@@ -22,10 +22,10 @@ const HALF = /([\ud800-\udfff])/u
 
 /** Decodes UTF-8 with Python's `surrogatepass`. Two halves in a row become one character. */
 export function decodeText(bytes: Uint8Array): string {
-  const text = decodeUtf8(bytes)
-  if (text !== undefined) return text
+  const whole = decodeUtf8(bytes)
+  if (whole !== undefined) return whole
   const parts = latin1(bytes).split(ENCODED_HALF)
-  return parts.map((part, index) => (index % 2 === 1 ? decodeHalf(part) : strict(part))).join('')
+  return parts.map((part, index) => (index % 2 === 1 ? decodeHalf(part) : decode(part))).join('')
 }
 
 function decodeHalf(bytes: string): string {
@@ -33,7 +33,7 @@ function decodeHalf(bytes: string): string {
   return String.fromCharCode(0xd000 | (second << 6) | third)
 }
 
-function strict(bytes: string): string {
+function decode(bytes: string): string {
   const text = decodeUtf8(Buffer.from(bytes, 'latin1'))
   if (text === undefined) throw notData('a string in it is not UTF-8')
   return text
@@ -46,17 +46,13 @@ export function isAscii(text: string): boolean {
 /** UTF-8, one character a byte, with half of a surrogate pair as three bytes. */
 export function encodeText(text: string): string {
   if (isAscii(text)) return text
-  const parts = text.split(HALF)
-  return parts.map((part, index) => (index % 2 === 1 ? encodeHalf(part) : utf8(part))).join('')
+  const encode = (part: string, index: number): string =>
+    index % 2 === 1 ? encodeHalf(part.charCodeAt(0)) : latin1(Buffer.from(part))
+  return text.split(HALF).map(encode).join('')
 }
 
-function encodeHalf(half: string): string {
-  const code = half.charCodeAt(0)
+function encodeHalf(code: number): string {
   return String.fromCharCode(0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f))
-}
-
-function utf8(text: string): string {
-  return latin1(Buffer.from(text))
 }
 
 const { latin1Slice } = Buffer.prototype
@@ -75,10 +71,9 @@ const RAW_ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^uU]|$))?/g
 
 /** Decodes Python's `raw-unicode-escape`, where only `\u` and `\U` are escapes. */
 export function decodeRawEscapes(text: string): string {
-  return text.replace(RAW_ESCAPE, (whole, short?: string, long?: string, other?: string) => {
-    if (other === undefined) return character(short ?? long)
-    return whole
-  })
+  return text.replace(RAW_ESCAPE, (whole, short?: string, long?: string, other?: string) =>
+    other === undefined ? character(short ?? long) : whole,
+  )
 }
 
 /** The character of a code point in hexadecimal digits. */

@@ -62,15 +62,11 @@ export class Writer {
 
   /** Takes what was written since the last call. The cost of all that was written stays bounded. */
   take(): Code {
-    const taken = {
-      code: this.#out,
-      cost: this.#cost - this.#taken,
-      hasForeign: this.#hasForeign,
-    }
+    const [code, cost, hasForeign] = [this.#out, this.#cost - this.#taken, this.#hasForeign]
     this.#out = ''
     this.#taken = this.#cost
     this.#hasForeign = false
-    return taken
+    return { code, cost, hasForeign }
   }
 
   /** The pickle of what was written. */

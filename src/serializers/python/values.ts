@@ -53,7 +53,6 @@ export class Markup {
     this.html = html
   }
 
-  /** The HTML. */
   toString(): string {
     return this.html
   }
@@ -64,8 +63,6 @@ export class Markup {
   }
 }
 
-const HEX = /^[0-9a-f]{32}$/i
-
 /** A UUID of any version, as Python's `uuid.UUID`. Its text is lower case with dashes. */
 export class Uuid extends TextValue {
   /**
@@ -75,7 +72,7 @@ export class Uuid extends TextValue {
    */
   constructor(text: string) {
     const hex = typeof text === 'string' ? bare(text) : ''
-    if (!HEX.test(hex)) {
+    if (!/^[0-9a-f]{32}$/i.test(hex)) {
       throw new SerializationError(
         'Not a UUID: pass 32 hexadecimal digits, with or without dashes.',
       )
@@ -92,10 +89,7 @@ export class Uuid extends TextValue {
 /** Removes what Python removes before it counts the digits, in the same order. */
 function bare(text: string): string {
   const inner = text.replaceAll('urn:', '').replaceAll('uuid:', '')
-  return inner
-    .replace(/^[{}]+/, '')
-    .replace(/(?<![{}])[{}]+$/, '')
-    .replaceAll('-', '')
+  return inner.replace(/^[{}]+|(?<![{}])[{}]+$/g, '').replaceAll('-', '')
 }
 
 const DECIMAL =
@@ -173,7 +167,7 @@ const DOTTED_NAME = /^[\p{ID_Start}_]\p{ID_Continue}*(?:\.[\p{ID_Start}_]\p{ID_C
 /**
  * An object of a Python class that is unknown here, such as a dataclass or Authlib's `OAuth2Token`, read from a pickle. It
  * goes back as it came. Nothing of it is imported or called. Its parts can be read; as text, number or JSON it would be
- * mistaken for data, so that throws.
+ * mistaken for data, so that throws {@link SerializationError}.
  */
 export class Foreign implements ForeignParts {
   readonly class: ForeignClass
@@ -200,17 +194,14 @@ export class Foreign implements ForeignParts {
     if (parts.state !== undefined) this.state = parts.state
   }
 
-  /** @throws {SerializationError} Always. */
   toString(): never {
     throw this.#refusal('text')
   }
 
-  /** @throws {SerializationError} Always. */
   valueOf(): never {
     throw this.#refusal('a number')
   }
 
-  /** @throws {SerializationError} Always. */
   toJSON(): never {
     throw this.#refusal('JSON')
   }

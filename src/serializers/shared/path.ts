@@ -15,7 +15,6 @@ export const MAX_DIGITS = 4300
 
 const SHOWN_STEPS = 8
 const SHOWN_CHARACTERS = 40
-const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 
 /** The path from the value of a session key to the part that is being encoded. */
 export class ValuePath {
@@ -62,8 +61,9 @@ export class ValuePath {
 
 function formatStep(step: string | number): string {
   if (typeof step === 'number') return `[${step}]`
-  const short = shorten(step)
-  return IDENTIFIER.test(step) ? `.${short}` : `[${JSON.stringify(short)}]`
+  return /^[A-Za-z_$][\w$]*$/.test(step)
+    ? `.${shorten(step)}`
+    : `[${JSON.stringify(shorten(step))}]`
 }
 
 function shorten(text: string): string {
@@ -77,8 +77,11 @@ export function encodeWith<T>(format: string, write: (path: ValuePath) => T): T 
     return write(path)
   } catch (error) {
     if (error instanceof SerializationError) throw error
-    const fix = 'store plain data that can be read without errors'
-    throw path.refusal('could not be read', fix, error)
+    throw path.refusal(
+      'could not be read',
+      'store plain data that can be read without errors',
+      error,
+    )
   }
 }
 
@@ -99,12 +102,10 @@ export function ownPairs(object: Record<string, unknown>, path: ValuePath): [str
   return pairs
 }
 
-const MAX_LENGTH = 0xffff_ffff
-
 /** The length of a list or of bytes. A proxy may report any. */
 export function lengthOf(items: { readonly length: number }, path: ValuePath): number {
   const { length } = items
-  if (Number.isInteger(length) && length >= 0 && length <= MAX_LENGTH) return length
+  if (Number.isInteger(length) && length >= 0 && length <= 0xffff_ffff) return length
   throw path.refusal(`has a length that ${path.format} cannot hold`, 'store less in one value')
 }
 
@@ -125,10 +126,7 @@ function describe(value: unknown): [kind: string, fix: string] {
   if (value instanceof Date) return ['a Date', 'store date.toISOString() or date.getTime()']
   if (value instanceof Uint8Array) return ['a Uint8Array', 'store its text in base64']
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    return [
-      'a view or buffer of bytes',
-      'store a Uint8Array of its bytes, or an array of its numbers',
-    ]
+    return ['a view or buffer of bytes', 'store a Uint8Array, or an array of its numbers']
   }
   return [`an instance of ${className(value)}`, 'store a plain object with its data, or its text']
 }

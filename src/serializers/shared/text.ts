@@ -37,8 +37,7 @@ export function isWellFormed(text: string): boolean {
 
 /** As Python's `repr`: `1e+16`, `1e-05`, `9007199254740992.0`; also `nan` and `inf` as its JSON encoder has them. */
 export function pythonFloat(value: number): string {
-  if (Number.isNaN(value)) return 'NaN'
-  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
+  if (!Number.isFinite(value)) return String(value)
   const [mantissa, exponent] = parts(value)
   if (exponent >= -4 && exponent < 16) return fixed(value)
   const digits = String(Math.abs(exponent)).padStart(2, '0')

@@ -12,10 +12,7 @@ export class Timestamp extends Date {
   /** Nanoseconds of the second, 0 to 999 999 999; they include the milliseconds. */
   readonly nanoseconds: number
 
-  /**
-   * @param seconds Whole seconds since 1970, rounded down.
-   * @param nanoseconds Nanoseconds of that second, 0 to 999 999 999.
-   */
+  /** Takes whole seconds since 1970, rounded down, and the nanoseconds of that second, 0 to 999 999 999. */
   constructor(seconds: number, nanoseconds: number) {
     super(seconds * 1000 + Math.floor(nanoseconds / 1e6))
     this.nanoseconds = nanoseconds
