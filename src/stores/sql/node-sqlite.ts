@@ -8,16 +8,13 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely'
 
 /** The part of a `DatabaseSync` that is used. */
 export interface NodeSqliteDatabase {
-  prepare(sql: string): NodeSqliteStatement
+  prepare(sql: string): {
+    all(...parameters: never[]): unknown[]
+    run(...parameters: never[]): { changes: number | bigint; lastInsertRowid: number | bigint }
+    iterate(...parameters: never[]): IterableIterator<unknown>
+    columns(): readonly unknown[]
+  }
   close(): void
-}
-
-/** The part of a `StatementSync` that is used. */
-export interface NodeSqliteStatement {
-  all(...parameters: never[]): unknown[]
-  run(...parameters: never[]): { changes: number | bigint; lastInsertRowid: number | bigint }
-  iterate(...parameters: never[]): IterableIterator<unknown>
-  columns(): readonly unknown[]
 }
 
 /** How many statements are kept prepared. */

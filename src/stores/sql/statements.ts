@@ -31,17 +31,6 @@ export interface SqlStatement {
   readonly writes: boolean
 }
 
-type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete' | 'end' | 'sweep' | 'list'
-
-/** `create` is a plain insert on MySQL; `end` deletes a live record of exactly one version. */
-export interface SqlStatements extends Readonly<Record<Verb, SqlStatement>> {
-  /** Writes over an expired record. Absent: `create` does it. */
-  readonly revive?: SqlStatement
-  /** Reads what the columns hold. Absent: they hold more than a session needs. */
-  readonly columns?: SqlStatement
-  readonly createTable: readonly SqlStatement[]
-}
-
 /**
  * Recognises the dialect by what its compiler writes: the quotes around a name and the sign of a parameter.
  *
@@ -59,26 +48,18 @@ export function detectDialect(executor: QueryExecutor): SqlDialect {
 
 type Fragment = RawBuilder<unknown>
 
-interface Language {
-  readonly time: (value: Fragment) => Fragment
-  readonly id: (value: Fragment) => Fragment
-  /** The column `expiry` as text. */
-  readonly expiry: Fragment
+/** The type that an instant is cast to. */
+const TIME: Readonly<Record<SqlDialect, Fragment>> = {
+  postgres: sql`timestamp`,
+  mysql: sql`datetime(6)`,
+  sqlite: sql`text`,
 }
 
-const LANGUAGES: Readonly<Record<SqlDialect, Language>> = {
-  postgres: {
-    time: (value) => sql`cast(${value} as timestamp)`,
-    id: (value) => value,
-    expiry: sql`to_char(expiry, 'YYYY-MM-DD HH24:MI:SS.US')`,
-  },
-  mysql: {
-    time: (value) => sql`cast(${value} as datetime(6))`,
-    // The parameter is bytes, as mysql2 escapes text with backslashes also where the server does not know them.
-    id: (value) => sql`_utf8mb4 ${value}`,
-    expiry: sql`date_format(expiry, '%Y-%m-%d %H:%i:%s.%f')`,
-  },
-  sqlite: { time: (value) => value, id: (value) => value, expiry: sql`expiry` },
+/** The column `expiry` as text. */
+const EXPIRY: Readonly<Record<SqlDialect, Fragment>> = {
+  postgres: sql`to_char(expiry, 'YYYY-MM-DD HH24:MI:SS.US')`,
+  mysql: sql`date_format(expiry, '%Y-%m-%d %H:%i:%s.%f')`,
+  sqlite: sql`expiry`,
 }
 
 /** Compiles all statements for a table. */
@@ -87,22 +68,25 @@ export function compileStatements(
   dialect: SqlDialect,
   table: string,
   schema: string | undefined,
-): SqlStatements {
-  const compile = (writes: boolean) => (fragment: Fragment) => ({
-    query: fragment.compile({ getExecutor: () => executor }),
-    writes,
-  })
+) {
+  const compile =
+    (writes: boolean) =>
+    (fragment: Fragment): SqlStatement => ({
+      query: fragment.compile({ getExecutor: () => executor }),
+      writes,
+    })
   const reads = compile(false)
   const writes = compile(true)
 
   const mysql = dialect === 'mysql'
-  const language = LANGUAGES[dialect]
   const own = schema === undefined ? sql.id(table) : sql.id(schema, table)
   const [bytes, version, limit] = [parameter('bytes'), parameter('version'), parameter('limit')]
-  const id = language.id(parameter('id'))
-  const after = language.id(parameter('after'))
-  const now = language.time(parameter('now'))
-  const expires = language.time(parameter('expires'))
+  const instant = (name: 'now' | 'expires') => sql`cast(${parameter(name)} as ${TIME[dialect]})`
+  const now = instant('now')
+  const expires = instant('expires')
+  // MySQL gets the bytes of an id, as mysql2 escapes text with backslashes also where the server does not know them.
+  const key = (name: 'id' | 'after') => (mysql ? sql`_utf8mb4 ${parameter(name)}` : parameter(name))
+  const id = key('id')
   // Flask-Session's table on MySQL compares without case: the first half finds the row by the index, the second compares
   // the bytes.
   const same = mysql
@@ -112,7 +96,7 @@ export function compileStatements(
   const insert = sql`(session_id, data, expiry) values (${id}, ${bytes}, ${expires})`
 
   return {
-    read: reads(sql`select data as bytes, ${language.expiry} as ends from ${own} where ${live}`),
+    read: reads(sql`select data as bytes, ${EXPIRY[dialect]} as ends from ${own} where ${live}`),
     create: writes(
       mysql
         ? sql`insert into ${own} ${insert}`
@@ -120,18 +104,23 @@ export function compileStatements(
             set data = excluded.data, expiry = excluded.expiry
             where held.expiry is null or held.expiry <= ${now}`,
     ),
-    ...(mysql && {
-      revive: writes(sql`update ${own} set data = ${bytes}, expiry = ${expires}
-        where ${same} and (expiry is null or expiry <= ${now})`),
-      columns: reads(sql`select column_name as name, datetime_precision as digits,
-          character_maximum_length as size, @@max_allowed_packet as packet
-        from information_schema.columns where table_name = ${parameter('table')}
-          and table_schema = coalesce(${parameter('schema')}, database())`),
-    }),
+    /** Writes over an expired record. Undefined: `create` does it. */
+    revive: mysql
+      ? writes(sql`update ${own} set data = ${bytes}, expiry = ${expires}
+          where ${same} and (expiry is null or expiry <= ${now})`)
+      : undefined,
+    /** Reads what the columns hold. Undefined: they hold more than a session needs. */
+    columns: mysql
+      ? reads(sql`select column_name as name, datetime_precision as digits,
+            character_maximum_length as size, @@max_allowed_packet as packet
+          from information_schema.columns where table_name = ${parameter('table')}
+            and table_schema = coalesce(${parameter('schema')}, database())`)
+      : undefined,
     replace: writes(sql`update ${own} set data = ${bytes}, expiry = ${expires}
       where ${live} and data = ${version}`),
     touch: writes(sql`update ${own} set expiry = ${expires} where ${live} and data = ${version}`),
     delete: writes(sql`delete from ${own} where ${same}`),
+    /** Deletes a live record of exactly one version. */
     end: writes(sql`delete from ${own} where ${live} and data = ${version}`),
     sweep: writes(
       mysql
@@ -141,7 +130,7 @@ export function compileStatements(
             where expiry <= ${now} order by expiry limit ${limit}) and expiry <= ${now}`,
     ),
     list: reads(sql`select session_id as name from ${own}
-      where session_id > ${after} and expiry > ${now} order by session_id limit ${limit}`),
+      where session_id > ${key('after')} and expiry > ${now} order by session_id limit ${limit}`),
     // These report no rows, and may be repeated.
     createTable: tableOf(dialect, own, table, schema).map(reads),
   }
