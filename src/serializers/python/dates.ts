@@ -128,11 +128,17 @@ export class PlainDateTime extends TextValue {
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?$/
 
-function checkedDate(text: string): string {
-  const [, year = 0, month = 0, day = 0] = DATE.exec(text)?.map(Number) ?? []
+/** Whether there is such a day in the years 1 to 9999. */
+export function isDate([year, month, day]: readonly [number, number, number]): boolean {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
-  if (year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day) return text
+  const isDay = date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  return isDay && year >= 1 && year <= 9999
+}
+
+function checkedDate(text: string): string {
+  const [, year = 0, month = 0, day = 0] = DATE.exec(text)?.map(Number) ?? []
+  if (isDate([year, month, day])) return text
   throw new SerializationError('Not a date: pass a day of the years 1 to 9999 as 2024-02-29.')
 }
 
