@@ -83,7 +83,8 @@ function importsOf(source: string): Import[] {
   const statements = code.matchAll(
     /^(?:import|export)\s+(type\s+)?(?:[\w$*{][^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]/gm,
   )
-  const dynamic = code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)
+  // `typeof import()` is a type.
+  const dynamic = code.matchAll(/(?<!\btypeof )\bimport\(\s*['"]([^'"]+)['"]/g)
   return [
     ...[...statements].map((match) => ({
       specifier: match[2] ?? '',
