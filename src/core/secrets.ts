@@ -7,6 +7,7 @@
 
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../errors.ts'
+import { warnOnce } from './warnings.ts'
 
 /** A secret, or a list for rotation: the first seals, all open. A string stands for its UTF-8 bytes. */
 export type Secret = string | Uint8Array | readonly (string | Uint8Array)[]
@@ -82,7 +83,7 @@ export function secretKeys(
     if (weakness !== undefined) {
       const message = `${name} ${weakness}. ${MAKE_A_SECRET}`
       if (rules.weak === 'refuse') throw new ConfigError(message)
-      process.emitWarning(message, { code: 'VIAL_WEAK_SECRET' })
+      warnOnce('VIAL_WEAK_SECRET', message)
     }
     return key
   })

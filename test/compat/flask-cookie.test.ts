@@ -4,6 +4,7 @@ import { ConfigError, StateError, TooLargeError } from 'vial'
 import { type FlaskCookieOptions, flaskCookie } from 'vial/compat/flask-cookie'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { Browser, Clock, listener, SECRET, setCookie } from '../core/requests.ts'
+import { forgetWarnings } from '../support/warnings.ts'
 import { flaskMade, payload } from './flask-cookies.ts'
 
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -56,6 +57,7 @@ describe('options', () => {
   })
 
   test('a secret that can be guessed is Flask’s choice: a warning', () => {
+    forgetWarnings()
     flaskCookie({ secret: 'dev' })
     expect(process.emitWarning).toHaveBeenCalledOnce()
     const [[warning]] = vi.mocked(process.emitWarning).mock.calls as unknown as [[Error | string]]

@@ -4,6 +4,7 @@ import { type FlaskSessionOptions, flaskSession } from 'vial/compat/flask-sessio
 import { memoryStore } from 'vial/stores/memory'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { listener, SECRET, setCookie } from '../core/requests.ts'
+import { forgetWarnings } from '../support/warnings.ts'
 import { HOUR, idOf, Site } from './flask-store.ts'
 
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -47,6 +48,7 @@ describe('options', () => {
   })
 
   test('a secret that can be guessed is a warning', () => {
+    forgetWarnings()
     flaskSession({ store: memoryStore(), secret: 'dev' })
     expect(process.emitWarning).toHaveBeenCalledOnce()
   })

@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: ['core/'],
   },
   stores: {
-    values: ['stores/', 'errors.ts', 'core/duration.ts', 'core/events.ts'],
+    values: ['stores/', 'errors.ts', 'core/duration.ts', 'core/events.ts', 'core/warnings.ts'],
     types: ['core/'],
     libraries: ['kysely'],
   },
