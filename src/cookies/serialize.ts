@@ -143,7 +143,10 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
           'The seal returned characters that a cookie cannot hold. Use only A-Z a-z 0-9 - _ and dots.',
         )
       }
-      return `${name}=${value}${head}${life === undefined ? '' : lasting(life, form)}${tail}`
+      const { expires, maxAge } = lifeOf(life, form)
+      const until = expires === undefined ? '' : `; Expires=${expires.toUTCString()}`
+      const lasting = maxAge === undefined ? until : `; Max-Age=${maxAge}`
+      return `${name}=${value}${head}${lasting}${tail}`
     },
 
     remove() {
@@ -151,36 +154,21 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
     },
 
     parts(value, life) {
-      const { expires, maxAge } = life === undefined ? NO_LIFE : lifeOf(life, form)
-      return {
-        name,
-        value,
-        ...attributes,
-        ...(expires !== undefined && { expires }),
-        ...(maxAge !== undefined && { maxAge }),
-      }
+      return { name, value, ...attributes, ...lifeOf(life, form) }
     },
 
     removal: { name, value: '', ...attributes, expires: new Date(0), maxAge: 0 },
   }
 }
 
-type Life = Pick<ResponseCookie, 'expires' | 'maxAge'>
-const NO_LIFE: Life = {}
-
-function lifeOf({ expiresAt, now }: CookieLife, form: 'max-age' | 'expires'): Life {
-  return form === 'expires'
-    ? { expires: new Date(expiresAt) }
-    : { maxAge: seconds(expiresAt - now) }
-}
-
-function lasting(life: CookieLife, form: 'max-age' | 'expires'): string {
-  const { expires, maxAge } = lifeOf(life, form)
-  return expires === undefined ? `; Max-Age=${maxAge}` : `; Expires=${expires.toUTCString()}`
-}
-
-function seconds(length: number): number {
-  return Math.min(LONGEST, Math.max(1, Math.floor(length / 1000) || 1))
+function lifeOf(
+  life: CookieLife | undefined,
+  form: 'max-age' | 'expires',
+): Pick<ResponseCookie, 'expires' | 'maxAge'> {
+  if (life === undefined) return {}
+  if (form === 'expires') return { expires: new Date(life.expiresAt) }
+  const seconds = Math.floor((life.expiresAt - life.now) / 1000) || 1
+  return { maxAge: Math.min(LONGEST, Math.max(1, seconds)) }
 }
 
 function isSecure(secure: CookieOptions['secure'] = true): boolean {

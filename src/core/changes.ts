@@ -56,18 +56,14 @@ export class Changes {
   readonly base: Entries
   /** By key; the shared empty one until a key is asked for. */
   #cells = NO_CELLS
-  #cleared = false
+  /** Whether the handler emptied the session; edits made since then are in the cells. */
+  cleared = false
   /** What was edited when the request ended. */
   #last: Edited | undefined
 
   constructor(serializer: Serializer, base: Entries) {
     this.serializer = serializer
     this.base = base
-  }
-
-  /** Whether the handler emptied the session; edits made since then are in the cells. */
-  get cleared(): boolean {
-    return this.#cleared
   }
 
   /**
@@ -80,7 +76,7 @@ export class Changes {
 
   /** Whether there is anything to store, nested changes of values that were handed out included. */
   get modified(): boolean {
-    return this.#cleared || this.edited().length > 0
+    return this.cleared || this.edited().length > 0
   }
 
   /** The keys that were edited, with their cells, nested changes included. */
@@ -95,19 +91,19 @@ export class Changes {
 
   /** Whether this request changed the key, or emptied the session. */
   isEdited(key: string): boolean {
-    return this.#cleared || this.edited().some(([edited]) => edited === key)
+    return this.cleared || this.edited().some(([edited]) => edited === key)
   }
 
   /** The keys that have a value now: those of the record in its order, then the new ones. */
   keys(): string[] {
     const keys: string[] = []
-    if (!this.#cleared) {
+    if (!this.cleared) {
       for (const key of this.base.keys()) {
         if (typeof key === 'string' && this.has(key)) keys.push(key)
       }
     }
     for (const [key, cell] of this.#cells) {
-      const isInRecord = !this.#cleared && this.base.has(key)
+      const isInRecord = !this.cleared && this.base.has(key)
       if (!isInRecord && cell.entry !== undefined) keys.push(key)
     }
     return keys
@@ -115,13 +111,13 @@ export class Changes {
 
   has(key: string): boolean {
     const cell = this.#cells.get(key)
-    return cell === undefined ? !this.#cleared && this.base.has(key) : cell.entry !== undefined
+    return cell === undefined ? !this.cleared && this.base.has(key) : cell.entry !== undefined
   }
 
   /** The value, decoded once; the same object on each call, so that changes inside it are seen. */
   get(key: string): unknown {
     const cell = this.#cell(key)
-    if (cell.edit.kind !== 'put' && cell.edit.kind !== 'remove' && !this.#cleared) cell.read = true
+    if (cell.edit.kind !== 'put' && cell.edit.kind !== 'remove' && !this.cleared) cell.read = true
     if (cell.entry === undefined) return undefined
     if (!cell.decoded) {
       cell.live = decodeOf(this.serializer, key, cell.entry)
@@ -165,7 +161,7 @@ export class Changes {
     const entry = this.#run(key, cell.entry, operation)
     if (cell.edit.kind === 'none' || cell.edit.kind === 'apply') {
       // After `clear` there is no value that another request could have changed.
-      if (this.#cleared) cell.edit = entry === undefined ? NONE : PUT
+      if (this.cleared) cell.edit = entry === undefined ? NONE : PUT
       else {
         const before = cell.edit.kind === 'apply' ? cell.edit.operations : []
         cell.edit = { kind: 'apply', operations: [...before, operation] }
@@ -186,12 +182,12 @@ export class Changes {
   }
 
   clear(): void {
-    this.#cleared = true
+    this.cleared = true
     this.#cells = NO_CELLS
   }
 
   #cell(key: string): Cell {
-    return this.#cells.get(key) ?? this.#keep(key, this.#cleared ? undefined : this.base.get(key))
+    return this.#cells.get(key) ?? this.#keep(key, this.cleared ? undefined : this.base.get(key))
   }
 
   #keep(key: string, base: unknown): Cell {

@@ -6,7 +6,6 @@
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
-import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
 import type { Rejection } from './events.ts'
 import type { Expiry } from './expiry.ts'
@@ -14,6 +13,7 @@ import { readMeta } from './record.ts'
 import type { Seal } from './seal.ts'
 import type { Serializer } from './serializer.ts'
 import type { Draft, Origin, SessionState } from './session-state.ts'
+import type { Backing, Found } from './sessions.ts'
 
 export interface CookieBackingConfig {
   readonly seal: Seal

@@ -18,20 +18,10 @@ const UNITS: Record<string, number> = {
   w: 604_800_000,
 }
 
-/**
- * Gives the milliseconds of a duration.
- *
- * @param option The name of the option, for the message.
- * @throws {ConfigError} When it is not a positive, finite length of time.
- */
+/** Gives the milliseconds. @throws {ConfigError} Naming the option, unless it is a positive, finite length of time. */
 export function milliseconds(duration: Duration, option: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(String(duration))
-  const length =
-    typeof duration === 'number'
-      ? duration
-      : match
-        ? Number(match[1]) * (UNITS[match[2] as string] as number)
-        : Number.NaN
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(String(duration)) ?? []
+  const length = typeof duration === 'number' ? duration : Number(count) * (UNITS[unit] ?? 0)
   if (Number.isFinite(length) && length > 0) return length
   throw new ConfigError(
     `${option}: ${JSON.stringify(duration)} is not a duration. Give positive milliseconds or a text such as '30m', '12h', '31d'.`,

@@ -44,9 +44,8 @@ export type RandomBytes = (size: number) => Uint8Array
 
 const SELECTOR_BYTES = 16
 const VERIFIER_BYTES = 32
-/** 22 and 43 characters of base64url. */
-const SHAPE = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/
-const SELECTOR_LENGTH = 22
+/** Both in base64url. */
+const SHAPE = /^([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/
 
 /**
  * The scheme of vial's own sessions.
@@ -64,10 +63,10 @@ export function nativeIds(randomBytes: RandomBytes, cookieName: string): IdSchem
 
   return {
     make: () => credential(randomText(randomBytes, SELECTOR_BYTES), makeVerifier()),
-    parse: (text) =>
-      SHAPE.test(text)
-        ? credential(text.slice(0, SELECTOR_LENGTH), text.slice(SELECTOR_LENGTH + 1))
-        : undefined,
+    parse: (text) => {
+      const [, key, verifier] = SHAPE.exec(text) ?? []
+      return key === undefined || verifier === undefined ? undefined : credential(key, verifier)
+    },
     verifiers: {
       hash: (verifier) => hash('sha256', prefix + verifier, 'base64url'),
       rotate: ({ key }) => credential(key, makeVerifier()),

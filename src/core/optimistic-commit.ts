@@ -159,7 +159,7 @@ export class OptimisticCommit {
     let base = given
     try {
       base ??= await this.#read(key)
-      if (base === undefined) return this.#ended('gone')
+      if (base === undefined) return this.#end({ kind: 'gone' })
       const draft = makeDraft(base.entries)
       if (typeof draft !== 'string') {
         this.#sent = draft
@@ -173,7 +173,7 @@ export class OptimisticCommit {
         return this.#written(this.#sent, expiresAt, base)
       }
       if (!base.isRead) return { kind: 'stale' }
-      return this.#ended(draft === 'untouched' ? draft : 'gone')
+      return this.#end({ kind: draft === 'untouched' ? draft : 'gone' })
     } catch (error) {
       if (isStoreError(error)) await this.#settle(error, rotation)
       else if (base === undefined || base.isRead) throw error
@@ -231,7 +231,7 @@ export class OptimisticCommit {
     )
     if (result.kind === 'conflict') return result
     // An end in the past ended the record.
-    if (result.kind === 'gone' || expiresAt <= now()) return this.#ended('gone')
+    if (result.kind === 'gone' || expiresAt <= now()) return this.#end({ kind: 'gone' })
     const { version } = result
     const known = version === undefined ? undefined : { entries, version, expiresAt }
     return this.#written(draft, expiresAt, known)
@@ -264,7 +264,9 @@ export class OptimisticCommit {
       store.delete(key, base.version, options),
     )
     if (kind === 'conflict') return { kind }
-    return kind === 'gone' ? this.#ended('gone') : this.#deleted(draft)
+    return kind === 'gone'
+      ? this.#end({ kind: 'gone' })
+      : this.#end({ kind: 'deleted', reports: draft.reports })
   }
 
   /** The record to draft on. Undefined: gone. */
@@ -293,19 +295,18 @@ export class OptimisticCommit {
   }
 
   #gone(): CommitResult {
-    if (this.#lost === undefined) return this.#ended('gone')
+    if (this.#lost === undefined) return this.#end({ kind: 'gone' })
     // The session has ended as it was to, by this commit or another.
-    if (this.#sent?.empty) return this.#deleted(this.#sent)
+    if (this.#sent?.empty) return this.#end({ kind: 'deleted', reports: this.#sent.reports })
     // It may have been this commit's before it ended, so a login must not begin another one.
     throw this.#lost
   }
 
-  #ended(kind: 'gone' | 'untouched'): CommitResult {
-    return { kind, attempts: this.#attempts, known: undefined }
-  }
-
-  #deleted({ reports }: Draft): CommitResult {
-    return { kind: 'deleted', reports, attempts: this.#attempts, known: undefined }
+  #end<const Outcome>(
+    outcome: Outcome,
+    known?: Known,
+  ): Outcome & { readonly attempts: number; readonly known: Known | undefined } {
+    return { ...outcome, attempts: this.#attempts, known }
   }
 
   #written(
@@ -313,7 +314,7 @@ export class OptimisticCommit {
     expiresAt: number,
     known: Known | undefined,
   ): Extract<CommitResult, { kind: 'written' }> {
-    return { kind: 'written', reports, permanent, expiresAt, meta, attempts: this.#attempts, known }
+    return this.#end({ kind: 'written', reports, permanent, expiresAt, meta }, known)
   }
 
   #expiresAt(draft: Draft, current: number | undefined): number {

@@ -82,23 +82,16 @@ export abstract class AnySession {
   }
 
   /**
-   * Keeps one message for the next page, in Flask's format.
-   *
-   * @param message Plain text; safe HTML where the format has it.
-   * @param category For the page to tell messages apart, such as `error`. @default 'message'
+   * Keeps one message for the next page, in Flask's format: plain text, or safe HTML where the format has it. `category`
+   * is for the page to tell messages apart, such as `error`.
    */
   flash(message: string | SafeHtml, category = 'message'): void {
     this.#state.assertOpen()
     this.#state.changes.apply(FLASHES, (kept) => [...messagesOf(kept), tuple(category, message)])
   }
 
-  /**
-   * Takes the messages that this call shows; one that arrives meanwhile stays for the next page.
-   *
-   * @param options.categories Which ones. Absent: all.
-   */
-  flashes(options: { readonly categories?: readonly string[] } = {}): readonly Flash[] {
-    const { categories } = options
+  /** Takes the messages that it returns, of all categories or of those given. One that arrives meanwhile stays. */
+  flashes({ categories }: { readonly categories?: readonly string[] } = {}): readonly Flash[] {
     const shown = messagesOf(this.#state.changes.peek(FLASHES)).filter(
       (item) => categories === undefined || categories.includes(String(item[0])),
     )
@@ -334,10 +327,7 @@ function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number 
   if (typeof value !== 'number' && typeof value !== 'bigint') {
     throw new TypeMismatch(`increment() needs a number, and there is a ${typeof value}.`)
   }
-  if (
-    (typeof value === 'number' && !Number.isInteger(value)) ||
-    (typeof by === 'number' && !Number.isInteger(by))
-  ) {
+  if ([value, by].some((part) => typeof part === 'number' && !Number.isInteger(part))) {
     throw new TypeMismatch('increment() cannot add a fraction to a big integer.')
   }
   return BigInt(value) + BigInt(by)

@@ -8,7 +8,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
 import { isStoreError, StateError } from '../errors.ts'
-import type { Backing, Found } from './backing.ts'
 import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
@@ -39,14 +38,8 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
   of(request: object): Promise<S>
   /** The session of the request being served, without the request; needs `ambient` or `eager`. */
   current(): Promise<S>
-  /**
-   * Loads from a `Cookie` header: for adapters, WebSocket upgrades and jobs. Never rejects because of what the header
-   * holds.
-   */
-  load(
-    cookieHeader: string | null | undefined,
-    options?: { readonly readOnly?: boolean },
-  ): Promise<S>
+  /** Loads from a `Cookie` header, for WebSocket upgrades and jobs. Never rejects because of what the header holds. */
+  load(cookieHeader: string | null | undefined, options?: Pick<OpenOptions, 'readOnly'>): Promise<S>
   /** Stores what changed, and gives the headers for the response. Once for each session. */
   commit(session: S): MaybePromise<Commit>
   /** Ends what the store itself started, such as timers. */
@@ -78,6 +71,26 @@ export interface Eager<S> {
 export type InferData<T> = T extends { of(request: object): Promise<Session<infer Data>> }
   ? Data
   : never
+
+/** What a request's cookies led to: a record, or why none of them is honoured. */
+export type Found = Origin | Rejection
+
+/**
+ * Where a session lives. With a store, the cookie holds a credential and the store the record; without one, the cookie
+ * holds the record itself.
+ */
+export interface Backing {
+  /**
+   * Finds the record behind a cookie. What a visitor can send gives a rejection, never an error.
+   *
+   * @param values All values of the session's cookie, at least one.
+   */
+  find(values: readonly string[]): MaybePromise<Found>
+  /** Ends a session's request: stores what changed and gives the headers. Synchronous when nothing is to be stored. */
+  commit(state: SessionState): MaybePromise<Commit>
+  /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide which one that is. */
+  claim?(state: SessionState, key: string): Promise<unknown>
+}
 
 export interface LifeCycleConfig {
   readonly backing: Backing

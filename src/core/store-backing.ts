@@ -7,7 +7,6 @@
 
 import type { CookieWriter } from '../cookies/serialize.ts'
 import { isConflictError, isStoreError, StateError, StoreError } from '../errors.ts'
-import type { Backing, Found } from './backing.ts'
 import { decodeOf } from './changes.ts'
 import {
   type Commit,
@@ -32,6 +31,7 @@ import { isPermanent, readMeta } from './record.ts'
 import { isRequestBound } from './runtime.ts'
 import type { Seal } from './seal.ts'
 import type { Draft, NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
+import type { Backing, Found } from './sessions.ts'
 import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
 import { type Issued, Verifiers } from './verifiers.ts'

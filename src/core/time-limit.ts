@@ -130,9 +130,8 @@ class StoreCall implements ReadOptions {
   }
 }
 
-/** Something that ends when its time is over. */
+/** Something that ends when its time, on the clock of `performance.now()`, is over. */
 interface Wait {
-  /** On the clock of `performance.now()`, ms. */
   readonly endsAt: number
   /** Where {@link SharedTimer} has it in its array; -1 while it does not. */
   place: number
@@ -166,8 +165,8 @@ export class RequestTimers implements WaitTimer {
 }
 
 /**
- * One timer for all waits. Nearly every wait ends long before its time, so setting and clearing a timer for each would
- * cost more than the wait itself. Keeps the process alive while there is a wait, and no longer.
+ * One timer for all waits: nearly every wait ends long before its time, and a timer for each would cost more than the
+ * wait itself. Keeps the process alive while there is a wait, and no longer.
  *
  * The waits are in an array and know their places in it. The table of a `Map` or `Set` is replaced as entries come and
  * go; once V8 has moved one of them to the old generation, all that later ones hold is kept until a full collection.
@@ -210,8 +209,7 @@ export class SharedTimer implements WaitTimer {
     const now = performance.now()
     const overdue = this.#waits.filter((wait) => wait.endsAt <= now)
     for (const wait of overdue) this.remove(wait)
-    let next = Number.POSITIVE_INFINITY
-    for (const wait of this.#waits) next = Math.min(next, wait.endsAt)
+    const next = this.#waits.reduce((at, { endsAt }) => Math.min(at, endsAt), this.#firesAt)
     if (next < Number.POSITIVE_INFINITY) this.#arm(next)
     for (const wait of overdue) wait.end()
   }
