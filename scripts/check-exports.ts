@@ -16,6 +16,7 @@ const FURTHER_DOORS: Readonly<Record<string, string>> = {
   './serializers/python-values': 'serializers/python/values',
   './stores/memcached-transport': 'stores/memcached/transport',
   './stores/node-sqlite': 'stores/sql/node-sqlite',
+  './stores/redis-near-cache': 'stores/redis/near-cache/index',
 }
 
 /** Files and folders of the public folders that only their neighbours import. */

@@ -34,6 +34,7 @@ interface Modules {
   readonly 'vial/stores/mongodb': typeof import('vial/stores/mongodb')
   readonly 'vial/stores/node-sqlite': typeof import('vial/stores/node-sqlite')
   readonly 'vial/stores/redis': typeof import('vial/stores/redis')
+  readonly 'vial/stores/redis-near-cache': typeof import('vial/stores/redis-near-cache')
   readonly 'vial/stores/sql': typeof import('vial/stores/sql')
 }
 

@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http'
 import process from 'node:process'
 import { createClient } from 'redis'
 import type { Sessions } from 'vial'
+import type { RedisStoreOptions } from 'vial/stores/redis'
 import { vial } from '../common/vial.ts'
 import type { Serving } from './server-process.ts'
 
@@ -48,16 +49,17 @@ const OURS: Readonly<Record<string, () => Promise<Sessions>>> = {
     const { memoryStore } = await vial('vial/stores/memory')
     return createSessions({ store: memoryStore(), cookie })
   },
-  redis: () => onRedis(false),
-  near: () => onRedis(true),
+  redis: () => onRedis(),
+  async near() {
+    const { nearCache } = await vial('vial/stores/redis-near-cache')
+    return onRedis({ nearCache: nearCache() })
+  },
 }
 
-/** @param nearCache Whether records that were read stay in this process. */
-async function onRedis(nearCache: boolean): Promise<Sessions> {
+async function onRedis(options: RedisStoreOptions = {}): Promise<Sessions> {
   const { createSessions } = await vial('vial')
   const { redisStore } = await vial('vial/stores/redis')
-  const store = redisStore(await redis(), nearCache ? { nearCache } : {})
-  return createSessions({ store, cookie })
+  return createSessions({ store: redisStore(await redis(), options), cookie })
 }
 
 /** A client of the Redis that the run has started. */

@@ -9,9 +9,10 @@ import { redis } from '../http/contender.ts'
 
 export async function run({ quick, check }: Options): Promise<Report> {
   const { redisStore } = await vial('vial/stores/redis')
+  const { nearCache } = await vial('vial/stores/redis-near-cache')
   const [here, elsewhere, counter] = await Promise.all([redis(), redis(), redis()])
   const prefix = `near-${process.pid}:`
-  const near = redisStore(here, { prefix, nearCache: true })
+  const near = redisStore(here, { prefix, nearCache: nearCache() })
   const far = redisStore(elsewhere, { prefix })
   const later = Date.now() + 600_000
   const bytes = (n: number): Uint8Array => Buffer.from(`record ${n}`.padEnd(200, '.'))

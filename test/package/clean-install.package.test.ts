@@ -219,6 +219,9 @@ describe('the package in an empty folder', () => {
         "vial/stores/redis": [
           "redisStore",
         ],
+        "vial/stores/redis-near-cache": [
+          "nearCache",
+        ],
         "vial/stores/sql": [
           "sqlStore",
         ],
@@ -236,6 +239,12 @@ describe('the package in an empty folder', () => {
     const loaded = loadedBy('dist/index.js')
     expect(loaded).toContain('dist/core/sessions.js')
     expect(loaded.filter((path) => /^dist\/(adapters|testing|stores)\//.test(path))).toEqual([])
+  })
+
+  test("import 'vial/stores/redis' does not load the near cache", () => {
+    const near = (path: string) => path.startsWith('dist/stores/redis/near-cache/')
+    expect(loadedBy('dist/stores/redis/index.js').filter(near)).toEqual([])
+    expect(loadedBy('dist/stores/redis/near-cache/index.js').filter(near)).not.toEqual([])
   })
 
   test('gives types to a program that checks the types of its libraries too', () => {

@@ -94,6 +94,17 @@ function importsOf(source: string): Import[] {
   ]
 }
 
+/** The files that are loaded with one, itself included. */
+function loadedBy(start: string): string[] {
+  const loaded = new Set([start])
+  for (const file of loaded) {
+    for (const { specifier, type } of importsOf(readFileSync(`${src}${file}`, 'utf8'))) {
+      if (!type && specifier.startsWith('.')) loaded.add(posix.join(dirname(file), specifier))
+    }
+  }
+  return [...loaded]
+}
+
 /** What is wrong with an import; undefined: nothing. */
 function objection(
   file: string,
@@ -132,6 +143,13 @@ describe('the import rule', () => {
         }),
       )
     expect(objections).toEqual([])
+  })
+
+  test("import 'vial/stores/redis' does not load the near cache", () => {
+    const near = (file: string) => file.startsWith('stores/redis/near-cache/')
+    expect(loadedBy('stores/redis/index.ts').filter(near)).toEqual([])
+    // Also that this would be found.
+    expect(loadedBy('stores/redis/near-cache/index.ts').filter(near)).toHaveLength(4)
   })
 
   test('finds imports of every form, and tells types from values', () => {

@@ -228,7 +228,7 @@ type OpenOptions = RedisStoreOptions & { readonly detours?: More['detours'] }
 export async function openStore(
   name: string,
   url: string,
-  options?: OpenOptions & { readonly nearCache?: false },
+  options?: OpenOptions & { readonly nearCache?: never },
 ): Promise<AsyncStore>
 export async function openStore(name: string, url: string, options: OpenOptions): Promise<Store>
 export async function openStore(

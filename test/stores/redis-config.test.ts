@@ -10,6 +10,7 @@ import { Redis as IoValkey } from 'iovalkey'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
 import { ConfigError, TooLargeError } from 'vial'
 import { type RedisClient, type RedisStoreOptions, redisStore } from 'vial/stores/redis'
+import { type NearCacheOptions, nearCache } from 'vial/stores/redis-near-cache'
 import { describe, expect, test } from 'vitest'
 
 const ioRedis = (options: RedisOptions = {}) => new IoRedis({ lazyConnect: true, ...options })
@@ -165,7 +166,6 @@ test.each([
 )
 
 describe('a near cache', () => {
-  const single = () => createClient()
   test.each([
     ['0', 'maxEntries', { maxEntries: 0 }],
     ['a fraction', 'maxEntries', { maxEntries: 1.5 }],
@@ -176,13 +176,23 @@ describe('a near cache', () => {
     ['less time than an answer takes', 'maxStale', { maxStale: 10 }],
     ['more time than timers have', 'maxStale', { maxStale: '25d' }],
     ['an unknown name', 'maxAge', { maxAge: 1 }],
-    ['a text', 'nearCache', 'yes'],
-    ['null', 'nearCache', null],
-    ['a list', 'nearCache', []],
-  ])('of %s is refused', (_name, named, nearCache) => {
-    const options = { nearCache } as unknown as RedisStoreOptions
-    expect(() => redisStore(single(), options)).toThrow(ConfigError)
-    expect(() => redisStore(single(), options)).toThrow(named)
+  ])('of %s is refused', (_name, named, options) => {
+    expect(() => nearCache(options as NearCacheOptions)).toThrow(ConfigError)
+    expect(() => nearCache(options as NearCacheOptions)).toThrow(named)
+  })
+
+  test.each([
+    ['a text', 'yes'],
+    ['null', null],
+    ['a list', []],
+    ['true', true],
+    ['its options', { maxEntries: 1 }],
+  ])('that is %s is refused with the function that makes one', (_name, given) => {
+    const options = { nearCache: given } as unknown as RedisStoreOptions
+    expect(() => redisStore(createClient(), options)).toThrow(ConfigError)
+    expect(() => redisStore(createClient(), options)).toThrow(
+      "Give nearCache() of 'vial/stores/redis-near-cache'",
+    )
   })
 
   test.each([
@@ -192,15 +202,14 @@ describe('a near cache', () => {
     ['a Cluster of ioredis', () => ioCluster({ retryDelayOnFailover: 0 })],
   ] as const)('over %s is refused', (_name, make) => {
     const client = make() as RedisClient
-    expect(() => redisStore(client, { retries: 'never', nearCache: true })).toThrow(ConfigError)
-    expect(() => redisStore(client, { retries: 'never', nearCache: true })).toThrow(
-      'a client with one connection',
-    )
-    expect(redisStore(client, { retries: 'never', nearCache: false }).name).toBe('redis')
+    const options = { retries: 'never', nearCache: nearCache() } as const
+    expect(() => redisStore(client, options)).toThrow(ConfigError)
+    expect(() => redisStore(client, options)).toThrow('a client with one connection')
+    expect(redisStore(client, { retries: 'never' }).name).toBe('redis')
   })
 
   test('with a prefix of other bytes than text is refused: the server would tell of another', () => {
     const client = ioRedis({ maxRetriesPerRequest: 0, keyPrefix: Buffer.from([0xff]) as never })
-    expect(() => redisStore(client, { nearCache: true })).toThrow('valid UTF-8')
+    expect(() => redisStore(client, { nearCache: nearCache() })).toThrow('valid UTF-8')
   })
 })

@@ -4,6 +4,7 @@ import { Redis as IoRedis } from 'ioredis'
 import { createClient } from 'redis'
 import { createSessions } from 'vial'
 import { redisStore } from 'vial/stores/redis'
+import { nearCache } from 'vial/stores/redis-near-cache'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
@@ -218,7 +219,7 @@ describe.skipIf(missing)(`the near cache with prefixes${because}`, () => {
     client.on('error', () => undefined)
     onTestFinished(() => void ('destroy' in client ? client.destroy() : client.disconnect()))
     if ('destroy' in client) await client.connect()
-    const store = redisStore(client, { prefix, nearCache: LONG })
+    const store = redisStore(client, { prefix, nearCache: nearCache(LONG) })
     const port = Number(new URL(server.url).port)
     for (const id of ['plain', '~[a*]?\\^-!']) {
       await store.create(id, bytes('old'), LATER)

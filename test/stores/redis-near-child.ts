@@ -8,10 +8,11 @@ import { Redis as Valkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { createClient as createClient5 } from 'redis5'
 import { redisStore } from '../../src/stores/redis/index.ts'
+import { nearCache } from '../../src/stores/redis/near-cache/index.ts'
 
 const [name = '', url = ''] = process.argv.slice(2)
 const client = await connected()
-const store = redisStore(client, { nearCache: { maxStale: 100 } })
+const store = redisStore(client, { nearCache: nearCache({ maxStale: 100 }) })
 await store.create('id', new Uint8Array(1), Date.now() + 60_000)
 for (let version: unknown, same = false; !same; await setTimeout(5)) {
   const record = await store.read('id')

@@ -1,10 +1,12 @@
 /** A near cache that serves old records because its own connection is cut, silent, refused, or leads elsewhere. */
 
 import { execFile } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createSessions } from 'vial'
 import { redisStore } from 'vial/stores/redis'
+import { nearCache } from 'vial/stores/redis-near-cache'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
@@ -229,14 +231,22 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(
         if (opened === undefined) throw new Error(`There is no client ${name}`)
         onTestFinished(async () => void (await opened.close()))
         await opened.connected
-        const store = redisStore(opened.client, { prefix: newPrefix(), nearCache: LONG })
+        const emitter = opened.client as unknown as EventEmitter
+        const listeners = () =>
+          ['reconnecting', 'terminated', 'close', 'end'].map((event) =>
+            emitter.listenerCount(event),
+          )
+        const before = listeners()
+        const store = redisStore(opened.client, { prefix: newPrefix(), nearCache: nearCache(LONG) })
         expect(await tracked(), how).toBe(0)
         await store.create('id', bytes('x'), LATER)
         await held(store, 'id')
         expect(await tracked(), how).toBe(1)
+        expect(listeners()).not.toEqual(before)
         await end(store, opened.close)
         await soon(async () => expect(await tracked(), how).toBe(0))
         if (how !== 'close') continue
+        expect(listeners()).toEqual(before)
         expect(content(await store.read('id'))).toBe('x')
         expect(await isHeld(store, 'id')).toBe(false)
       }

@@ -1,6 +1,7 @@
 /** The contract with the near cache: every change is reported before the next read that is not fresh, as it is within milliseconds. */
 
 import type { Store } from 'vial'
+import { nearCache } from 'vial/stores/redis-near-cache'
 import { describe } from 'vitest'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import { bytes, content, LATER } from '../support/bytes.ts'
@@ -72,6 +73,6 @@ function reporting(primary: number, prefix: string): Variant {
 describe('the contract with the near cache', () => {
   for (const name of [...NEAR_CLIENTS, 'ioredis Sentinel', 'iovalkey Sentinel']) {
     const suite = { ids: 100, ...PROFILES.redisNearCache.suite }
-    redisContract(name, suite, { nearCache: NEAR }, reporting)
+    redisContract(name, suite, { nearCache: nearCache(NEAR) }, reporting)
   }
 })

@@ -1,7 +1,7 @@
 /** What the tests of the near cache of the Redis store have in common. */
 
 import type { Store } from 'vial'
-import type { NearCacheOptions } from 'vial/stores/redis'
+import { type NearCacheOptions, nearCache } from 'vial/stores/redis-near-cache'
 import { onTestFinished, vi } from 'vitest'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
@@ -54,7 +54,7 @@ export interface NearPlace {
 /** A server of its own, and a store over one client. */
 export async function nearPlace(
   name: string,
-  nearCache: true | NearCacheOptions = true,
+  options: NearCacheOptions = {},
   { arguments: args = [], now }: { arguments?: readonly string[]; now?: () => number } = {},
 ): Promise<NearPlace> {
   const server = await startRedis({ arguments: args })
@@ -76,8 +76,7 @@ export async function nearPlace(
   const onError = (error: unknown) => void told.push(error as Error)
   const store = await openStore(name, proxy.url(server.url), {
     prefix,
-    nearCache,
-    onError,
+    nearCache: nearCache({ ...options, onError }),
     ...(now && { now }),
   })
   const raw = (...words: string[]) => redisCommand(port, ...words)

@@ -8,7 +8,7 @@
  */
 
 import type { Buffer } from 'node:buffer'
-import type { Classify, Failure } from '../shared/failure.ts'
+import { type Failure, refused, uncertain, unsent } from '../shared/failure.ts'
 
 /** Whether a client sends a command again after a lost reply, as the developer states it. Absent: ask the client. */
 export type Retries = 'never' | 'accept' | undefined
@@ -40,68 +40,57 @@ export interface RedisCommands {
   primaries(key: string): Promise<readonly SendWords[]>
 }
 
-/** A failure in words of this package. */
-interface Known {
-  readonly what: string
-  readonly retriable: boolean
+/** What error replies mean, by their first word. */
+export type Replies = Readonly<Record<string, Failure>>
+
+const MOVING = refused('the key is being moved to another node', true)
+const NODE_OF_CLUSTER = refused('the server is a node of a Cluster. Give a Cluster client')
+const SCRIPT_RUNS = refused('a script keeps the server busy', true)
+
+const REPLIES: Replies = {
+  ASK: MOVING,
+  BUSY: SCRIPT_RUNS,
+  CLUSTERDOWN: refused('the Cluster is down', true),
+  CROSSSLOT: NODE_OF_CLUSTER,
+  LOADING: refused('the server is loading its data', true),
+  MASTERDOWN: refused('the replica has no link to its primary', true),
+  MISCONF: refused('the server cannot save to its disk, so it takes no writes', true),
+  MOVED: NODE_OF_CLUSTER,
+  NOAUTH: refused('the server requires a password. Set it in the client'),
+  NOPERM: refused(
+    'the user lacks a permission. It needs GET, PTTL, SET, PEXPIRE, DEL, EVALSHA, EVAL and SCAN on the keys of the prefix',
+  ),
+  NOREPLICAS: refused('too few replicas are linked to the server', true),
+  OOM: refused('the server is out of memory. Raise maxmemory', true),
+  READONLY: refused('the server is a replica, which takes no writes', true),
+  TRYAGAIN: MOVING,
+  UNKILLABLE: SCRIPT_RUNS,
+  WRONGPASS: refused('the server refused the credentials'),
+  WRONGTYPE: refused(
+    'the key holds a value of another type. Use a prefix that no other program uses',
+  ),
 }
-
-const PERMISSIONS =
-  'the user lacks a permission. It needs GET, PTTL, SET, PEXPIRE, DEL, EVALSHA, EVAL and SCAN on the keys of the prefix'
-const TRACKING_PERMISSIONS =
-  'the user lacks a permission. It needs CLIENT ID, CLIENT TRACKING, SUBSCRIBE, PING and PUBLISH, on the channels of the prefix and on __redis__:invalidate'
-
-/** Error replies by their first word. */
-const REPLIES: ReadonlyMap<string, Known> = new Map([
-  ['ASK', temporary('the key is being moved to another node')],
-  ['BUSY', temporary('a script keeps the server busy')],
-  ['CLUSTERDOWN', temporary('the Cluster is down')],
-  ['CROSSSLOT', permanent('the server is a node of a Cluster. Give a Cluster client')],
-  ['LOADING', temporary('the server is loading its data')],
-  ['MASTERDOWN', temporary('the replica has no link to its primary')],
-  ['MISCONF', temporary('the server cannot save to its disk, so it takes no writes')],
-  ['MOVED', permanent('the server is a node of a Cluster. Give a Cluster client')],
-  ['NOAUTH', permanent('the server requires a password. Set it in the client')],
-  ['NOPERM', permanent(PERMISSIONS)],
-  ['NOREPLICAS', temporary('too few replicas are linked to the server')],
-  ['OOM', temporary('the server is out of memory. Raise maxmemory')],
-  ['READONLY', temporary('the server is a replica, which takes no writes')],
-  ['TRYAGAIN', temporary('the key is being moved to another node')],
-  ['UNKILLABLE', temporary('a script keeps the server busy')],
-  ['WRONGPASS', permanent('the server refused the credentials')],
-  [
-    'WRONGTYPE',
-    permanent('the key holds a value of another type. Use a prefix that no other program uses'),
-  ],
-])
 
 /** Such as `OOM command not allowed …`; Redis 6 puts a text of its own before an error inside a script. */
 const REPLY = /^(?:ERR Error running script.* -?)?([A-Z]{2,}[A-Z0-9]*)(?: |$)/s
 
-/** Errors of the clients themselves, and whether the command may have been sent. */
-const CLIENT_ERRORS: readonly (readonly [RegExp, boolean, Known])[] = [
+/** Errors of the clients themselves. */
+const CLIENT_ERRORS: readonly (readonly [RegExp, Failure])[] = [
   [
     /^The client is closed$/,
-    false,
-    permanent('the client is not connected. Await client.connect() before the first request'),
+    unsent('the client is not connected. Await client.connect() before the first request', false),
   ],
   [
     /^The client is offline$|^The queue is full$|enableOfflineQueue options is false$/,
-    false,
-    temporary('the client has no connection to the server'),
+    unsent('the client has no connection to the server'),
   ],
   [
     /startup nodes|root nodes|slots cache|sentinel/i,
-    true,
-    temporary('no node of the Cluster, or no Sentinel, can be reached'),
+    uncertain('no node of the Cluster, or no Sentinel, can be reached'),
   ],
-  [/redirections/, true, temporary('the Cluster redirected the command too often')],
-  [
-    /time[d ]?out/i,
-    true,
-    temporary('the server did not answer within the time limit of the client'),
-  ],
-  [/closed?\b|disconnect|abort|max retries/i, true, temporary('the connection was lost')],
+  [/redirections/, uncertain('the Cluster redirected the command too often')],
+  [/time[d ]?out/i, uncertain('the server did not answer within the time limit of the client')],
+  [/closed?\b|disconnect|abort|max retries/i, uncertain('the connection was lost')],
 ]
 
 /** The server does not have the script yet. */
@@ -115,77 +104,39 @@ export function isSyntaxError(error: unknown): boolean {
 }
 
 /**
- * Gives the classifier for a client.
+ * Says what an error of a client means. The cause shows the code of that error and nothing else of it.
  *
- * @param retries The client may send a command again. The first one may have done what the second was refused, so no
- * answer says that nothing was done.
+ * @param own Replies that mean something else to the caller.
  */
-export function classifier(retries: boolean): Classify {
-  return (error) => {
-    const failure = describe(error)
-    return retries ? { ...failure, sent: true, done: undefined } : failure
-  }
-}
-
-/** Says why the near cache cannot be used. Reads go to the server then, so nothing has failed for a caller. */
-export function trackingFailure(error: unknown): Failure {
-  if (error === undefined) {
-    return failureOf(temporary('its connection was lost or does not answer'), false)
-  }
-  const reply = replyOf(error)
-  if (reply === 'NOPERM') return failureOf(permanent(TRACKING_PERMISSIONS), false, reply)
-  if (reply !== 'ERR') return describe(error)
-  const what = 'the server does not know CLIENT TRACKING, which Redis has from version 6'
-  return failureOf(permanent(what), false, reply)
-}
-
-function describe(error: unknown): Failure {
+export function describe(error: unknown, own: Replies = {}): Failure {
   const message = messageOf(error)
-  const reply = replyOf(error)
+  const reply = REPLY.exec(message)?.[1]
   if (reply !== undefined) {
     const unquoted = message.split(/(?:^|\W)['"`]/)[0]?.trim()
-    const known = REPLIES.get(reply) ?? permanent(`the server answered ${unquoted || reply}`)
-    return { ...failureOf(known, true, reply), done: false }
+    const known = own[reply] ?? REPLIES[reply]
+    return withCause(known ?? refused(`the server answered ${unquoted || reply}`), reply)
   }
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
   if (syscall === 'connect' || syscall === 'getaddrinfo') {
-    return failureOf(temporary(`the server cannot be reached (${code})`), false, code)
+    return withCause(unsent(`the server cannot be reached (${code})`), code)
   }
-  const [, sent, known] = CLIENT_ERRORS.find(([pattern]) => pattern.test(message)) ?? []
-  const what = code ?? `the client failed with ${nameOf(error)}`
-  return failureOf(known ?? { what, retriable: isOfConnection(error) }, sent ?? true, code)
+  const [, known] = CLIENT_ERRORS.find(([pattern]) => pattern.test(message)) ?? []
+  if (known !== undefined) return withCause(known, code)
+  // The name of a class holds nothing of what was sent.
+  const name = error instanceof Error ? error.constructor.name : 'an error that is not an Error'
+  const isMistake = MISTAKES.some((mistake) => error instanceof mistake)
+  const retriable = error instanceof Error && !isMistake
+  return withCause(uncertain(code ?? `the client failed with ${name}`, retriable), code)
 }
 
-/** A failure whose cause shows the code of the client's error and nothing else of it. */
-function failureOf(known: Known, sent: boolean, code?: string): Failure {
-  const cause = Object.assign(new Error(known.what), code !== undefined && { code })
-  return { ...known, sent, done: undefined, cause }
-}
+/** Errors of a program rather than of a connection. */
+const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError]
 
-/** The first word of an error reply; undefined: the error is the client's own. */
-function replyOf(error: unknown): string | undefined {
-  return REPLY.exec(messageOf(error))?.[1]
-}
-
-/** The class of an error, which holds nothing of what was sent. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.constructor.name : 'an error that is not an Error'
-}
-
-/** Everything that is neither a reply nor a mistake in a program. */
-function isOfConnection(error: unknown): boolean {
-  const mistakes = [TypeError, RangeError, ReferenceError, SyntaxError]
-  return error instanceof Error && !mistakes.some((mistake) => error instanceof mistake)
+function withCause(failure: Failure, code: string | undefined): Failure {
+  const cause = Object.assign(new Error(failure.what), code !== undefined && { code })
+  return { ...failure, cause }
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : ''
-}
-
-function temporary(what: string): Known {
-  return { what, retriable: true }
-}
-
-function permanent(what: string): Known {
-  return { what, retriable: false }
 }

@@ -9,24 +9,23 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { AsyncStore, Store, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
-import { ConfigError, TooLargeError } from '../../errors.ts'
-import { ABORTED, failures, storeError } from '../shared/failure.ts'
+import { ConfigError, isSessionError, TooLargeError } from '../../errors.ts'
+import { ABORTED, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
-import {
-  classifier,
-  isNoScript,
-  isSyntaxError,
-  type RedisCommands,
-  type Retries,
-} from './client.ts'
+import { describe, isNoScript, isSyntaxError, type RedisCommands, type Retries } from './client.ts'
 import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
-import { type NearCacheOptions, withNearCache } from './near-cache/index.ts'
 import { type NodeRedisClient, nodeRedisCommands } from './node-redis.ts'
-
-export type { NearCacheOptions } from './near-cache/index.ts'
 
 /** A client, pool, Cluster or Sentinel of node-redis 5 or later, of ioredis 5 or 6, or of iovalkey. */
 export type RedisClient = NodeRedisClient | IoRedisClient
+
+/** Puts a near cache before a store. Made by `nearCache()` of `vial/stores/redis-near-cache`. */
+export type NearCache = (
+  store: AsyncStore,
+  client: RedisClient,
+  /** What every key begins with, and the clock of the store. */
+  settings: { readonly prefix: string; readonly now: () => number },
+) => Store
 
 export interface RedisStoreOptions {
   /** Prefix of every key: at most 100 visible ASCII characters. Default `vial:`. Flask-Session's is `session:`. */
@@ -37,22 +36,15 @@ export interface RedisStoreOptions {
    * fails is `unknown`. Absent: the client's options decide.
    */
   readonly retries?: 'never' | 'accept'
-  /**
-   * Serves a record that this process has read before without a command, until the server reports that it changed:
-   * within milliseconds as a rule, within `maxStale` at worst. It saves round trips and costs CPU. Default false. Needs
-   * a client with one connection; its own connection ends with `close()` or with the client.
-   */
-  readonly nearCache?: boolean | NearCacheOptions
-  /** Called with the reason, once per outage, when the near cache cannot be used. The store works without it meanwhile. */
-  readonly onError?: (error: unknown) => void
+  /** `nearCache()` of `vial/stores/redis-near-cache`. Absent: every read asks the server. */
+  readonly nearCache?: NearCache
   /** The clock, ms since the epoch. Only the time left is sent, so the server's clock may differ. */
   readonly now?: () => number
 }
 
+const NAME = 'redisStore'
 /** Half of the largest string of Redis, in bytes: the old value and the new one are sent as one argument. */
 const MAX_BYTES = 256 * 1024 * 1024
-/** In ms. Beyond it the server's own numbers overflow. */
-const MAX_LIFETIME = Number.MAX_SAFE_INTEGER
 
 /**
  * Compares the value with the first ARGV[3] bytes of ARGV[4] and, when they are equal, does ARGV[1]: `DEL`; `PEXPIRE`
@@ -68,9 +60,6 @@ elseif ARGV[1] == 'PEXPIRE' then redis.call('PEXPIRE', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], string.sub(ARGV[4], length + 1), 'PX', ARGV[2]) end
 return 1`
 const IF_EQUAL_SHA1 = createHash('sha1').update(IF_EQUAL).digest('hex')
-
-/** What a compared command did: `done`; the value that was not equal; undefined: there was no value. */
-type Compared = 'done' | Uint8Array | undefined
 
 const NOTHING: Buffer = Buffer.alloc(0)
 const SCAN_OPTIONS = ['COUNT', '1000', 'TYPE', 'string'] as const
@@ -94,17 +83,23 @@ const SCAN_OPTIONS = ['COUNT', '1000', 'TYPE', 'string'] as const
  */
 export function redisStore(
   client: RedisClient,
-  options?: RedisStoreOptions & { readonly nearCache?: false },
+  options?: RedisStoreOptions & { readonly nearCache?: never },
 ): AsyncStore
 export function redisStore(client: RedisClient, options: RedisStoreOptions): Store
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'vial:', retries, nearCache = false, onError, now = Date.now } = options
-  checkPrefix('redisStore', prefix)
+  const { prefix = 'vial:', retries, nearCache, now = Date.now } = options
+  checkPrefix(NAME, prefix)
   const commands = commandsOf(client, retries)
-  const failed = failures('redisStore', classifier(commands.retries))
   const { send } = commands
   /** Whether the server may know `SET … IFEQ`: Valkey has it from 8.1, Redis from 8.4. */
   let knowsIfEqual = true
+
+  function failed(operation: string, error: unknown): Error {
+    if (isSessionError(error)) return error
+    // A repeated command may have been refused what its first attempt did, so no answer says that nothing was done.
+    const doubt = commands.retries ? { sent: true, done: undefined } : {}
+    return storeError(NAME, operation, { ...describe(error), ...doubt })
+  }
 
   async function attempt<T>(
     operation: string,
@@ -112,8 +107,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     run: () => Promise<T>,
   ): Promise<T> {
     // Reading the signal would make one.
-    if (options.aborted ?? options.signal?.aborted)
-      throw storeError('redisStore', operation, ABORTED)
+    if (options.aborted ?? options.signal?.aborted) throw storeError(NAME, operation, ABORTED)
     try {
       return await run()
     } catch (error) {
@@ -123,14 +117,24 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   /** Ms from the moment the server takes the value; 0: a live value goes, and a new one never appears. */
   function lifetimeOf(expiresAt: number): number {
-    const left = Math.ceil(expiresAt - now())
-    return left > 0 ? Math.min(left, MAX_LIFETIME) : 0
+    // The server's own numbers overflow beyond that.
+    return Math.min(Math.max(0, Math.ceil(expiresAt - now())), Number.MAX_SAFE_INTEGER)
   }
 
-  /** Replaces an equal value, and no other. */
-  async function swap(key: string, value: Buffer, equal: Buffer, ms: number): Promise<Compared> {
-    if (ms === 0) return ifEqual('DEL', key, equal)
-    if (knowsIfEqual) {
+  /**
+   * Does a command where the value is still that of the version: `DEL` when no time is left. Answers with the value
+   * that was not equal; undefined: there was none.
+   */
+  async function ifEqual(
+    wanted: 'SET' | 'PEXPIRE' | 'DEL',
+    key: string,
+    version: Version,
+    ms = 0,
+    value = NOTHING,
+  ): Promise<'done' | Uint8Array | undefined> {
+    const equal = bufferOf(version)
+    const command = ms > 0 ? wanted : 'DEL'
+    if (command === 'SET' && knowsIfEqual) {
       try {
         const before = await send(['SET'], key, value, 'PX', String(ms), 'IFEQ', equal, 'GET')
         if (before instanceof Uint8Array) return equal.equals(before) ? 'done' : before
@@ -141,18 +145,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         knowsIfEqual = false
       }
     }
-    return ifEqual('SET', key, equal, ms, value)
-  }
-
-  /** Runs {@link IF_EQUAL}. A server that does not have the script yet is sent its text. */
-  async function ifEqual(
-    command: 'SET' | 'PEXPIRE' | 'DEL',
-    key: string,
-    equal: Buffer,
-    ms = 0,
-    value = NOTHING,
-  ): Promise<Compared> {
-    const both = value === NOTHING ? equal : Buffer.concat([equal, value])
+    const both = command === 'SET' ? Buffer.concat([equal, value]) : equal
     const args = [command, String(ms), String(equal.length), both]
     let reply: unknown
     try {
@@ -192,8 +185,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
     replace: (id, bytes, expiresAt, version, options = {}) =>
       attempt('replace', options, async () => {
-        const [value, equal] = [checkedBuffer(bytes), bufferOf(version)]
-        const result = await swap(prefix + id, value, equal, lifetimeOf(expiresAt))
+        const value = checkedBuffer(bytes)
+        const result = await ifEqual('SET', prefix + id, version, lifetimeOf(expiresAt), value)
         if (result === undefined) return { kind: 'gone' }
         if (result === 'done') return { kind: 'replaced', version: bytes }
         return { kind: 'conflict', current: { bytes: result, version: result } }
@@ -201,9 +194,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
     touch: (id, expiresAt, version, options = {}) =>
       attempt('touch', options, async () => {
-        const ms = lifetimeOf(expiresAt)
-        const command = ms > 0 ? 'PEXPIRE' : 'DEL'
-        const result = await ifEqual(command, prefix + id, bufferOf(version), ms)
+        const result = await ifEqual('PEXPIRE', prefix + id, version, lifetimeOf(expiresAt))
         return result === undefined ? 'gone' : result === 'done' ? 'touched' : 'conflict'
       }),
 
@@ -211,7 +202,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       attempt('delete', options, async () => {
         const key = prefix + id
         if (version === undefined) return Number(await send(['DEL'], key)) > 0 ? 'deleted' : 'gone'
-        const result = await ifEqual('DEL', key, bufferOf(version))
+        const result = await ifEqual('DEL', key, version)
         return result === undefined ? 'gone' : result === 'done' ? 'deleted' : 'conflict'
       }),
 
@@ -227,7 +218,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
             const [next, keys] = page as [Buffer, readonly Buffer[]]
             cursor = next.toString()
             for (const key of keys) {
-              if (signal?.aborted) throw storeError('redisStore', 'list', ABORTED)
+              if (signal?.aborted) throw storeError(NAME, 'list', ABORTED)
               const id = key.toString().slice(start.length)
               // A key of another program under the same prefix, or one that came before.
               if (!/^[!-~]+$/.test(id) || seen.has(id)) continue
@@ -241,32 +232,29 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       }
     },
   }
-  if (nearCache === false) return store
-  const start = commands.keyPrefix + prefix
-  return withNearCache(store, nearCache, client, { prefix: start, now, onError })
+  if (nearCache === undefined) return store
+  if (typeof nearCache !== 'function') {
+    throw new ConfigError(
+      "redisStore: nearCache is not a near cache. Give nearCache() of 'vial/stores/redis-near-cache'.",
+    )
+  }
+  return nearCache(store, client, { prefix: commands.keyPrefix + prefix, now })
 }
 
 /** Tells the clients apart by what they are, never by a guess. */
 function commandsOf(client: RedisClient, retries: Retries): RedisCommands {
-  const given = client as Partial<NodeRedisClient & IoRedisClient & PromiseLike<unknown>> | null
-  if (given !== null && typeof given === 'object') {
-    if (typeof given.withTypeMapping === 'function') {
-      return nodeRedisCommands(client as NodeRedisClient, retries)
-    }
-    if (typeof given.getBuffer === 'function') {
-      return ioRedisCommands(client as IoRedisClient, retries)
-    }
-    if (typeof given.then === 'function') {
-      throw new ConfigError('redisStore: the client is a promise. Await it first.')
-    }
+  const given = Object(client) as Partial<NodeRedisClient & IoRedisClient & PromiseLike<unknown>>
+  if (typeof given.withTypeMapping === 'function') {
+    return nodeRedisCommands(client as NodeRedisClient, retries)
   }
-  if (typeof given === 'string') {
-    throw new ConfigError(
-      "redisStore: the client is a string. For a URL use openStore of 'vial/stores/open', or give a client.",
-    )
+  if (typeof given.getBuffer === 'function') {
+    return ioRedisCommands(client as IoRedisClient, retries)
+  }
+  if (typeof given.then === 'function') {
+    throw new ConfigError('redisStore: the client is a promise. Await it first.')
   }
   throw new ConfigError(
-    'redisStore: the client is not of a package that it takes. Give one of redis (5 or later), ioredis (5 or 6) or iovalkey.',
+    "redisStore: this is not a client of redis (5 or later), ioredis (5 or 6) or iovalkey. Give one; for a URL use openStore of 'vial/stores/open'.",
   )
 }
 

@@ -6,7 +6,7 @@
 
 import type { Buffer } from 'node:buffer'
 import { ConfigError } from '../../errors.ts'
-import type { RedisCommands, Retries, SendWords } from './client.ts'
+import type { RedisCommands, Retries } from './client.ts'
 
 /** The part of ioredis and iovalkey that their types share for every kind of client. */
 export interface IoRedisClient {
@@ -22,22 +22,20 @@ interface Untyped {
   readonly [method: `${string}Buffer`]: (...words: readonly (string | Buffer)[]) => Promise<unknown>
   /** Of a Cluster alone. */
   nodes?(role: 'master'): readonly Untyped[]
-  readonly options?: ClientOptions & ClusterOptions
+  readonly options?: Options
 }
 
-interface ClientOptions {
+interface Options {
   readonly keyPrefix?: string | Buffer
   readonly role?: string | null
   readonly autoResendUnfulfilledCommands?: boolean
   readonly maxRetriesPerRequest?: number | null
   readonly retryStrategy?: unknown
-}
-
-interface ClusterOptions {
+  // The rest is of a Cluster alone.
   readonly scaleReads?: unknown
   readonly retryDelayOnFailover?: number
   readonly clusterNodeRetryStrategy?: unknown
-  readonly redisOptions?: ClientOptions
+  readonly redisOptions?: Options
 }
 
 /** @throws {ConfigError} When the client sends commands again after a lost reply, or reads from replicas. */
@@ -72,24 +70,18 @@ export function ioRedisCommands(client: IoRedisClient, retries: Retries): RedisC
       await client.pttl(key)
       const nodes = untyped.nodes('master')
       if (nodes.length === 0) throw new Error('None of startup nodes is available')
-      return nodes.map(
-        (node): SendWords =>
-          (words) =>
-            run(node, words),
-      )
+      return nodes.map((node) => run.bind(undefined, node))
     },
   }
 }
 
-async function run(
-  client: Untyped,
-  [name, ...words]: readonly (string | Buffer)[],
-): Promise<unknown> {
-  return client[`${String(name).toLowerCase()}Buffer`]?.(...words)
+async function run(client: Untyped, words: readonly (string | Buffer)[]): Promise<unknown> {
+  const [name, ...rest] = words
+  return client[`${String(name).toLowerCase()}Buffer`]?.(...rest)
 }
 
 /** The options that keep a client from retrying a command; undefined: it does not retry. */
-function clientFix(options: ClientOptions): string | undefined {
+function clientFix(options: Options): string | undefined {
   // With `maxRetriesPerRequest: 0` every command in flight is rejected as soon as the connection closes.
   const never =
     options.autoResendUnfulfilledCommands === false ||
@@ -99,13 +91,12 @@ function clientFix(options: ClientOptions): string | undefined {
 }
 
 /** The same for a Cluster: it retries after a connection closed, and its connections do when they may reconnect. */
-function clusterFix(options: ClusterOptions): string | undefined {
-  const { retryDelayOnFailover = 100, clusterNodeRetryStrategy, redisOptions = {} } = options
+function clusterFix(options: Options): string | undefined {
+  const { retryDelayOnFailover = 100, clusterNodeRetryStrategy: retryStrategy } = options
   const fixes: string[] = []
   // The delay also starts the search for the new primary, which iovalkey otherwise does at intervals only.
   if (retryDelayOnFailover > 0) fixes.push('retryDelayOnFailover: 0, slotsRefreshInterval: 1000')
-  const retryStrategy = clusterNodeRetryStrategy
-  if (clientFix({ ...redisOptions, retryStrategy }) !== undefined) {
+  if (clientFix({ ...options.redisOptions, retryStrategy }) !== undefined) {
     fixes.push('redisOptions: { maxRetriesPerRequest: 0 }')
   }
   return fixes.length === 0 ? undefined : `{ ${fixes.join(', ')} }`

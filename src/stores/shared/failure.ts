@@ -1,11 +1,11 @@
 /**
- * One shape for the failures of every client. A store describes what its client's errors mean with a classifier; this
- * module makes the {@link StoreError}.
+ * One shape for the failures of every client. A store describes what its client's errors mean; this module makes the
+ * {@link StoreError}.
  *
  * @module
  */
 
-import { isSessionError, StoreError } from '../../errors.ts'
+import { StoreError } from '../../errors.ts'
 
 /** What a client's error says about the operation that met it. */
 export interface Failure {
@@ -31,19 +31,16 @@ export function uncertain(what: string, retriable = true): Failure {
   return { what, sent: true, done: undefined, retriable }
 }
 
-/** Describes an error of a client. */
-export type Classify = (error: unknown, operation: string) => Failure
+/** A failure of an operation that never left this process. */
+export function unsent(what: string, retriable = true): Failure {
+  return { what, sent: false, done: undefined, retriable }
+}
+
+/** What a verb rejects with whose signal was aborted before it began. */
+export const ABORTED: Failure = unsent('its signal was aborted before it began')
 
 /** Operations that change nothing, so that a failed one is always `not-done`. */
 const READS: ReadonlySet<string> = new Set(['read', 'list'])
-
-/** What a verb rejects with whose signal was aborted before it began. */
-export const ABORTED: Failure = {
-  what: 'its signal was aborted before it began',
-  sent: false,
-  done: undefined,
-  retriable: true,
-}
 
 /** Makes the error of a failed operation. */
 export function storeError(store: string, operation: string, failure: Failure): StoreError {
@@ -55,13 +52,4 @@ export function storeError(store: string, operation: string, failure: Failure): 
     retriable,
     ...(cause !== undefined && { cause }),
   })
-}
-
-/** Gives the function that turns what a client threw into what a verb rejects with; errors of this package stay as they are. */
-export function failures(
-  store: string,
-  classify: Classify,
-): (operation: string, error: unknown) => Error {
-  return (operation, error) =>
-    isSessionError(error) ? error : storeError(store, operation, classify(error, operation))
 }

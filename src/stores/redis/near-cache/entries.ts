@@ -12,32 +12,22 @@ export interface NearEntry {
   readonly expiresAt: number | undefined
 }
 
-interface Held extends NearEntry {
-  /**
-   * Read since it came, or since it was last kept. A mark is several times cheaper than moving the entry to the end of
-   * the map with each read.
-   */
-  used: boolean
-}
-
-/** Reads of one id that are on their way, all asked since its last change. */
+/** The reads of one id that are on their way. A change of the record, or the first answer, makes the next read a new one. */
 export interface Asking {
   readonly id: string
-  readers: number
-  /** False once the record has changed: the answer may be older than the change. */
-  valid: boolean
 }
 
 export type NearEntries = ReturnType<typeof nearEntries>
 
 /**
  * Makes an empty cache that holds nothing until `track(true)`. When there are too many records, those that were not read
- * lately are dropped.
+ * for longest are dropped.
  *
  * @param maxBytes The bytes of all records; a larger one is never held.
  */
 export function nearEntries(maxEntries: number, maxBytes: number) {
-  const entries = new Map<string, Held>()
+  /** The one that was not read for longest comes first. */
+  const entries = new Map<string, NearEntry>()
   const asked = new Map<string, Asking>()
   /** The number of writes on their way, by id. */
   const writes = new Map<string, number>()
@@ -45,51 +35,32 @@ export function nearEntries(maxEntries: number, maxBytes: number) {
   let tracked = false
 
   function remove(id: string): void {
-    const entry = entries.get(id)
-    if (entry === undefined) return
+    bytes -= entries.get(id)?.bytes.length ?? 0
     entries.delete(id)
-    bytes -= entry.bytes.length
   }
 
-  function invalidate(asking: Asking): void {
-    asking.valid = false
-    if (asked.get(asking.id) === asking) asked.delete(asking.id)
-  }
-
-  /** Drops a record that has changed. Undefined: every record may have. */
+  /** Drops a record that has changed, and the answers on their way. Undefined: every record may have changed. */
   function change(id: string | undefined): void {
     if (id === undefined) {
       entries.clear()
+      asked.clear()
       bytes = 0
-      for (const asking of asked.values()) invalidate(asking)
-      return
+    } else {
+      remove(id)
+      asked.delete(id)
     }
-    remove(id)
-    const asking = asked.get(id)
-    if (asking !== undefined) invalidate(asking)
   }
 
-  function put(id: string, record: NearEntry): void {
+  function put(id: string, { bytes: found, expiresAt }: NearEntry): void {
     remove(id)
-    const { length } = record.bytes
-    if (length > maxBytes) return
-    makeRoom(length)
-    bytes += length
-    // The client's array may be a small part of a large buffer.
-    const copy = new Uint8Array(record.bytes)
-    entries.set(id, { bytes: copy, expiresAt: record.expiresAt, used: false })
-  }
-
-  /** Second chance: drops the oldest entry, unless it was used, in which case it becomes the newest, once. */
-  function makeRoom(length: number): void {
-    for (const [id, entry] of entries) {
-      if (entries.size < maxEntries && bytes + length <= maxBytes) return
-      entries.delete(id)
-      if (entry.used) {
-        entry.used = false
-        entries.set(id, entry)
-      } else bytes -= entry.bytes.length
+    if (found.length > maxBytes) return
+    for (const oldest of entries.keys()) {
+      if (entries.size < maxEntries && bytes + found.length <= maxBytes) break
+      remove(oldest)
     }
+    bytes += found.length
+    // A copy, as the client's array may be a small part of a large buffer.
+    entries.set(id, { bytes: new Uint8Array(found), expiresAt })
   }
 
   return {
@@ -108,24 +79,23 @@ export function nearEntries(maxEntries: number, maxBytes: number) {
         remove(id)
         return undefined
       }
-      entry.used = true
+      entries.delete(id)
+      entries.set(id, entry)
       return entry
     },
 
     /** Called before a read asks the server. Undefined: its answer must not be held. */
     ask(id: string): Asking | undefined {
       if (!tracked || writes.has(id)) return undefined
-      const asking = asked.get(id) ?? { id, readers: 0, valid: true }
-      asking.readers++
+      const asking = asked.get(id) ?? { id }
       asked.set(id, asking)
       return asking
     },
 
-    /** Called once for each `ask`. Holds a copy of the record if it may; undefined: the record was not there. */
+    /** Called when a read that asked has settled. Holds a copy of the record if it may; undefined: there is none. */
     answer(asking: Asking, record: NearEntry | undefined): void {
-      asking.readers--
-      if (!asking.valid) return
-      if (asking.readers === 0) asked.delete(asking.id)
+      if (asked.get(asking.id) !== asking) return
+      asked.delete(asking.id)
       if (record !== undefined) put(asking.id, record)
     },
 

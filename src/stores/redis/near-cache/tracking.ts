@@ -7,12 +7,14 @@
 
 import { randomUUID } from 'node:crypto'
 
-/** The callbacks of one connection. */
+/** The callbacks of one connection. Each may be called more than once. */
 export interface TrackingListener {
   /** The keys have changed. Undefined: every key may have. */
   onChange(keys: readonly Buffer[] | undefined): void
-  /** No more reports come. May be called twice. */
-  onLost(error: unknown): void
+  /** No more reports come. */
+  onLost(error?: unknown): void
+  /** The program's own client has disconnected. It may come back on another server, which this connection does not see. */
+  onDisconnect(): void
 }
 
 /** One connection, which never reconnects. */
@@ -28,23 +30,11 @@ export interface TrackingConnection {
   end(): void
 }
 
-/** Opens the connections for one client. */
-export interface Tracker {
-  open(listener: TrackingListener): TrackingConnection
-  /** Calls back at each disconnection of the program's own client. The result removes the callback. */
-  onDisconnect(callback: () => void): () => void
-}
-
-/** What is asked of a connection, in one shape for every client. */
-interface Connection {
-  connect(): Promise<unknown>
-  send(words: string[]): Promise<unknown>
-  subscribe(channels: string[], listener: MessageListener): Promise<unknown>
-  end(): void
-}
+/** Makes a connection beside that of the program's client. */
+export type Track = (listener: TrackingListener) => TrackingConnection
 
 /** The server sends lists of keys, or null; a client sends text. */
-type MessageListener = (channel: string, message: unknown) => void
+type OnMessage = (channel: string, message: unknown) => void
 
 /** What both kinds of client have. */
 interface Client {
@@ -52,6 +42,15 @@ interface Client {
   off(event: string, listener: (...args: never[]) => void): unknown
   connect(): Promise<unknown>
   publish(channel: string, message: string): Promise<unknown>
+  subscribe(...args: unknown[]): Promise<unknown>
+}
+
+/** A second client of the same kind, and what differs between the kinds. */
+interface Duplicate {
+  readonly client: Client
+  send(words: string[]): Promise<unknown>
+  subscribe(channels: string[]): Promise<unknown>
+  end(): void
 }
 
 interface NodeRedis extends Client {
@@ -60,11 +59,6 @@ interface NodeRedis extends Client {
   duplicate(overrides: object): NodeRedis
   unref(): void
   sendCommand(words: string[]): Promise<unknown>
-  subscribe(
-    channels: string[],
-    listener: (message: unknown, channel: Buffer) => void,
-    buffers: true,
-  ): Promise<unknown>
   destroy(): void
 }
 
@@ -72,7 +66,6 @@ interface IoRedis extends Client {
   readonly stream?: { unref?(): void }
   duplicate(overrides: object): IoRedis
   call(...words: string[]): Promise<unknown>
-  subscribe(...channels: string[]): Promise<unknown>
   disconnect(): void
 }
 
@@ -82,73 +75,63 @@ const INVALIDATIONS = '__redis__:invalidate'
  * @param client A client of node-redis, ioredis or iovalkey with one connection.
  * @param prefix What every key begins with, and the channel on which the store publishes to itself.
  */
-export function trackerOf(client: object, prefix: string): Tracker {
+export function trackerOf(client: object, prefix: string): Track {
   const isNodeRedis = 'isOpen' in client
   const events = isNodeRedis ? ['reconnecting', 'terminated', 'end'] : ['close', 'end']
   const program = client as Client
-  return {
-    open(listener) {
-      const connection = isNodeRedis
-        ? overNodeRedis(client as NodeRedis, listener)
-        : overIoRedis(client as IoRedis, listener)
-      return track(connection, prefix, program, listener)
-    },
-    onDisconnect(callback) {
-      for (const event of events) program.on(event, callback)
-      return () => {
-        for (const event of events) program.off(event, callback)
-      }
-    },
+
+  return ({ onChange, onLost, onDisconnect }) => {
+    const channel = `${prefix}near-cache:${randomUUID()}`
+    const waiting = new Map<string, () => void>()
+    let published = 0
+    const connection = isNodeRedis
+      ? duplicateNodeRedis(client as NodeRedis, onMessage)
+      : duplicateIoRedis(client as IoRedis, onMessage)
+    connection.client.on('error', onLost)
+    connection.client.on('end', () => onLost())
+    for (const event of events) program.on(event, onDisconnect)
+
+    function onMessage(from: string, message: unknown): void {
+      if (from === channel) waiting.get(String(message))?.()
+      else if (message === null) onChange(undefined)
+      // Any client may publish text to that channel, but only the server sends arrays.
+      else if (Array.isArray(message)) onChange(message)
+    }
+
+    return {
+      async start() {
+        await connection.client.connect()
+        const id = String(await connection.send(['CLIENT', 'ID']))
+        const words = prefix === '' ? [] : ['PREFIX', prefix]
+        await connection.send(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...words])
+        await connection.subscribe([INVALIDATIONS, channel])
+      },
+      async confirm() {
+        const message = String(published++)
+        const received = new Promise<void>((resolve) => waiting.set(message, resolve))
+        try {
+          // Published on the program's own connection: it proves that both connections lead to the same server.
+          await program.publish(channel, message)
+          await received
+        } finally {
+          waiting.delete(message)
+        }
+        // A server sends its reports at the end of each turn of its event loop, so possibly after that message. The
+        // reply to a command of a later turn comes after them.
+        await connection.send(['PING'])
+      },
+      end() {
+        for (const event of events) program.off(event, onDisconnect)
+        connection.end()
+      },
+    }
   }
 }
 
-function track(
-  connection: Connection,
-  prefix: string,
-  program: Client,
-  { onChange }: TrackingListener,
-): TrackingConnection {
-  const channel = `${prefix}near-cache:${randomUUID()}`
-  const waiting = new Map<string, () => void>()
-  let published = 0
-
-  function onMessage(from: string, message: unknown): void {
-    if (from === channel) waiting.get(String(message))?.()
-    else if (message === null) onChange(undefined)
-    // Any client may publish text to that channel, but only the server sends arrays.
-    else if (Array.isArray(message)) onChange(message)
-  }
-
-  return {
-    async start() {
-      await connection.connect()
-      const id = String(await connection.send(['CLIENT', 'ID']))
-      const words = prefix === '' ? [] : ['PREFIX', prefix]
-      await connection.send(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...words])
-      await connection.subscribe([INVALIDATIONS, channel], onMessage)
-    },
-    async confirm() {
-      const message = String(published++)
-      const received = new Promise<void>((resolve) => waiting.set(message, resolve))
-      try {
-        // Published on the program's own connection: it proves that both connections lead to the same server.
-        await program.publish(channel, message)
-        await received
-      } finally {
-        waiting.delete(message)
-      }
-      // A server sends its reports at the end of each turn of its event loop, so possibly after that message. The reply
-      // to a command of a later turn comes after them.
-      await connection.send(['PING'])
-    },
-    end: () => connection.end(),
-  }
-}
-
-function overNodeRedis(client: NodeRedis, { onLost }: TrackingListener): Connection {
-  const connection = client.duplicate({
+function duplicateNodeRedis(program: NodeRedis, onMessage: OnMessage): Duplicate {
+  const client = program.duplicate({
     RESP: 2,
-    socket: { ...client.options?.socket, reconnectStrategy: false },
+    socket: { ...program.options?.socket, reconnectStrategy: false },
     commandOptions: {},
     disableOfflineQueue: true,
     clientSideCache: undefined,
@@ -156,24 +139,22 @@ function overNodeRedis(client: NodeRedis, { onLost }: TrackingListener): Connect
     maintNotifications: 'disabled',
     pingInterval: undefined,
   })
-  connection.on('error', onLost)
-  connection.on('end', () => onLost(undefined))
-  // The program's own client decides how long the process lives, not this connection.
-  connection.unref()
+  // The program's own client decides how long the process lives, not this one.
+  client.unref()
+  const listener = (message: unknown, channel: Buffer) => onMessage(String(channel), message)
   return {
-    connect: () => connection.connect(),
-    send: (words) => connection.sendCommand(words),
-    subscribe: (channels, listener) =>
-      connection.subscribe(channels, (message, from) => listener(String(from), message), true),
+    client,
+    send: (words) => client.sendCommand(words),
+    subscribe: (channels) => client.subscribe(channels, listener, true),
     end() {
       // Some versions throw when the connection is closed already.
-      if (connection.isOpen) connection.destroy()
+      if (client.isOpen) client.destroy()
     },
   }
 }
 
-function overIoRedis(client: IoRedis, { onLost }: TrackingListener): Connection {
-  const connection = client.duplicate({
+function duplicateIoRedis(program: IoRedis, onMessage: OnMessage): Duplicate {
+  const client = program.duplicate({
     protocol: 2,
     replyMapping: undefined,
     lazyConnect: true,
@@ -186,19 +167,13 @@ function overIoRedis(client: IoRedis, { onLost }: TrackingListener): Connection 
     enableReadyCheck: false,
     enableAutoPipelining: false,
   })
-  connection.on('error', onLost)
-  connection.on('end', () => onLost(undefined))
   // As above: it does not keep the process alive.
-  connection.on('connect', () => connection.stream?.unref?.())
+  client.on('connect', () => client.stream?.unref?.())
+  client.on('messageBuffer', (channel: Buffer, message) => onMessage(String(channel), message))
   return {
-    connect: () => connection.connect(),
-    send: ([name = '', ...words]) => connection.call(name.toLowerCase(), ...words),
-    subscribe(channels, listener) {
-      connection.on('messageBuffer', (from: Buffer, message: unknown) =>
-        listener(String(from), message),
-      )
-      return connection.subscribe(...channels)
-    },
-    end: () => connection.disconnect(),
+    client,
+    send: ([name = '', ...words]) => client.call(name.toLowerCase(), ...words),
+    subscribe: (channels) => client.subscribe(...channels),
+    end: () => client.disconnect(),
   }
 }
