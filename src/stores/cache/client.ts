@@ -36,9 +36,11 @@ export interface ItemStorage {
 
 /** What the store needs of a cache. Each call rejects when it fails; a string is returned as it was stored. */
 export interface CacheClient {
+  /** Undefined: there is nothing. */
   get(key: string): Promise<unknown>
+  /** `ttl` in ms. */
   set(key: string, value: string, ttl: number): Promise<void>
-  remove(key: string): Promise<void>
+  remove(key: string): Promise<unknown>
   /** All keys that begin with the prefix. Absent: the cache cannot list its keys. */
   keys?(prefix: string): Promise<string[]>
   close(): void
@@ -70,19 +72,19 @@ function keyValueClient(cache: KeyValueCache): CacheClient {
       'cacheStore: this Keyv answers a failed read as if the session were absent. Create it with { throwOnErrors: true }.',
     )
   }
-  const inFlight = new Set<{ failure?: { readonly error: unknown } }>()
+  const inFlight = new Set<{ errors: unknown[] }>()
   // Adapters of Keyv emit an error and answer as if the key were absent. The event does not name the call, so all fail.
   const onError = (error: unknown) => {
-    for (const call of inFlight) call.failure ??= { error }
+    for (const { errors } of inFlight) errors.push(error)
   }
   cache.on?.('error', onError)
 
   async function call<T>(run: () => T): Promise<Awaited<T>> {
-    const own: { failure?: { readonly error: unknown } } = {}
+    const own = { errors: [] as unknown[] }
     inFlight.add(own)
     try {
       const result = await run()
-      if (own.failure !== undefined) throw asError(own.failure.error)
+      if (own.errors.length > 0) throw own.errors[0]
       return result
     } finally {
       inFlight.delete(own)
@@ -90,17 +92,13 @@ function keyValueClient(cache: KeyValueCache): CacheClient {
   }
 
   return {
-    get: (key) => call(() => cache.get(key)),
+    get: async (key) => (await call(() => cache.get(key))) ?? undefined,
     async set(key, value, ttl) {
       const stored = await call(() => cache.set(key, value, ttl))
       if (stored === false) throw new Error('the cache did not store the value')
     },
-    async remove(key) {
-      await call(() => cache.delete(key))
-    },
-    close() {
-      cache.off?.('error', onError)
-    },
+    remove: (key) => call(() => cache.delete(key)),
+    close: () => void cache.off?.('error', onError),
   }
 }
 
@@ -121,7 +119,7 @@ function storageClient(storage: ItemStorage, prefix: string): CacheClient {
       const item = await storage.getItem(key)
       // The fs driver resolves to the error.
       if (item instanceof Error) throw item
-      return item
+      return item ?? undefined
     },
     set: (key, value, ttl) => storage.setItem(key, value, { ttl: Math.ceil(ttl / 1_000) }),
     remove: (key) => storage.removeItem(key),
@@ -131,12 +129,8 @@ function storageClient(storage: ItemStorage, prefix: string): CacheClient {
       const keys = await storage.getKeys(plain.slice(0, plain.lastIndexOf(':') + 1))
       return keys.filter((key) => key.startsWith(plain))
     },
-    close() {},
+    close: () => undefined,
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason))
 }
 
 /** What a string holds. The content is the session in base64, and is also the version. */

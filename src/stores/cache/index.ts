@@ -39,7 +39,6 @@ const LONGEST = 3_155_760_000_000
 const READ_AGAIN_AFTER = [1, 5, 20, 50]
 /** How often a removal is tried. */
 const REMOVALS = 3
-
 const NAME = 'cacheStore'
 
 let warned = false
@@ -64,7 +63,13 @@ export function cacheStore(
     )
   }
   const client = cacheClient(cache, prefix)
-  warnOnce()
+  if (!warned) {
+    warned = true
+    process.emitWarning(
+      'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Use another store where that matters.',
+      { code: 'VIAL_CACHE_NOT_ATOMIC' },
+    )
+  }
 
   const isLive = (expiresAt: number) => expiresAt > now()
 
@@ -72,7 +77,7 @@ export function cacheStore(
   async function run<T>(
     operation: string,
     id: string,
-    { signal }: StoreOptions,
+    { signal }: StoreOptions = {},
     body: (key: string, writing: () => void) => Promise<T>,
   ): Promise<T> {
     if (signal?.aborted) throw storeError(NAME, operation, ABORTED)
@@ -90,7 +95,7 @@ export function cacheStore(
     let last: unknown
     for (let unchanged = 0; ; ) {
       const text = await client.get(key)
-      if (text === undefined || text === null) return undefined
+      if (text === undefined) return undefined
       const record = fromText(text)
       if (record !== undefined) return isLive(record.expiresAt) ? record : undefined
       unchanged = text === last ? unchanged + 1 : 0
@@ -112,16 +117,12 @@ export function cacheStore(
   async function remove(key: string): Promise<void> {
     for (let turn = 0; turn < REMOVALS; turn++) {
       await client.remove(key)
-      const text = await client.get(key)
-      if (text === undefined || text === null) return
+      if ((await client.get(key)) === undefined) return
     }
     throw new Error('the record is still there after the removal')
   }
 
-  async function sweep({
-    limit = Infinity,
-    signal,
-  }: StoreOptions & { readonly limit?: number } = {}): Promise<number> {
+  const sweep: AsyncStore['sweep'] = async ({ limit = Infinity, signal } = {}) => {
     let removed = 0
     try {
       for (const key of (await client.keys?.(prefix)) ?? []) {
@@ -144,25 +145,23 @@ export function cacheStore(
     atomic: false,
     evicts: true,
 
-    read(id, options = {}) {
-      return run('read', id, options, async (key) => {
+    read: (id, options) =>
+      run('read', id, options, async (key) => {
         const record = await readLive(key)
         return record && toStored(record)
-      })
-    },
+      }),
 
-    create(id, bytes, expiresAt, options = {}) {
-      return run('create', id, options, async (key, writing) => {
+    create: (id, bytes, expiresAt, options) =>
+      run('create', id, options, async (key, writing) => {
         if (await readLive(key)) return { kind: 'exists' }
         const content = contentOf(bytes)
         writing()
         await put(key, content, expiresAt)
         return { kind: 'created', version: content }
-      })
-    },
+      }),
 
-    replace(id, bytes, expiresAt, version, options = {}) {
-      return run('replace', id, options, async (key, writing) => {
+    replace: (id, bytes, expiresAt, version, options) =>
+      run('replace', id, options, async (key, writing) => {
         const record = await readLive(key)
         if (record === undefined) return { kind: 'gone' }
         if (record.content !== version) return { kind: 'conflict', current: toStored(record) }
@@ -170,41 +169,37 @@ export function cacheStore(
         writing()
         await put(key, content, expiresAt)
         return { kind: 'replaced', version: content }
-      })
-    },
+      }),
 
-    touch(id, expiresAt, version, options = {}) {
-      return run('touch', id, options, async (key, writing) => {
+    touch: (id, expiresAt, version, options) =>
+      run('touch', id, options, async (key, writing) => {
         const record = await readLive(key)
         if (record === undefined) return 'gone'
         if (record.content !== version) return 'conflict'
         writing()
         await put(key, record.content, expiresAt)
         return 'touched'
-      })
-    },
+      }),
 
-    delete(id, version, options = {}) {
-      return run('delete', id, options, async (key, writing) => {
-        if (version !== undefined) {
+    delete: (id, version, options) =>
+      run('delete', id, options, async (key, writing) => {
+        if (version === undefined) {
+          // Also a value that is damaged.
+          if ((await client.get(key)) === undefined) return 'gone'
+        } else {
           const record = await readLive(key)
           if (record === undefined) return 'gone'
           if (record.content !== version) return 'conflict'
         }
-        const text = await client.get(key)
-        if (text === undefined || text === null) return 'gone'
         writing()
         await remove(key)
         return 'deleted'
-      })
-    },
+      }),
 
     ...(client.keys && { sweep }),
 
     /** Removes its listener from the cache, which stays open. */
-    async close() {
-      client.close()
-    },
+    close: async () => client.close(),
   }
 }
 
@@ -219,13 +214,4 @@ function classify(error: unknown): Failure {
   const what = (message ?? String(error)).replace(/[0-9a-f]{64}/g, '…')
   const cause = Object.assign(new Error(what), { name: name ?? 'Error', code })
   return { what, sent: true, done: undefined, retriable: !(error instanceof DamagedError), cause }
-}
-
-function warnOnce(): void {
-  if (warned) return
-  warned = true
-  process.emitWarning(
-    'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Use another store where that matters.',
-    { code: 'VIAL_CACHE_NOT_ATOMIC' },
-  )
 }

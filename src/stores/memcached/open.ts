@@ -19,8 +19,5 @@ export const openMemcached: Opener = async (url, { now }) => {
   }
   const prefix = url.parameters.get('prefix')
   const servers = authority.split(',')
-  return {
-    store: memcachedStore({ servers, now, ...(prefix !== undefined && { prefix }) }),
-    end: () => undefined,
-  }
+  return { store: memcachedStore({ servers, now, ...(prefix !== undefined && { prefix }) }) }
 }

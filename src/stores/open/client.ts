@@ -1,6 +1,5 @@
 /**
- * What the openers of the stores share: their contract, loading a client from the packages of the program, and limits of
- * time while it connects and ends.
+ * What the openers of the stores share: their contract, the loading of clients, and time limits.
  *
  * @module
  */
@@ -26,8 +25,8 @@ export interface OpenedStore {
   readonly store: Store
   /** Makes what the store needs on its server. Absent: it needs nothing. */
   readonly prepare?: () => Promise<unknown>
-  /** Ends the client after the outstanding replies. */
-  readonly end: () => unknown
+  /** Ends the client after the outstanding replies. Absent: the store has none. */
+  readonly end?: () => unknown
   /** Closes its connections at once, for a server that does not answer. Absent: the client cannot. */
   readonly destroy?: () => void
 }
@@ -45,11 +44,7 @@ export class TimeoutError extends Error {
   }
 }
 
-/**
- * Waits at most so many ms.
- *
- * @throws {TimeoutError} When they are over. The outcome of `work` is ignored then.
- */
+/** Waits at most so many ms. @throws {TimeoutError} When they are over. The outcome of `work` is ignored then. */
 export async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_, reject) => {
@@ -72,17 +67,12 @@ export async function loadPackages<Modules extends readonly unknown[]>(
   scheme: string,
   ...names: { [Index in keyof Modules]: string }
 ): Promise<Modules> {
-  const modules: unknown[] = []
-  for (const name of names) {
-    const module = await loadIfInstalled(load, name)
-    if (module === undefined) {
-      throw new ConfigError(
-        `openStore: a ${scheme}: URL needs the package ${name}, which is not installed. Run: npm install ${names.join(' ')}`,
-      )
-    }
-    modules.push(module)
-  }
-  return modules as unknown as Modules
+  const modules = await Promise.all(names.map((name) => loadIfInstalled(load, name)))
+  const missing = modules.indexOf(undefined)
+  if (missing < 0) return modules as unknown as Modules
+  throw new ConfigError(
+    `openStore: a ${scheme}: URL needs the package ${names[missing]}, which is not installed. Run: npm install ${names.join(' ')}`,
+  )
 }
 
 /** Loads a package; undefined when it is not installed. Rejects when it is installed and broken. */
@@ -106,8 +96,8 @@ export function connectError(scheme: string, error: unknown): StoreError {
   const { code, message = '' } = Object(error) as Partial<NodeJS.ErrnoException>
   const answer = code ?? /^[A-Z]{3,}\b/.exec(message)?.[0]
   const refused = answer !== undefined && REFUSALS.includes(answer)
-  const reason =
-    error instanceof TimeoutError ? message : (answer ?? Object(error).constructor.name)
+  const timeout = error instanceof TimeoutError ? message : undefined
+  const reason = timeout ?? answer ?? Object(error).constructor.name
   return new StoreError(
     refused
       ? `openStore: the ${scheme}: server refused the connection: ${reason}. Check the user name, the password and the database of the URL.`

@@ -8,16 +8,8 @@
 import { randomUUID } from 'node:crypto'
 import { guarded } from '../../core/events.ts'
 import type { Store } from '../../core/store.ts'
-import {
-  connectError,
-  type LoadPackage,
-  type OpenContext,
-  type OpenedStore,
-  type Opener,
-  TimeoutError,
-  withTimeout,
-} from './client.ts'
-import { checkParameters, localPath, readStoreUrl, type StoreUrl } from './url.ts'
+import { connectError, type LoadPackage, type Opener, TimeoutError, withTimeout } from './client.ts'
+import { checkParameters, localPath, readStoreUrl } from './url.ts'
 
 export type { LoadPackage } from './client.ts'
 
@@ -62,8 +54,20 @@ const OPENERS: Readonly<Record<string, () => Promise<Opener>>> = {
   mongodb,
   'mongodb+srv': mongodb,
   dynamodb: async () => (await import('../dynamodb/open.ts')).openDynamodb,
-  file: async () => openFile,
-  memory: async () => openMemory,
+  async file() {
+    const { fileStore } = await import('../file/index.ts')
+    return async (url, { now, onError }) => {
+      checkParameters(url, [])
+      return { store: fileStore(localPath(url), { now, onError }) }
+    }
+  },
+  async memory() {
+    const { memoryStore } = await import('../memory.ts')
+    return async (url, { now }) => {
+      checkParameters(url, [])
+      return { store: memoryStore({ now }) }
+    }
+  },
 }
 
 /**
@@ -81,9 +85,25 @@ export async function openStore(
   const onError = guarded(options.onError, 'onError')
   const parts = readStoreUrl(url, Object.keys(OPENERS))
   const opener = OPENERS[parts.scheme] as () => Promise<Opener>
-  const opened = await (await opener())(parts, { load, onError, now })
-  const { store, prepare } = opened
-  const close = closerOf(opened)
+  const { store, prepare, end, destroy } = await (await opener())(parts, { load, onError, now })
+  const closeStore = store.close?.bind(store)
+  let closing: Promise<void> | undefined
+
+  async function endBoth(): Promise<void> {
+    try {
+      await closeStore?.()
+    } finally {
+      await end?.()
+    }
+  }
+  function close(): Promise<void> {
+    closing ??= withTimeout(endBoth(), CLOSE_TIMEOUT).catch((error: unknown) => {
+      if (!(error instanceof TimeoutError)) throw error
+      destroy?.()
+    })
+    return closing
+  }
+
   try {
     if (create && prepare !== undefined) await withTimeout(prepare(), CREATE_TIMEOUT)
     await withTimeout(Promise.resolve(store.read(randomUUID())), ANSWER_TIMEOUT)
@@ -93,42 +113,4 @@ export async function openStore(
   }
   // Not a copy: the store may have getters.
   return Object.assign(store, { close })
-}
-
-/** Ends the store and then its client, once. */
-function closerOf({ store, end, destroy }: OpenedStore): () => Promise<void> {
-  const closeStore = store.close?.bind(store)
-  async function endBoth(): Promise<void> {
-    try {
-      await closeStore?.()
-    } finally {
-      await end()
-    }
-  }
-  async function close(): Promise<void> {
-    try {
-      await withTimeout(endBoth(), CLOSE_TIMEOUT)
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error
-      destroy?.()
-    }
-  }
-  let closing: Promise<void> | undefined
-  return () => {
-    closing ??= close()
-    return closing
-  }
-}
-
-async function openFile(url: StoreUrl, { now, onError }: OpenContext): Promise<OpenedStore> {
-  checkParameters(url, [])
-  const path = localPath(url)
-  const { fileStore } = await import('../file/index.ts')
-  return { store: fileStore(path, { now, onError }), end: () => undefined }
-}
-
-async function openMemory(url: StoreUrl, { now }: OpenContext): Promise<OpenedStore> {
-  checkParameters(url, [])
-  const { memoryStore } = await import('../memory.ts')
-  return { store: memoryStore({ now }), end: () => undefined }
 }

@@ -22,28 +22,27 @@ const PARTS = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/is
 /**
  * Splits a URL into its parts, also one that names several hosts.
  *
- * @throws {ConfigError} When it has no known scheme, or a character that has to be percent-encoded.
+ * @throws {ConfigError} When it has no known scheme, a character that has to be percent-encoded, or a parameter twice.
  */
 export function readStoreUrl(url: string, known: readonly string[]): StoreUrl {
-  const schemes = `Known schemes: ${known.map((scheme) => `${scheme}:`).join(', ')}.`
-  const [, scheme = '', authority, path = '', query = ''] = PARTS.exec(url) ?? []
-  if (scheme === '')
-    throw new ConfigError(`openStore: the URL of the store has no scheme. ${schemes}`)
-  const name = scheme.toLowerCase()
-  if (!known.includes(name)) {
-    throw new ConfigError(`openStore: the scheme '${name}:' of the URL is not known. ${schemes}`)
+  const [, given = '', authority, path = '', query = ''] = PARTS.exec(url) ?? []
+  const scheme = given.toLowerCase()
+  if (!known.includes(scheme)) {
+    const problem =
+      scheme === ''
+        ? 'URL of the store has no scheme'
+        : `scheme '${scheme}:' of the URL is not known`
+    throw new ConfigError(
+      `openStore: the ${problem}. Known schemes: ${known.map((name) => `${name}:`).join(', ')}.`,
+    )
   }
   const cutShort =
     authority !== undefined && !authority.includes('@') && `${path}${query}`.includes('@')
   if (url.includes('#') || cutShort) {
     throw new ConfigError(
-      `openStore: this ${name}: URL has a character that must be percent-encoded in a user name or a password: '#' is %23, '/' is %2F, '?' is %3F, '@' is %40.`,
+      `openStore: this ${scheme}: URL has a character that must be percent-encoded in a user name or a password: '#' is %23, '/' is %2F, '?' is %3F, '@' is %40.`,
     )
   }
-  return { scheme: name, authority, path, parameters: readParameters(name, query) }
-}
-
-function readParameters(scheme: string, query: string): Map<string, string> {
   const parameters = new Map<string, string>()
   for (const [name, value] of new URLSearchParams(query)) {
     if (parameters.has(name)) {
@@ -51,14 +50,10 @@ function readParameters(scheme: string, query: string): Map<string, string> {
     }
     parameters.set(name, value)
   }
-  return parameters
+  return { scheme, authority, path, parameters }
 }
 
-/**
- * Checks that each parameter is known.
- *
- * @throws {ConfigError} When one is not.
- */
+/** @throws {ConfigError} When a parameter is not known. */
 export function checkParameters({ scheme, parameters }: StoreUrl, known: readonly string[]): void {
   const unknown = [...parameters.keys()].find((name) => !known.includes(name))
   if (unknown === undefined) return
@@ -107,11 +102,7 @@ export function localPath({ scheme, authority, path }: StoreUrl): string {
   return decoded(path, scheme)
 }
 
-/**
- * Decodes a part of a URL.
- *
- * @throws {ConfigError} When its percent-encoding is not valid.
- */
+/** @throws {ConfigError} When the percent-encoding of a part is not valid. */
 export function decoded(part: string, scheme: string): string {
   const text = attempt(() => decodeURIComponent(part))
   if (text !== undefined) return text
