@@ -9,8 +9,8 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { AsyncStore, Store, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
-import { ConfigError, isSessionError, TooLargeError } from '../../errors.ts'
-import { ABORTED, storeError } from '../shared/failure.ts'
+import { ConfigError, TooLargeError } from '../../errors.ts'
+import { ABORTED, failures, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
 import { describe, isNoScript, isSyntaxError, type RedisCommands, type Retries } from './client.ts'
 import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
@@ -94,12 +94,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   /** Whether the server may know `SET … IFEQ`: Valkey has it from 8.1, Redis from 8.4. */
   let knowsIfEqual = true
 
-  function failed(operation: string, error: unknown): Error {
-    if (isSessionError(error)) return error
-    // A repeated command may have been refused what its first attempt did, so no answer says that nothing was done.
-    const doubt = commands.retries ? { sent: true, done: undefined } : {}
-    return storeError(NAME, operation, { ...describe(error), ...doubt })
-  }
+  // A repeated command may have been refused what its first attempt did, so no answer says that nothing was done.
+  const doubt = commands.retries ? { sent: true, done: undefined } : {}
+  const failed = failures(NAME, (error) => ({ ...describe(error), ...doubt }))
 
   async function attempt<T>(
     operation: string,

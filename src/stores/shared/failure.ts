@@ -5,7 +5,7 @@
  * @module
  */
 
-import { StoreError } from '../../errors.ts'
+import { isSessionError, StoreError } from '../../errors.ts'
 
 /** What a client's error says about the operation that met it. */
 export interface Failure {
@@ -52,4 +52,13 @@ export function storeError(store: string, operation: string, failure: Failure): 
     retriable,
     ...(cause !== undefined && { cause }),
   })
+}
+
+/** Gives the function that turns what a client threw into what a verb rejects with; errors of this package stay as they are. */
+export function failures(
+  store: string,
+  classify: (error: unknown, operation: string) => Failure,
+): (operation: string, error: unknown) => Error {
+  return (operation, error) =>
+    isSessionError(error) ? error : storeError(store, operation, classify(error, operation))
 }
