@@ -140,6 +140,26 @@ export const timingCases: Cases = {
     void writing(20).then(hold())
     await checkVisitors(origin, 20)
   },
+  'T08 a handler throws after its answer: one response leaves whole, with the cookie of what was stored':
+    async (serve) => {
+      const kit = await serve(async (exchange) => {
+        const answer = await application(exchange)
+        if (exchange.path === '/read') return answer
+        if (exchange.path === '/later') await nextTurn()
+        throw new Error('thrown after the answer')
+      })
+      const { origin, errorsCommit } = kit
+      for (const path of ['/now', '/later']) {
+        const visitor = new Client(origin)
+        const held = errorsCommit ? holdBack(kit) : undefined
+        const { status, text, cookies } = await visitor.ask(path)
+        await held
+        if (status === 200) assert.equal(text, '"welcome"')
+        else assert.equal(status, 500)
+        assert.equal(cookies.length, errorsCommit ? 1 : 0)
+        await visitor.expect('/read', { text: errorsCommit ? ADA : '{"name":null}' })
+      }
+    },
   'F01 a session that cannot be stored is an error page, never a success without its cookie':
     async (serve) => {
       const kit = await serve(async (exchange) => {

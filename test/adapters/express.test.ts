@@ -9,6 +9,40 @@ import { memorySessions, runSuite, visiting } from './suite.ts'
 
 runSuite({ name: 'Express 5', start: starting(express) })
 
+test('a handler that throws after its answer: the answer leaves whole, as without sessions', async () => {
+  const { sessions, watch } = memorySessions()
+  const app = express()
+  app.set('env', 'test')
+  app.use(sessionMiddleware(sessions))
+  app.use(async (req, res, next) => {
+    ;(await sessions.of(req)).set('name', 'Ada')
+    if (req.path === '/send') res.send('x'.repeat(100_000))
+    if (req.path === '/end') res.end('short')
+    if (req.path === '/socket') {
+      res.send('short')
+      req.socket.destroy()
+      res.destroy()
+    } else if (req.path === '/part') {
+      res.write('part')
+      next(new Error('in the middle'))
+    } else next(new Error('after the answer'))
+  })
+  await visiting(createServer(app), async (visitor) => {
+    for (const [path, length] of Object.entries({ send: 100_000, end: 5, socket: 5 })) {
+      visitor.jar.clear()
+      const release = watch.hold()
+      const begun = watch.writing()
+      const answer = visitor.ask(`/${path}`)
+      await begun
+      setImmediate(release)
+      const { status, text, cookies } = await answer
+      expect([path, status, text.length, cookies.length]).toEqual([path, 200, length, 1])
+    }
+    // An answer that is not whole breaks off, as without sessions.
+    await expect(visitor.ask('/part')).rejects.toMatchObject({ code: 'ECONNRESET' })
+  })
+})
+
 test('a sub-application and a router share the session', async () => {
   const { sessions, watch } = memorySessions()
   const app = express()

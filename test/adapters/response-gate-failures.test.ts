@@ -1,4 +1,4 @@
-import { createServer, request as send } from 'node:http'
+import { createServer, type ServerResponse, request as send } from 'node:http'
 import { connect, createServer as createServer2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -96,13 +96,53 @@ test('a client that goes away meanwhile: the commit ends, what waited is dropped
   expect(events).toEqual(['committed', 'ERR_STREAM_DESTROYED'])
 })
 
-test('a response that is destroyed while held stays so', async () => {
-  const answer = reach((response) => {
-    hold(response)
+test('destroy while held waits for what was sent before, also destroy of the connection', async () => {
+  for (const from of ['response', 'connection'] as const) {
+    const dropped: unknown[] = []
+    const destroy = (response: ServerResponse): void => {
+      if (from === 'response') response.destroy()
+      else response.socket?.destroy()
+    }
+    const whole = await reach((response) => {
+      hold(response)
+      response.end('x')
+      destroy(response)
+      destroy(response)
+    })
+    expect([whole.body.toString(), whole.headers['set-cookie']]).toEqual(['x', ['sid=1; Path=/']])
+    const part = reach((response) => {
+      hold(response)
+      response.write('x')
+      destroy(response)
+      response.write('y', (error) => dropped.push(error))
+    })
+    await expect(part).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect(dropped).toEqual([expect.objectContaining({ code: 'ERR_STREAM_DESTROYED' })])
+  }
+})
+
+test('destroy after a failed commit does not take the error page away', async () => {
+  const { status, body } = await reach((response) => {
+    ResponseGate.add(response, {
+      commit: () => Promise.reject(new Error('down')),
+      fail: () => void response.writeHead(500).end('failed'),
+    })
     response.end('x')
-    response.destroy()
+    response.socket?.destroy()
+  })
+  expect([status, body.toString()]).toEqual([500, 'failed'])
+})
+
+test('connections are destroyed as before when nothing is held, and by an error at once', async () => {
+  const closed: string[] = []
+  const answer = reach((response) => {
+    hold(response, new Promise(() => {}))
+    response.once('close', () => closed.push('first'))
+    response.end('x')
+    response.socket?.destroy(new Error('broken'))
   })
   await expect(answer).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(closed).toEqual(['first'])
 })
 
 test('informational responses pass while held, and flushed headers have the cookie', async () => {

@@ -48,6 +48,20 @@ export function tooLate(advice: string): StateError {
   )
 }
 
+/** The error that Node throws when headers change too late. */
+export function headersSent(): Error {
+  return nodeError('Cannot set headers after they are sent to the client', 'ERR_HTTP_HEADERS_SENT')
+}
+
+/** The error of a write that was not sent. */
+export function streamDestroyed(): Error {
+  return nodeError('The response was dropped before it was sent', 'ERR_STREAM_DESTROYED')
+}
+
+function nodeError(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
 /** Sets status and headers as `writeHead` would, and leaves the response open for more headers. */
 export function applyHead(response: NodeResponse, args: readonly unknown[]): void {
   const [status, reason] = args

@@ -1,7 +1,8 @@
 /**
  * Holds a Node response until its session is stored. The first call that would send something commits the session. While
- * that takes time, later calls wait in order, and `headersSent` and its like are true. The patched methods stay and
- * delegate by state, so other middleware may patch the response before or after.
+ * that takes time, later calls wait in order, and `headersSent` and its like are true. `destroy` waits, too, also that of
+ * the connection: code that finds the headers sent ends the connection on an error, and the answer would be lost. The
+ * patched methods stay and delegate by state, so other middleware may patch the response before or after.
  *
  * The gate does not see what bypasses `writeHead`, `write`, `end` and `flushHeaders`: a raw socket, an HTTP/2 stream, or
  * references to those methods from before the session was first asked for. Informational responses (1xx) pass.
@@ -10,9 +11,18 @@
  */
 
 import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
 import { type Commit, type HeaderPatch, UNTOUCHED } from '../../core/commit-headers.ts'
 import type { MaybePromise } from '../../core/store.ts'
-import { applyHead, mergeHeaders, type NodeResponse, setsCookie, tooLate } from './headers.ts'
+import {
+  applyHead,
+  headersSent,
+  mergeHeaders,
+  type NodeResponse,
+  setsCookie,
+  streamDestroyed,
+  tooLate,
+} from './headers.ts'
 
 /** Commits a session before its response leaves. */
 export interface Committer {
@@ -25,9 +35,9 @@ export interface Committer {
 type Sender = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type HeaderSetter = 'setHeader' | 'appendHeader' | 'removeHeader'
 type Method = (this: unknown, ...args: readonly unknown[]) => unknown
-type Methods = Record<Sender | HeaderSetter | 'on' | 'addListener', Method>
+type Methods = Record<Sender | HeaderSetter | 'destroy' | 'on' | 'addListener', Method>
 type Listener = (this: unknown, ...args: unknown[]) => void
-type Call = readonly [name: Sender, args: readonly unknown[]]
+type Call = readonly [name: Sender | 'destroy', args: readonly unknown[]]
 
 /** A stream that is piped into a response. */
 interface Source {
@@ -43,6 +53,8 @@ interface Outcome {
 
 const GATE: unique symbol = Symbol('vial.gate')
 type Gated = NodeResponse & { [GATE]: ResponseGate }
+/** A connection, with the gate of the response that it sends. */
+type GatedSocket = Socket & { [GATE]?: ResponseGate | undefined }
 
 /** The gate of one response. */
 export class ResponseGate {
@@ -53,7 +65,7 @@ export class ResponseGate {
   /** The headers of the response when the session was first asked for. */
   readonly #headers: ReturnType<NodeResponse['getHeaders']>
   /** The methods before they were patched: Node's, or those of other middleware. */
-  readonly #senders: Record<Sender, Method>
+  readonly #senders: Record<Sender | 'destroy', Method>
   /** Absent until the response is first held. */
   #setters: Record<HeaderSetter, Method> | undefined
   /** Absent where `on` is Node's own. */
@@ -62,6 +74,8 @@ export class ResponseGate {
   #queue: Call[] = []
   #status = 200
   #ended = false
+  /** `destroy` waits for its turn, and nothing is sent after it. */
+  #destroyed = false
   #needDrain = false
   /** Listeners for `drain` that other middleware moved to its own stream. */
   readonly #drainListeners: Listener[] = []
@@ -71,8 +85,8 @@ export class ResponseGate {
     this.#committers = [committer]
     this.#headers = response.getHeaders()
     const methods = methodsOf(response)
-    const { writeHead, write, end, flushHeaders } = methods
-    this.#senders = { writeHead, write, end, flushHeaders }
+    const { writeHead, write, end, flushHeaders, destroy } = methods
+    this.#senders = { writeHead, write, end, flushHeaders, destroy }
     response[GATE] = this
     // Each by its name: V8 has no fast way to properties whose names come from a loop.
     methods.writeHead = patched.writeHead
@@ -137,6 +151,14 @@ export class ResponseGate {
     return Reflect.apply(this.#senders[name], response, rest)
   }
 
+  /** Ends the connection, after what was sent before. */
+  destroy(args: readonly unknown[]): unknown {
+    if (!this.isHeld) return Reflect.apply(this.#senders.destroy, this.#response, args)
+    if (!this.#destroyed) this.#queue.push(['destroy', args])
+    this.#destroyed = true
+    return this.#response
+  }
+
   /** Runs a call that changes headers, unless the response is held. */
   change(name: HeaderSetter, args: readonly unknown[]): unknown {
     if (this.isHeld) throw headersSent()
@@ -186,6 +208,8 @@ export class ResponseGate {
     methods.setHeader = patched.setHeader
     methods.appendHeader = patched.appendHeader
     methods.removeHeader = patched.removeHeader
+    methods.destroy = patched.destroy
+    guard(this.#response, this)
     // Each by its name: in a loop, or all at once, V8 takes several times as long.
     Object.defineProperty(this.#response, 'headersSent', getters.headersSent)
     Object.defineProperty(this.#response, 'writableEnded', getters.writableEnded)
@@ -193,7 +217,7 @@ export class ResponseGate {
   }
 
   #enqueue(name: Sender, args: readonly unknown[]): unknown {
-    if (this.#state === 'failed') drop([[name, args]], streamDestroyed())
+    if (this.#state === 'failed' || this.#destroyed) drop([[name, args]], streamDestroyed())
     else this.#queue.push([name, args])
     if (name === 'end') this.#ended = true
     if (name !== 'write') return name === 'flushHeaders' ? undefined : this.#response
@@ -205,6 +229,8 @@ export class ResponseGate {
     const queue = this.#queue
     this.#queue = []
     this.#state = 'released'
+    this.#destroyed = false
+    guard(this.#response, undefined)
     const patches = outcomes.flatMap(({ patch }) => patch)
     const failed = outcomes.find(({ failure }) => failure !== undefined)
     if (failed?.failure !== undefined) {
@@ -259,7 +285,7 @@ export class ResponseGate {
 }
 
 /** The methods that replace those of a response. All responses share them. */
-const patched: Record<Sender | HeaderSetter | 'on', Method> = {
+const patched: Record<Sender | HeaderSetter | 'destroy' | 'on', Method> = {
   writeHead: sender('writeHead'),
   write: sender('write'),
   end: sender('end'),
@@ -267,6 +293,9 @@ const patched: Record<Sender | HeaderSetter | 'on', Method> = {
   setHeader: setter('setHeader'),
   appendHeader: setter('appendHeader'),
   removeHeader: setter('removeHeader'),
+  destroy(...args) {
+    return gateOf(this).destroy(args)
+  },
   on(event, listener) {
     return gateOf(this).listen(event, listener as Listener)
   },
@@ -276,6 +305,23 @@ function sender(name: Sender): Method {
   return function (...args) {
     return gateOf(this).send(name, args)
   }
+}
+
+/** Lets `destroy` of the connection wait while there is a gate. What the client or an error causes does not wait. */
+function guard(response: NodeResponse, gate: ResponseGate | undefined): void {
+  // A connection of HTTP/2 has many responses, and its socket is out of reach.
+  const socket: GatedSocket | null = 'stream' in response ? null : response.socket
+  if (socket === null) return
+  if (!(GATE in socket)) {
+    const { destroy } = socket
+    socket.destroy = function (this: GatedSocket, error) {
+      const held = error === undefined && !this.readableEnded ? this[GATE] : undefined
+      if (held === undefined) return destroy.call(this, error)
+      held.destroy([])
+      return this
+    }
+  }
+  socket[GATE] = gate
 }
 
 function setter(name: HeaderSetter): Method {
@@ -351,17 +397,4 @@ function isDestroyed(response: NodeResponse): boolean {
     readonly socket?: { readonly destroyed: boolean } | null
   }
   return (destroyed ?? stream?.destroyed ?? false) || socket?.destroyed === true
-}
-
-/** The error that Node throws when headers change too late. */
-function headersSent(): Error {
-  return nodeError('Cannot set headers after they are sent to the client', 'ERR_HTTP_HEADERS_SENT')
-}
-
-function streamDestroyed(): Error {
-  return nodeError('The response was dropped before it was sent', 'ERR_STREAM_DESTROYED')
-}
-
-function nodeError(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code })
 }
