@@ -16,19 +16,30 @@ import type { MongodbCollection } from '../stores/mongodb/index.ts'
 import type { LoadPackage } from '../stores/open/index.ts'
 import type { RedisClient } from '../stores/redis/index.ts'
 import type { SqlDatabase } from '../stores/sql/index.ts'
-import { cookieOf, secretsOf } from './flask/config/cookie.ts'
 import {
   CLIENT_KEYS,
+  COOKIE_KEYS,
+  type Config,
   checkKeys,
+  describe,
   type FlaskSessionType,
   get,
   LIFE_KEYS,
+  read,
   readOptions,
+  readString,
   SESSION_KEYS,
   typeOf,
+  withKey,
 } from './flask/config/keys.ts'
 import { storeOf } from './flask/config/store.ts'
-import { checkOptions, type FlaskOptions } from './flask/options.ts'
+import {
+  checkOptions,
+  type FlaskCookieAttributes,
+  type FlaskOptions,
+  flaskCookieWriter,
+  KEYLESS,
+} from './flask/options.ts'
 import { type FlaskCookieOptions, flaskCookie } from './flask-cookie.ts'
 import { type FlaskFormat, type FlaskSessionOptions, flaskSession } from './flask-session.ts'
 
@@ -127,15 +138,14 @@ export interface FlaskConfig {
 /** A configuration of Flask-Session. */
 export type FlaskSessionConfig = FlaskConfig & { readonly SESSION_TYPE: string }
 
-const BOTH = ['ambient', 'data', 'eager', 'exactFloats', 'now', 'onEvent', 'onInvalid'] as const
 const FOR_COOKIE = ['clockSkew'] as const
 const FOR_SESSION = ['format', 'onStoreFailure', 'timeout', 'randomBytes'] as const
 const FOR_STORE = ['create', 'load', 'onError'] as const
-const OPTIONS = [...BOTH, ...FOR_COOKIE, ...FOR_SESSION, ...FOR_STORE] as const
+const OPTIONS = [...KEYLESS, ...FOR_COOKIE, ...FOR_SESSION, ...FOR_STORE] as const
 
 /** Options that a Flask configuration has no keys for. */
 export interface FlaskConfigOptions<Data extends object = Fields>
-  extends Pick<FlaskOptions<Data>, (typeof BOTH)[number]>,
+  extends Pick<FlaskOptions<Data>, (typeof KEYLESS)[number]>,
     Pick<FlaskCookieOptions, (typeof FOR_COOKIE)[number]>,
     Pick<FlaskSessionOptions, (typeof FOR_SESSION)[number]> {
   /** Creates the table or the indexes when they are missing, as Flask-Session does. @default true */
@@ -195,7 +205,7 @@ export async function fromFlaskConfig(
   const type = typeOf(config)
   const secret = secretsOf(config)
   const both = {
-    ...pick(options, BOTH),
+    ...pick(options, KEYLESS),
     ...readOptions(config, LIFE_KEYS),
     cookie: cookieOf(config),
   }
@@ -229,6 +239,55 @@ export async function fromFlaskConfig(
     if (store !== get(config, CLIENT_KEYS[type])) await store.close?.()
     throw error
   }
+}
+
+/** @throws {ConfigError} Naming the key whose value has another type, or that browsers would refuse. */
+function cookieOf(config: Config): FlaskCookieAttributes {
+  const attributes: FlaskCookieAttributes = readOptions(config, COOKIE_KEYS)
+  const { domain, sameSite, secure, partitioned } = attributes
+  const ownPath = attributes.path !== undefined
+  const path = attributes.path ?? read(config, 'APPLICATION_ROOT', readString)
+  const cookie = { ...attributes, ...(path !== undefined && { path }) }
+  if (sameSite === 'none' && secure !== true && partitioned !== true) {
+    throw new ConfigError(
+      "SESSION_COOKIE_SAMESITE 'None' needs SESSION_COOKIE_SECURE true: browsers drop the cookie without it.",
+    )
+  }
+  // One attribute at a time, so that an error names its key.
+  for (const [key, checked] of [
+    ['SESSION_COOKIE_DOMAIN', domain === undefined ? {} : { domain }],
+    [ownPath ? 'SESSION_COOKIE_PATH' : 'APPLICATION_ROOT', path === undefined ? {} : { path }],
+    ['SESSION_COOKIE_NAME', cookie],
+  ] as const) {
+    withKey(key, () => flaskCookieWriter(checked))
+  }
+  return cookie
+}
+
+/** SECRET_KEY, then its fallbacks. Undefined: neither is set. @throws {ConfigError} When one is not a secret. */
+function secretsOf(config: Config): readonly (string | Uint8Array)[] | undefined {
+  const key = get(config, 'SECRET_KEY') ?? ''
+  const fallbacks = get(config, 'SECRET_KEY_FALLBACKS') ?? []
+  if (typeof fallbacks === 'string' || ArrayBuffer.isView(fallbacks)) {
+    throw new ConfigError(
+      'SECRET_KEY_FALLBACKS is one string, and Flask would use each single letter as a key. Give a list.',
+    )
+  }
+  if (!Array.isArray(fallbacks)) {
+    throw new ConfigError(`SECRET_KEY_FALLBACKS is ${describe(fallbacks)}. Give a list of secrets.`)
+  }
+  for (const [index, one] of [key, ...fallbacks].entries()) {
+    if (typeof one === 'string' || ArrayBuffer.isView(one)) continue
+    const name = index === 0 ? 'SECRET_KEY' : `SECRET_KEY_FALLBACKS[${index - 1}]`
+    // A number is not shown: it is the secret.
+    throw new ConfigError(
+      `${name} is of type ${typeof one}. Give a string or bytes; in the environment, quote digits: '"123"'.`,
+    )
+  }
+  const [first, ...others] = [key, ...fallbacks] as [string | Uint8Array, ...string[]]
+  if (first.length > 0) return [first, ...others]
+  if (others.length === 0) return undefined
+  throw new ConfigError('SECRET_KEY_FALLBACKS is set and SECRET_KEY is missing.')
 }
 
 /** What cachelib writes, whatever SESSION_SERIALIZATION_FORMAT says. Undefined: the type is not cachelib's. */
@@ -274,9 +333,20 @@ export function flaskConfigFromEnv(
   for (const name of Object.keys(env).sort()) {
     const text = env[name]
     if (!name.startsWith(start) || text === undefined) continue
-    const parts = name.slice(start.length).split('__')
-    const last = parts.pop() as string
-    setOwn(objectAt(config, parts, name), last, parseValue(text))
+    const path = name.slice(start.length).split('__')
+    const last = path.pop() as string
+    let object = config
+    for (const part of path) {
+      if (!Object.hasOwn(object, part)) setOwn(object, part, {})
+      const next = object[part]
+      if (typeof next !== 'object' || next === null || Array.isArray(next)) {
+        throw new ConfigError(
+          `Environment variable ${name} leads into ${part}, which another variable sets to a value that is not an object.`,
+        )
+      }
+      object = next as Record<string, unknown>
+    }
+    setOwn(object, last, parseValue(text))
   }
   return config
 }
@@ -287,20 +357,4 @@ function parseValue(text: string): unknown {
   } catch {
     return text
   }
-}
-
-/** The object at a path. Missing objects are created. */
-function objectAt(config: Record<string, unknown>, path: readonly string[], name: string) {
-  let current = config
-  for (const part of path) {
-    if (!Object.hasOwn(current, part)) setOwn(current, part, {})
-    const next = current[part]
-    if (typeof next !== 'object' || next === null || Array.isArray(next)) {
-      throw new ConfigError(
-        `Environment variable ${name} leads into ${part}, which another variable sets to a value that is not an object.`,
-      )
-    }
-    current = next as Record<string, unknown>
-  }
-  return current
 }

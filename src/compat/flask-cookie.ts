@@ -7,7 +7,6 @@
 
 import { assemble } from '../core/assemble.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
-import type { Seal } from '../core/seal.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, Session } from '../core/session.ts'
 import type { Eager, Sessions } from '../core/sessions.ts'
@@ -37,8 +36,6 @@ export interface FlaskCookieOptions<Data extends object = Fields> extends FlaskO
   readonly clockSkew?: Duration | 0
 }
 
-const NAMES: readonly (keyof FlaskCookieOptions)[] = [...FLASK_OPTIONS, 'secret', 'clockSkew']
-
 /**
  * Makes sessions in Flask's signed cookie.
  *
@@ -61,32 +58,25 @@ export function flaskCookie<Data extends object = Fields>(
   options: FlaskCookieOptions<Data>,
 ): Sessions<Data>
 export function flaskCookie(options: FlaskCookieOptions): unknown {
-  checkOptions('flaskCookie', options, NAMES)
+  checkOptions('flaskCookie', options, [...FLASK_OPTIONS, 'secret', 'clockSkew'])
+  const { secret, lifetime, clockSkew = '1s' } = options
+  const skew = clockSkew === 0 ? 0 : milliseconds(clockSkew, 'clockSkew')
+  const maxAge = flaskLifetime(lifetime)
+  const seal = itsdangerous({ secret, maxAge, leeway: skew, backdate: skew, weakSecret: 'warn' })
   const preset = flaskPreset(options)
-  const { keepsFloats } = preset.policy
   return assemble({
     ...preset,
-    serializer: keepsFloats ? exactFloats(taggedJson) : taggedJson,
+    serializer: preset.policy.keepsFloats ? exactFloats(taggedJson) : taggedJson,
     policy: { ...preset.policy, keepsPermanent: true, refreshes: 'permanent' },
-    place: { seal: sealOf(options) },
-  })
-}
-
-function sealOf({ secret, lifetime, clockSkew = '1s' }: FlaskCookieOptions): Seal {
-  const skew = clockSkew === 0 ? 0 : milliseconds(clockSkew, 'clockSkew')
-  const seal = itsdangerous({
-    secret,
-    maxAge: flaskLifetime(lifetime),
-    leeway: skew,
-    backdate: skew,
-    weakSecret: 'warn',
-  })
-  return {
-    ...seal,
-    open(text, now, cookie) {
-      const opened = seal.open(text, now, cookie)
-      // The seal alone checks the age, to the second, as Flask does.
-      return opened.ok ? { ok: true, bytes: opened.bytes } : opened
+    place: {
+      seal: {
+        ...seal,
+        open(text, now, cookie) {
+          const opened = seal.open(text, now, cookie)
+          // The seal alone checks the age, to the second, as Flask does.
+          return opened.ok ? { ok: true, bytes: opened.bytes } : opened
+        },
+      },
     },
-  }
+  })
 }

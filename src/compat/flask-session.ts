@@ -45,18 +45,15 @@ export interface FlaskSessionOptions<Data extends object = Fields> extends Flask
   readonly randomBytes?: (size: number) => Uint8Array
 }
 
-const NAMES: readonly (keyof FlaskSessionOptions)[] = [
-  ...FLASK_OPTIONS,
+const ID_OPTIONS = [
   'format',
   'idLength',
   'keyPrefix',
-  'onStoreFailure',
   'permanent',
   'randomBytes',
   'secret',
-  'store',
-  'timeout',
-]
+] as const
+const NAMES = [...FLASK_OPTIONS, ...ID_OPTIONS, 'onStoreFailure', 'store', 'timeout'] as const
 
 /**
  * Makes sessions that a Flask application with Flask-Session shares.
@@ -122,17 +119,14 @@ function prefixOf({ name, prefix = '' }: Store, keyPrefix: string): string {
   )
 }
 
-/** In bytes. */
-const MIN_LENGTH = 16
-const MAX_LENGTH = 128
 /** Every length that `SESSION_ID_LENGTH` can give; a UUID has 36 characters of the same alphabet. */
 const ID = /^[A-Za-z0-9_-]{6,171}$/
 
 /** Flask-Session's ids: `secrets.token_urlsafe(length)`, and UUIDs before 0.6. The key is the prefix and the id. */
 function flaskIds(prefix: string, length: number, random: RandomBytes): IdScheme {
-  if (!Number.isSafeInteger(length) || length < MIN_LENGTH || length > MAX_LENGTH) {
+  if (!Number.isSafeInteger(length) || length < 16 || length > 128) {
     throw new ConfigError(
-      `idLength is ${length}. Give ${MIN_LENGTH} to ${MAX_LENGTH} bytes: shorter ids can be guessed. Existing ids are read whatever their length.`,
+      `idLength is ${length}. Give 16 to 128 bytes: shorter ids can be guessed. Existing ids are read whatever their length.`,
     )
   }
   const credential = (id: string): Credential => ({ text: id, key: prefix + id, verifier: '' })

@@ -41,7 +41,9 @@ export function toBuiltins(value: unknown, target: BuiltinTypes): unknown {
   if (Array.isArray(value)) return value.map((item) => toBuiltins(item, target))
   if (value instanceof Set) return [...value].map((item) => toBuiltins(item, target))
   if (value instanceof Map) return mapToBuiltins(value, target)
-  if (value instanceof Uint8Array) return bytesToBuiltins(value, target)
+  if (value instanceof Uint8Array) {
+    return target.binary ? new Uint8Array(value) : Buffer.from(value).toString('base64')
+  }
   if (value instanceof Date) return target.binary ? value : dateText(value)
   if (value instanceof Markup) return value.html
   if (value instanceof Timedelta) return durationText(value)
@@ -60,26 +62,16 @@ function mapToBuiltins(map: ReadonlyMap<unknown, unknown>, target: BuiltinTypes)
     : Object.fromEntries(pairs.map(([key, value]) => [String(key), value]))
 }
 
-function bytesToBuiltins(value: Uint8Array, { binary }: BuiltinTypes): unknown {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  return binary ? new Uint8Array(bytes) : bytes.toString('base64')
-}
-
-/** ISO 8601 in the date's own zone: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
+/** ISO 8601 in the date's own zone, whose offset msgspec rounds to minutes: `2024-02-29T12:34:56Z`, `…56.789012+05:30`. */
 function dateText(date: Date): string {
-  const offset = date instanceof ZonedDate ? date.zone.offset : new Timedelta()
-  const text = new Date(Date.prototype.getTime.call(date) + offset.milliseconds).toISOString()
+  const offset = date instanceof ZonedDate ? date.zone.offset.milliseconds : 0
+  const text = new Date(Date.prototype.getTime.call(date) + offset).toISOString()
   const [, nanoseconds] = secondsOf(date)
-  const fraction = String(Math.floor(nanoseconds / 1000)).padStart(6, '0')
-  return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${offsetText(offset)}`
-}
-
-/** Rounded to minutes, as in msgspec: `Z`, `+05:30`. */
-function offsetText(offset: Timedelta): string {
-  const minutes = Math.round(offset.milliseconds / 60_000)
-  if (minutes === 0) return 'Z'
-  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
-  return `${minutes < 0 ? '-' : '+'}${String(hours).padStart(2, '0')}:${String(rest).padStart(2, '0')}`
+  const fraction = padded(Math.floor(nanoseconds / 1000), 6)
+  const minutes = Math.round(offset / 60_000)
+  const size = Math.abs(minutes)
+  const zone = `${minutes < 0 ? '-' : '+'}${padded(Math.floor(size / 60), 2)}:${padded(size % 60, 2)}`
+  return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${minutes === 0 ? 'Z' : zone}`
 }
 
 /** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */
@@ -88,9 +80,12 @@ function durationText({ days, seconds, microseconds }: Timedelta): string {
   if (total === 0n) return 'P0D'
   const size = total < 0n ? -total : total
   const [whole, part] = [size / 1_000_000n, size % 1_000_000n]
-  const fraction = part === 0n ? '' : `.${String(part).padStart(6, '0')}`
-  const day = whole / 86_400n
-  const rest = whole % 86_400n
+  const [day, rest] = [whole / 86_400n, whole % 86_400n]
+  const fraction = part === 0n ? '' : `.${padded(part, 6)}`
   const time = rest > 0n || fraction !== '' ? `T${rest}${fraction}S` : ''
   return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
+}
+
+function padded(value: number | bigint, size: number): string {
+  return String(value).padStart(size, '0')
 }

@@ -60,31 +60,36 @@ export interface FlaskOptions<Data extends object = Fields> {
   readonly now?: () => number
 }
 
-export const FLASK_OPTIONS: readonly (keyof FlaskOptions)[] = [
+/** Options that a Flask configuration has no keys for. */
+export const KEYLESS = [
   'ambient',
-  'cookie',
   'data',
   'eager',
   'exactFloats',
-  'lifetime',
   'now',
   'onEvent',
   'onInvalid',
-  'refreshEachRequest',
-]
+] as const
+export const FLASK_OPTIONS = [...KEYLESS, 'cookie', 'lifetime', 'refreshEachRequest'] as const
 
 /** @throws {ConfigError} For an unknown option, naming the valid ones. */
-export function checkOptions(profile: string, options: object, names: readonly string[]): void {
+export function checkOptions<Options extends object>(
+  profile: string,
+  options: Options,
+  valid: readonly (keyof Options & string)[],
+): void {
   if (typeof options !== 'object' || options === null) {
     throw new ConfigError(`${profile} takes an object of options.`)
   }
+  const names: readonly string[] = valid
   const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown === undefined) return
-  const valid = names.toSorted().join(', ')
-  throw new ConfigError(`${profile} has no option '${unknown}'. Valid options: ${valid}.`)
+  throw new ConfigError(
+    `${profile} has no option '${unknown}'. Valid options: ${names.toSorted().join(', ')}.`,
+  )
 }
 
-const ATTRIBUTES: readonly (keyof FlaskCookieAttributes)[] = [
+const ATTRIBUTES = [
   'domain',
   'httpOnly',
   'name',
@@ -92,7 +97,7 @@ const ATTRIBUTES: readonly (keyof FlaskCookieAttributes)[] = [
   'path',
   'sameSite',
   'secure',
-]
+] as const
 
 /** Writes the cookie as Werkzeug does. @throws {ConfigError} When browsers would refuse it. */
 export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): CookieWriter {

@@ -53,7 +53,7 @@ export function flaskRecords(name: FlaskFormat, exactFloats: boolean): Serialize
   }
   const written = FORMATS[name]
   const formats = [...new Set([written, ...Object.values(FORMATS)])]
-  const keeper = formats.find(({ holds }) => holds === undefined) ?? written
+  const keeper = written.holds === undefined ? written : FORMATS.pickle
 
   const serializer: FloatSerializer<FormattedEntry> = {
     name: formats.map((format) => format.serializer.name).join(' or '),
@@ -130,19 +130,17 @@ function foreignEntry(value: unknown, format: Format): FormattedEntry | undefine
   }
 }
 
-/** The `!` before each pickle in cachelib's Redis, where plain integers are stored as digits. */
-const MARK = 0x21
-
-/** A pickle behind cachelib's mark. */
+/** A pickle behind the `!` of cachelib's Redis, where plain integers are stored as digits. */
 function marked(serializer: FloatSerializer<PickleEntry>): FloatSerializer<PickleEntry> {
+  const mark = 0x21
   return {
     ...serializer,
     name: 'cachelib-redis',
-    split: (bytes) => (bytes[0] === MARK ? serializer.split(bytes.subarray(1)) : undefined),
+    split: (bytes) => (bytes[0] === mark ? serializer.split(bytes.subarray(1)) : undefined),
     join(entries) {
       const bytes = serializer.join(entries)
       const framed = new Uint8Array(bytes.length + 1)
-      framed[0] = MARK
+      framed[0] = mark
       framed.set(bytes, 1)
       return framed
     },

@@ -10,7 +10,8 @@ import { ConfigError } from '../../../errors.ts'
 /** A configuration, before its values are checked. */
 export type Config = Readonly<Record<string, unknown>>
 
-type Reader = (config: Config, key: string) => unknown
+/** Reads the value of a key; throws a {@link ConfigError} when it has another type. */
+type Reader<T = unknown> = (value: unknown, key: string) => T
 /** By the option that is set: the key, and what reads its value. */
 type KeyTable = Readonly<Record<string, readonly [key: string, read: Reader]>>
 type OptionsOf<Table extends KeyTable> = {
@@ -18,25 +19,25 @@ type OptionsOf<Table extends KeyTable> = {
 }
 
 export const COOKIE_KEYS = {
-  name: ['SESSION_COOKIE_NAME', getString],
-  domain: ['SESSION_COOKIE_DOMAIN', getDomain],
-  path: ['SESSION_COOKIE_PATH', getString],
-  httpOnly: ['SESSION_COOKIE_HTTPONLY', getBoolean],
-  secure: ['SESSION_COOKIE_SECURE', getBoolean],
-  partitioned: ['SESSION_COOKIE_PARTITIONED', getBoolean],
+  name: ['SESSION_COOKIE_NAME', readString],
+  domain: ['SESSION_COOKIE_DOMAIN', readDomain],
+  path: ['SESSION_COOKIE_PATH', readString],
+  httpOnly: ['SESSION_COOKIE_HTTPONLY', readBoolean],
+  secure: ['SESSION_COOKIE_SECURE', readBoolean],
+  partitioned: ['SESSION_COOKIE_PARTITIONED', readBoolean],
   sameSite: ['SESSION_COOKIE_SAMESITE', oneOf('Lax', 'Strict', 'None')],
 } as const
 
 export const LIFE_KEYS = {
-  lifetime: ['PERMANENT_SESSION_LIFETIME', getLifetime],
-  refreshEachRequest: ['SESSION_REFRESH_EACH_REQUEST', getBoolean],
+  lifetime: ['PERMANENT_SESSION_LIFETIME', readLifetime],
+  refreshEachRequest: ['SESSION_REFRESH_EACH_REQUEST', readBoolean],
 } as const
 
 export const SESSION_KEYS = {
-  keyPrefix: ['SESSION_KEY_PREFIX', getText],
-  permanent: ['SESSION_PERMANENT', getBoolean],
+  keyPrefix: ['SESSION_KEY_PREFIX', readText],
+  permanent: ['SESSION_PERMANENT', readBoolean],
   idLength: ['SESSION_ID_LENGTH', integer(16, 128)],
-  signed: ['SESSION_USE_SIGNER', getBoolean],
+  signed: ['SESSION_USE_SIGNER', readBoolean],
   format: ['SESSION_SERIALIZATION_FORMAT', oneOf('msgpack', 'json')],
 } as const
 
@@ -46,13 +47,13 @@ export const FILE_KEYS = {
 } as const
 
 export const SQL_KEYS = {
-  table: ['SESSION_SQLALCHEMY_TABLE', getString],
-  schema: ['SESSION_SQLALCHEMY_SCHEMA', getString],
+  table: ['SESSION_SQLALCHEMY_TABLE', readString],
+  schema: ['SESSION_SQLALCHEMY_SCHEMA', readString],
 } as const
 
 export const MONGODB_KEYS = {
-  database: ['SESSION_MONGODB_DB', getString],
-  collection: ['SESSION_MONGODB_COLLECT', getString],
+  database: ['SESSION_MONGODB_DB', readString],
+  collection: ['SESSION_MONGODB_COLLECT', readString],
 } as const
 
 /** The key that holds the client, for each SESSION_TYPE. */
@@ -109,7 +110,7 @@ export function readOptions<Table extends KeyTable>(
   config: Config,
   table: Table,
 ): OptionsOf<Table> {
-  const options = Object.entries(table).map(([name, [key, read]]) => [name, read(config, key)])
+  const options = Object.entries(table).map(([name, [key, as]]) => [name, read(config, key, as)])
   return Object.fromEntries(options.filter(([, value]) => value !== undefined)) as OptionsOf<Table>
 }
 
@@ -119,7 +120,7 @@ export function readOptions<Table extends KeyTable>(
  * @throws {ConfigError} When the type is unknown, missing beside a key that needs it, or another type's client is given.
  */
 export function typeOf(config: Config): FlaskSessionType | undefined {
-  const given = getString(config, 'SESSION_TYPE')
+  const given = read(config, 'SESSION_TYPE', readString)
   if (given === undefined) {
     const key = FLASK_SESSION.find((one) => get(config, one) !== undefined)
     if (key === undefined) return undefined
@@ -151,51 +152,50 @@ export function get(config: Config, key: string): unknown {
   return Object.hasOwn(config, key) ? (config[key] ?? undefined) : undefined
 }
 
-export function getString(config: Config, key: string): string | undefined {
-  const value = getText(config, key)
-  if (value !== '') return value
+/** The value of a key, read as a type. Undefined: it has none. */
+export function read<T>(config: Config, key: string, as: Reader<T>): T | undefined {
+  const value = get(config, key)
+  return value === undefined ? undefined : as(value, key)
+}
+
+export function readString(value: unknown, key: string): string {
+  if (value !== '') return readText(value, key)
   throw new ConfigError(`${key} is an empty string. Give a string, or leave it out.`)
 }
 
 /** A string that may be empty. */
-function getText(config: Config, key: string): string | undefined {
-  const value = get(config, key)
-  if (value === undefined || typeof value === 'string') return value
+function readText(value: unknown, key: string): string {
+  if (typeof value === 'string') return value
   throw new ConfigError(`${key} is ${describe(value)}. Give a string.`)
 }
 
-export function getBoolean(config: Config, key: string): boolean | undefined {
-  const value = get(config, key)
-  if (value === undefined || typeof value === 'boolean') return value
+export function readBoolean(value: unknown, key: string): boolean {
+  if (typeof value === 'boolean') return value
   const python = typeof value === 'string' ? ', which Flask takes for true whatever it says' : ''
   throw new ConfigError(`${key} is ${describe(value)}${python}. Give true or false.`)
 }
 
-function integer(min: number, max?: number) {
-  return function getInteger(config: Config, key: string): number | undefined {
-    const value = get(config, key)
-    if (value === undefined) return undefined
+function integer(min: number, max = Number.MAX_SAFE_INTEGER): Reader<number> {
+  return (value, key) => {
     const number = Number(value)
-    if (Number.isSafeInteger(value) && number >= min && number <= (max ?? number)) return number
-    const range = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`
+    if (Number.isSafeInteger(value) && number >= min && number <= max) return number
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
     throw new ConfigError(`${key} is ${describe(value)}. Give an integer ${range}.`)
   }
 }
 
 /** One of these names in any letter case, as lower case. */
-function oneOf<const Name extends string>(...names: Name[]) {
-  return (config: Config, key: string): Lowercase<Name> | undefined => {
-    const given = getString(config, key)
-    const name = names.find((one) => one.toLowerCase() === given?.toLowerCase())
-    if (given !== undefined && name === undefined) throw unknownValue(key, given, names)
-    return name?.toLowerCase() as Lowercase<Name> | undefined
+function oneOf<const Name extends string>(...names: Name[]): Reader<Lowercase<Name>> {
+  return (value, key) => {
+    const given = readString(value, key)
+    const name = names.find((one) => one.toLowerCase() === given.toLowerCase())
+    if (name === undefined) throw unknownValue(key, given, names)
+    return name.toLowerCase() as Lowercase<Name>
   }
 }
 
 /** The lifetime in ms. A number counts seconds, as in Flask. */
-function getLifetime(config: Config, key: string): number | undefined {
-  const value = get(config, key)
-  if (value === undefined) return undefined
+function readLifetime(value: unknown, key: string): number {
   if (typeof value === 'string') return withKey(key, () => milliseconds(value as Duration, key))
   if (typeof value === 'number' && value >= 1 && value < Number.MAX_SAFE_INTEGER / 1_000) {
     return Math.floor(value) * 1_000
@@ -206,9 +206,9 @@ function getLifetime(config: Config, key: string): number | undefined {
 }
 
 /** In Flask up to 2.2, false means that there is no domain. */
-function getDomain(config: Config, key: string): string | undefined {
-  const domain = get(config, key) === false ? undefined : getString(config, key)
-  if (domain === undefined || !domain.includes('/')) return domain
+function readDomain(value: unknown, key: string): string | undefined {
+  const domain = value === false ? undefined : readString(value, key)
+  if (domain?.includes('/') !== true) return domain
   throw new ConfigError(
     `${key} ${JSON.stringify(domain)} is not a host name. Remove the other parts of the URL.`,
   )

@@ -17,11 +17,12 @@ import {
   FILE_KEYS,
   type FlaskSessionType,
   get,
-  getBoolean,
-  getString,
   keyError,
   MONGODB_KEYS,
+  read,
+  readBoolean,
   readOptions,
+  readString,
   SQL_KEYS,
 } from './keys.ts'
 import { dynamodbUrl, mongodbUrl, sqlUrl, withParameter } from './urls.ts'
@@ -54,7 +55,7 @@ const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
     if (typeof given === 'string' || isStrings(given)) {
       return memcachedStore({ servers: given, ...options })
     }
-    if (typeof given === 'object' && given !== null && 'servers' in given) {
+    if ('servers' in Object(given)) {
       return memcachedStore({ ...options, ...(given as { servers: string }) })
     }
     throw new ConfigError(
@@ -110,7 +111,8 @@ const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
 
   async dynamodb(given, config, context) {
     const table = dynamodbTableOf(config)
-    const create = context.create && getBoolean(config, 'SESSION_DYNAMODB_TABLE_EXISTS') !== true
+    const create =
+      context.create && read(config, 'SESSION_DYNAMODB_TABLE_EXISTS', readBoolean) !== true
     if (given === undefined || typeof given === 'string') {
       return open(dynamodbUrl(given, table), ['dynamodb'], { ...context, create })
     }
@@ -134,7 +136,7 @@ export async function storeOf(
   context: StoreContext,
 ): Promise<Store> {
   const key = CLIENT_KEYS[type]
-  const given = type === 'filesystem' ? getString(config, key) : get(config, key)
+  const given = type === 'filesystem' ? read(config, key, readString) : get(config, key)
   if (isStore(given)) return given
   try {
     return await MAKERS[type](given, config, context)
@@ -155,11 +157,9 @@ async function open(
     throw new ConfigError(`the value is not a URL. Begin it with ${schemes.join(':, ')}:.`)
   }
   const { openStore } = await import('../../../stores/open/index.ts')
-  const added = Object.entries(parameters)
-  return openStore(
-    added.reduce((made, [name, value]) => withParameter(made, name, value), url),
-    context,
-  )
+  let full = url
+  for (const [name, value] of Object.entries(parameters)) full = withParameter(full, name, value)
+  return openStore(full, context)
 }
 
 async function cachelibFiles(directory: string, config: Config, context: StoreContext) {
@@ -196,9 +196,9 @@ function collectionOf(
 
 /** Without SESSION_SQLALCHEMY, the application's database, as in Flask-Session. */
 function sqlUrlOf(config: Config): string {
-  const bind = getString(config, 'SESSION_SQLALCHEMY_BIND_KEY')
+  const bind = read(config, 'SESSION_SQLALCHEMY_BIND_KEY', readString)
   if (bind === undefined) {
-    const url = getString(config, 'SQLALCHEMY_DATABASE_URI')
+    const url = read(config, 'SQLALCHEMY_DATABASE_URI', readString)
     if (url !== undefined) return url
     throw new ConfigError(
       'the key is missing, and so is SQLALCHEMY_DATABASE_URI. Give a Kysely instance or a URL.',
@@ -213,8 +213,8 @@ function sqlUrlOf(config: Config): string {
 
 /** Flask-Session reads one key and documents the other. */
 function dynamodbTableOf(config: Config): string | undefined {
-  const table = getString(config, 'SESSION_DYNAMODB_TABLE')
-  const documented = getString(config, 'SESSION_DYNAMODB_TABLE_NAME')
+  const table = read(config, 'SESSION_DYNAMODB_TABLE', readString)
+  const documented = read(config, 'SESSION_DYNAMODB_TABLE_NAME', readString)
   if (table !== undefined && documented !== undefined && table !== documented) {
     throw new ConfigError(
       'SESSION_DYNAMODB_TABLE and SESSION_DYNAMODB_TABLE_NAME differ. Flask-Session reads the first; leave the other out.',
