@@ -1,6 +1,6 @@
 /**
- * The part of a collection of the official driver, versions 6 and 7, that the MongoDB store uses, and a record as a document: the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and
- * `expiration` (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; this store writes the key there too.
+ * A record as a document in the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and `expiration`
+ * (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; this store writes the key there too.
  *
  * @module
  */
@@ -11,24 +11,41 @@ import { KnownFailure, NOT_A_RECORD } from './failure.ts'
 
 type Document = Record<string, unknown>
 
-/**
- * How a read is done, whatever the client's options: the primary's newest state, values as JavaScript's, binary data
- * with their subtype.
- */
-export interface MongodbReadOptions {
+/** How every read is done, whatever the client's options. */
+const READING = {
+  readPreference: 'primary',
+  // With the level majority the primary may leave out the newest writes.
+  readConcern: { level: 'local' },
+  // Values as JavaScript's, and binary data with their subtype.
+  promoteBuffers: false,
+  promoteValues: true,
+  raw: false,
+} as const
+
+/** The options of a read. */
+export type MongodbReadOptions = typeof READING & {
   readonly projection: Record<string, 0 | 1>
-  readonly readPreference: 'primary'
-  readonly readConcern: { readonly level: 'local' }
-  readonly promoteBuffers: false
-  readonly promoteValues: true
-  readonly raw: false
   readonly sort?: Record<string, 1>
   readonly limit?: number
   readonly batchSize?: number
 }
 
+/** Reads a record. */
+export const RECORD: MongodbReadOptions = {
+  ...READING,
+  projection: { _id: 0, val: 1, expiration: 1 },
+}
+/** Reads `_id` alone. */
+export const PRESENCE: MongodbReadOptions = { ...READING, projection: { _id: 1 } }
+/** Reads ids in order. */
+export const IDS: MongodbReadOptions = {
+  ...READING,
+  projection: { _id: 0, id: 1 },
+  sort: { id: 1 },
+}
+
 /** Binary data as the driver returns them when it makes no `Buffer` of them. */
-export interface MongodbBinary {
+interface MongodbBinary {
   readonly _bsontype: 'Binary'
   /** May be longer than the data. */
   readonly buffer: Uint8Array
@@ -36,7 +53,7 @@ export interface MongodbBinary {
   readonly position: number
 }
 
-/** The part of `client.db(…).collection(…)` that the store uses. */
+/** The part of a collection of the official driver, versions 6 and 7, that the store uses. */
 export interface MongodbCollection {
   readonly namespace: string
   findOne(filter: Document, options: MongodbReadOptions): Promise<object | null>
@@ -59,18 +76,6 @@ export interface MongodbCollection {
 
 /** The largest record, in bytes. A command may have 16 MiB, and a replace carries the old record and the new. */
 const MOST_BYTES = 8_000_000
-
-/** Reads a record. */
-export const RECORD: MongodbReadOptions = reading({ _id: 0, val: 1, expiration: 1 })
-/** Reads `_id` alone. */
-export const PRESENCE: MongodbReadOptions = reading({ _id: 1 })
-/** Reads ids in order. */
-export const IDS: MongodbReadOptions = { ...reading({ _id: 0, id: 1 }), sort: { id: 1 } }
-
-/** Asks for so many documents in one reply, so that no cursor stays open. */
-export function atOnce(count: number): { readonly limit: number; readonly batchSize: number } {
-  return { limit: count, batchSize: count }
-}
 
 /** An instant in ms as MongoDB keeps it: whole ms, rounded up. */
 export function date(at: number): Date {
@@ -104,16 +109,4 @@ export function tooLarge(size: number, limit: number = MOST_BYTES): TooLargeErro
     `mongodbStore: the record takes ${size} bytes, and a document holds at most ${limit}, less when it has other fields. Keep less in the session, or use another store.`,
     { size, limit },
   )
-}
-
-function reading(projection: Record<string, 0 | 1>): MongodbReadOptions {
-  return {
-    projection,
-    readPreference: 'primary',
-    // With the level majority the primary may leave out the newest writes.
-    readConcern: { level: 'local' },
-    promoteBuffers: false,
-    promoteValues: true,
-    raw: false,
-  }
 }

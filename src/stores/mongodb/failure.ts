@@ -43,37 +43,53 @@ export const CONTENDED: Failure = refused(
   true,
 )
 
-/** The server is not the primary, or not any more, so it did nothing. */
-const NOT_PRIMARY = new Set<unknown>([10_058, 10_107, 13_435, 13_436])
-/** The server stopped the operation while it ran. */
-const STOPPED = new Set<unknown>([50, 64, 89, 91, 189, 262, 11_600, 11_602])
-const TOO_LARGE = new Set<unknown>([10_334, 17_419, 17_420])
-const NO_RIGHTS = new Set<unknown>([13, 18])
-/** The answer of a standalone server and of Amazon DocumentDB to a write with a transaction number. */
-const NO_RETRYABLE_WRITES = new Set<unknown>([20, 301])
-const OTHER_INDEX = new Set<unknown>([85, 86])
-const DISK_FULL = 14_031
-const DUPLICATE = 11_000
-const WRITE_CONFLICT = 112
+/** What became of a write: refused; refused, and may succeed later; refused by the last attempt; not known. */
+type Effect = 'refused' | 'busy' | 'refused now' | 'uncertain'
 
-/** Whether a unique index refused the document. */
-export function isDuplicate(error: unknown): boolean {
-  return (error as DriverError).code === DUPLICATE
-}
+/** What errors mean, by their code or name: what went wrong, and what became of the write. */
+const MEANINGS: readonly (readonly [errors: readonly unknown[], what: string, effect: Effect])[] = [
+  [[10_058, 10_107, 13_435, 13_436], 'the server is not the primary', 'refused now'],
+  [[112], 'other writers changed the record at the same time', 'busy'],
+  [[50, 64, 89, 91, 189, 262, 11_600, 11_602], 'the server stopped the operation', 'uncertain'],
+  [
+    [13, 18],
+    'the server denied access. Check the credentials, and grant the user the role readWrite on the database',
+    'refused',
+  ],
+  [
+    // The answer of a standalone server and of Amazon DocumentDB to a write with a transaction number.
+    [20, 301],
+    'the server refused the operation. If it does not support retryable writes, create the client with `retryWrites: false`',
+    'refused',
+  ],
+  [[14_031], 'the disk of the server is full', 'busy'],
+  [
+    ['MongoPoolClearedError', 'MongoWaitQueueTimeoutError'],
+    'no connection was available',
+    'refused now',
+  ],
+  [
+    ['MongoNetworkError', 'MongoNetworkTimeoutError', 'PoolClearedOnNetworkError'],
+    'the connection was lost',
+    'uncertain',
+  ],
+  [['MongoNotConnectedError', 'MongoTopologyClosedError'], 'the client is closed', 'refused'],
+  [['MongoOperationTimeoutError'], 'the operation took too long', 'uncertain'],
+  [['MongoWriteConcernError'], 'too few members confirmed the write', 'uncertain'],
+]
 
-/** Whether the server undid the write for the sake of another writer and would do it now. */
-export function isWriteConflict(error: unknown): boolean {
-  return (error as DriverError).code === WRITE_CONFLICT
-}
+/** A unique index refused the document. */
+export const DUPLICATE: readonly number[] = [11_000]
+/** The server undid the write for the sake of another writer and would do it now. */
+export const WRITE_CONFLICT: readonly number[] = [112]
+/** The document would be too large. */
+export const TOO_LARGE: readonly number[] = [10_334, 17_419, 17_420]
+/** An index with other options exists in the place of the wanted one. */
+export const OTHER_INDEX: readonly number[] = [85, 86]
 
-/** Whether the server refused the document because it would be too large. */
-export function isTooLarge(error: unknown): boolean {
-  return TOO_LARGE.has((error as DriverError).code)
-}
-
-/** Whether an index with other options exists in the place of the wanted one. */
-export function isOtherIndex(error: unknown): boolean {
-  return OTHER_INDEX.has((error as DriverError).code)
+/** Whether an error is one of these answers of the server. */
+export function hasCode(error: unknown, codes: readonly unknown[]): boolean {
+  return codes.includes((error as DriverError).code)
 }
 
 /**
@@ -92,51 +108,22 @@ export function classifyError(error: unknown, key: string | undefined, retries: 
 
 function meaningOf(error: DriverError, retries: boolean): Failure {
   const { name = 'Error', code, codeName, syscall, reason } = error
-  const codes = [name, code, codeName].filter((part) => part !== undefined).join(' ')
-  /** Nothing was done by the last attempt. */
   const refusedNow = (what: string): Failure => (retries ? uncertain(what) : refused(what, true))
-
-  if (NOT_PRIMARY.has(code)) return refusedNow(`the server is not the primary (${codes})`)
-  if (code === WRITE_CONFLICT) {
-    return refused(`other writers changed the record at the same time (${codes})`, true)
+  if (name === 'MongoServerSelectionError') {
+    // Type Unknown: the driver has never been connected, so there was no earlier attempt.
+    return reason?.type === 'Unknown'
+      ? refused('no server could be reached', true)
+      : refusedNow('no primary could be reached')
   }
-  if (STOPPED.has(code)) return uncertain(`the server stopped the operation (${codes})`)
-  if (NO_RIGHTS.has(code)) {
-    return refused(
-      `the server denied access (${codes}). Check the credentials, and grant the user the role readWrite on the database`,
-    )
-  }
-  if (NO_RETRYABLE_WRITES.has(code)) {
-    return refused(
-      `the server refused the operation (${codes}). If it does not support retryable writes, create the client with \`retryWrites: false\``,
-    )
-  }
-  if (code === DISK_FULL) return refused(`the disk of the server is full (${codes})`, true)
-  switch (name) {
-    case 'MongoServerSelectionError':
-      // Type Unknown: the driver has never been connected, so there was no earlier attempt.
-      return reason?.type === 'Unknown'
-        ? refused('no server could be reached', true)
-        : refusedNow('no primary could be reached')
-    case 'MongoPoolClearedError':
-    case 'MongoWaitQueueTimeoutError':
-      return refusedNow(`no connection was available (${name})`)
-    case 'MongoNetworkError':
-    case 'MongoNetworkTimeoutError':
-    case 'PoolClearedOnNetworkError':
-      return isUnconnected(error)
-        ? refusedNow(`the connection could not be opened (${name})`)
-        : uncertain(`the connection was lost (${name})`)
-    case 'MongoNotConnectedError':
-    case 'MongoTopologyClosedError':
-      return refused(`the client is closed (${name})`)
-    case 'MongoOperationTimeoutError':
-      return uncertain(`the operation took too long (${name})`)
-    case 'MongoWriteConcernError':
-      return uncertain(`too few members confirmed the write (${codes})`)
-  }
+  if (isUnconnected(error)) return refusedNow(`the connection could not be opened (${name})`)
+  const codes = [name, code, codeName].filter((part) => part !== undefined).join(' ')
+  const meaning = (key: unknown) => MEANINGS.find(([errors]) => errors.includes(key))
+  const [, text, effect] = meaning(code) ?? meaning(name) ?? []
   // Some errors of sockets come as they are.
-  return uncertain(codes, syscall !== undefined)
+  if (text === undefined) return uncertain(codes, syscall !== undefined)
+  const what = `${text} (${codes})`
+  if (effect === 'refused now') return refusedNow(what)
+  return effect === 'uncertain' ? uncertain(what) : refused(what, effect === 'busy')
 }
 
 /** Whether nothing was sent, as there was no connection to send it on. */

@@ -6,16 +6,16 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AsyncStore, CreateResult, ReplaceResult, StoreOptions } from '../../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
 import { ABORTED, storeError } from '../shared/failure.ts'
 import {
   assertFits,
-  atOnce,
   date,
   IDS,
   liveRecord,
   type MongodbCollection,
+  type MongodbReadOptions,
   PRESENCE,
   RECORD,
   tooLarge,
@@ -23,11 +23,12 @@ import {
 import {
   CONTENDED,
   classifyError,
-  isDuplicate,
-  isOtherIndex,
-  isTooLarge,
-  isWriteConflict,
+  DUPLICATE,
+  hasCode,
   KnownFailure,
+  OTHER_INDEX,
+  TOO_LARGE,
+  WRITE_CONFLICT,
 } from './failure.ts'
 
 export type { MongodbCollection } from './document.ts'
@@ -53,13 +54,10 @@ const TURNS = 50
 const AT_ONCE = 500
 /** How many ids a page of `list` has. */
 const PAGE = 1_000
-/** How often a write is sent that the server undoes. DocumentDB needs a second to notice a deadlock. */
-const SENDS = 5
+/** How often an operation starts over when the server undoes its write. DocumentDB needs a second to notice a deadlock. */
+const STARTS = 5
 /** The operations that change one document, which the driver sends again after some failures. */
 const RETRIED = ['create', 'replace', 'touch']
-
-/** Sends one write. */
-type Write = <T>(send: () => Promise<T>) => Promise<T>
 
 /**
  * Keeps sessions as documents of a collection. The expiry is exact to the ms and checked on each read, as the server
@@ -91,25 +89,34 @@ export function mongodbStore(
   const after = () => ({ $gt: date(now()) })
   const past = () => ({ $lte: date(now()) })
 
-  /** Runs a verb. Rejects only with errors of this package. */
+  /**
+   * Runs an operation, again after a random pause while the server undoes its write for the sake of another writer.
+   * Rejects only with errors of this package.
+   *
+   * @param size The length of the record in bytes, for the error when it does not fit.
+   */
   async function run<T>(
     operation: string,
     id: string | undefined,
     { signal }: StoreOptions,
-    body: (write: Write) => Promise<T>,
+    body: () => Promise<T>,
     size = 0,
   ): Promise<T> {
     if (signal?.aborted) throw storeError(store, operation, ABORTED)
-    try {
-      return await body((send) => sendWithRetries(send, signal))
-    } catch (error) {
-      throw toError(operation, error, id, size)
+    for (let start = 1; ; start++) {
+      try {
+        return await body()
+      } catch (error) {
+        if (hasCode(error, TOO_LARGE)) throw tooLarge(size)
+        if (!hasCode(error, WRITE_CONFLICT) || start === STARTS) throw toError(operation, error, id)
+        await delay(Math.random() * 20 * 2 ** start)
+        if (signal?.aborted) throw toError(operation, error, id)
+      }
     }
   }
 
-  function toError(operation: string, error: unknown, id?: string, size = 0): unknown {
+  function toError(operation: string, error: unknown, id?: string): unknown {
     if (isSessionError(error)) return error
-    if (isTooLarge(error)) return tooLarge(size)
     const retries = retryWrites && RETRIED.includes(operation)
     return storeError(store, operation, classifyError(error, id, retries))
   }
@@ -123,10 +130,10 @@ export function mongodbStore(
    * Removes what a filter finds, and checks that it is gone: DocumentDB skips a document that is being written at that
    * moment. Resolves to false when there was none.
    */
-  async function remove(filter: Record<string, unknown>, write: Write): Promise<boolean> {
+  async function remove(filter: Record<string, unknown>): Promise<boolean> {
     for (let turn = 0; turn < TURNS; turn++) {
       // Not deleteOne: Flask-Session may have made several documents of one id.
-      if ((await write(() => collection.deleteMany(filter))).deletedCount > 0) return true
+      if ((await collection.deleteMany(filter)).deletedCount > 0) return true
       if ((await collection.findOne(filter, PRESENCE)) === null) return false
     }
     throw new KnownFailure(CONTENDED)
@@ -137,32 +144,28 @@ export function mongodbStore(
     id: string,
     version: unknown,
     expiresAt: number,
-    fields: Record<string, unknown>,
-    write: Write,
+    val?: Uint8Array,
   ): Promise<boolean> {
     const same = { id, val: version, expiration: after() }
-    if (!isLive(expiresAt)) return remove(same, write)
-    return (await write(() => collection.updateOne(same, { $set: fields }))).matchedCount > 0
+    if (!isLive(expiresAt)) return remove(same)
+    const fields = { expiration: date(expiresAt), ...(val && { val }) }
+    return (await collection.updateOne(same, { $set: fields })).matchedCount > 0
   }
 
   /** Makes a document unless a live one exists; then it resolves to false. */
-  async function insert(
-    id: string,
-    record: { val: Uint8Array; expiration: Date },
-    write: Write,
-  ): Promise<boolean> {
+  async function insert(id: string, val: Uint8Array, expiresAt: number): Promise<boolean> {
+    const record = { val, expiration: date(expiresAt) }
     for (let turn = 0; turn < TURNS; turn++) {
       // The unique `_id` prevents a second document also without an index on `id`. Concurrent writers wait for each
       // other there: at a unique index on another field DocumentDB lets them run into a deadlock.
-      const made = await write(() =>
-        collection.updateOne({ id }, { $setOnInsert: { _id: id, ...record } }, { upsert: true }),
-      ).catch((error: unknown) => {
-        if (isDuplicate(error)) return { upsertedCount: 0 }
-        throw error
-      })
+      const made = await collection
+        .updateOne({ id }, { $setOnInsert: { _id: id, ...record } }, { upsert: true })
+        .catch((error: unknown) => {
+          if (hasCode(error, DUPLICATE)) return { upsertedCount: 0 }
+          throw error
+        })
       if (made.upsertedCount > 0) return true
-      const expired = { id, expiration: past() }
-      const revived = await write(() => collection.updateOne(expired, { $set: record }))
+      const revived = await collection.updateOne({ id, expiration: past() }, { $set: record })
       if (revived.matchedCount > 0) return true
       if ((await collection.findOne({ id }, PRESENCE)) !== null) return false
     }
@@ -183,28 +186,21 @@ export function mongodbStore(
       })
     },
 
-    create(id, bytes, expiresAt, options = {}) {
-      async function create(write: Write): Promise<CreateResult> {
-        assertFits(bytes)
-        let free: boolean
-        if (isLive(expiresAt)) {
-          free = await insert(id, { val: bytes, expiration: date(expiresAt) }, write)
-        } else {
-          await remove({ id, expiration: past() }, write)
-          free = (await look(id)) === undefined
-        }
-        return free ? { kind: 'created', version: bytes } : { kind: 'exists' }
+    async create(id, bytes, expiresAt, options = {}) {
+      assertFits(bytes)
+      async function create(): Promise<boolean> {
+        if (isLive(expiresAt)) return insert(id, bytes, expiresAt)
+        await remove({ id, expiration: past() })
+        return (await look(id)) === undefined
       }
-      return run('create', id, options, create, bytes.length)
+      const made = await run('create', id, options, create, bytes.length)
+      return made ? { kind: 'created', version: bytes } : { kind: 'exists' }
     },
 
-    replace(id, bytes, expiresAt, version, options = {}) {
-      async function replace(write: Write): Promise<ReplaceResult> {
-        assertFits(bytes, version)
-        const fields = { val: bytes, expiration: date(expiresAt) }
-        if (await change(id, version, expiresAt, fields, write)) {
-          return { kind: 'replaced', version: bytes }
-        }
+    async replace(id, bytes, expiresAt, version, options = {}) {
+      assertFits(bytes, version)
+      async function replace(): Promise<ReplaceResult> {
+        if (await change(id, version, expiresAt, bytes)) return { kind: 'replaced', version: bytes }
         const current = await look(id)
         return current === undefined ? { kind: 'gone' } : { kind: 'conflict', current }
       }
@@ -212,38 +208,37 @@ export function mongodbStore(
     },
 
     touch(id, expiresAt, version, options = {}) {
-      return run('touch', id, options, async (write) => {
-        const fields = { expiration: date(expiresAt) }
-        if (await change(id, version, expiresAt, fields, write)) return 'touched'
+      return run('touch', id, options, async () => {
+        if (await change(id, version, expiresAt)) return 'touched'
         return (await look(id)) === undefined ? 'gone' : 'conflict'
       })
     },
 
     delete(id, version, options = {}) {
-      return run('delete', id, options, async (write) => {
-        if (version === undefined) return (await remove({ id }, write)) ? 'deleted' : 'gone'
-        if (await remove({ id, val: version, expiration: after() }, write)) return 'deleted'
+      return run('delete', id, options, async () => {
+        if (version === undefined) return (await remove({ id })) ? 'deleted' : 'gone'
+        if (await remove({ id, val: version, expiration: after() })) return 'deleted'
         return (await look(id)) === undefined ? 'gone' : 'conflict'
       })
     },
 
-    sweep({ limit = Infinity, signal } = {}) {
-      return run('sweep', undefined, signal === undefined ? {} : { signal }, async (write) => {
-        let removed = 0
-        while (removed < limit && !signal?.aborted) {
+    async sweep({ limit = Infinity, ...options } = {}) {
+      let removed = 0
+      await run('sweep', undefined, options, async () => {
+        while (removed < limit && !options.signal?.aborted) {
           const expiration = past()
-          const some = { ...PRESENCE, ...atOnce(Math.min(AT_ONCE, limit - removed)) }
+          const count = Math.min(AT_ONCE, limit - removed)
           const found: unknown[] = []
-          for await (const document of collection.find({ expiration }, some)) {
+          for await (const document of collection.find({ expiration }, page(PRESENCE, count))) {
             found.push((document as { _id: unknown })._id)
           }
           if (found.length === 0) break
           // The condition again, as a record may have been created again meanwhile.
           const filter = { _id: { $in: found }, expiration }
-          removed += (await write(() => collection.deleteMany(filter))).deletedCount
+          removed += (await collection.deleteMany(filter)).deletedCount
         }
-        return removed
       })
+      return removed
     },
 
     async *list({ signal } = {}) {
@@ -254,13 +249,13 @@ export function mongodbStore(
         if (signal?.aborted) throw storeError(store, 'list', ABORTED)
         for (let full = true; full; ) {
           const filter = { expiration: after(), id: { $gt: last } }
-          const page: string[] = []
-          for await (const document of collection.find(filter, { ...IDS, ...atOnce(PAGE) })) {
-            page.push((document as { id: string }).id)
+          const ids: string[] = []
+          for await (const document of collection.find(filter, page(IDS, PAGE))) {
+            ids.push((document as { id: string }).id)
           }
-          full = page.length === PAGE
+          full = ids.length === PAGE
           // Several documents may have one id.
-          for (const id of new Set(page)) {
+          for (const id of new Set(ids)) {
             last = id
             if (signal?.aborted) return
             yield id
@@ -290,17 +285,9 @@ function assertConfig(collection: Partial<MongodbCollection>): void {
   }
 }
 
-/** Sends a write, and again after a random pause while the server undoes it for the sake of another writer. */
-async function sendWithRetries<T>(send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  for (let turn = 1; ; turn++) {
-    try {
-      return await send()
-    } catch (error) {
-      if (!isWriteConflict(error) || turn === SENDS) throw error
-      await delay(Math.random() * 20 * 2 ** turn)
-      if (signal?.aborted) throw error
-    }
-  }
+/** Asks for so many documents in one reply, so that no cursor stays open. */
+function page(options: MongodbReadOptions, count: number): MongodbReadOptions {
+  return { ...options, limit: count, batchSize: count }
 }
 
 /** Makes the indexes that do not exist, and warns where another index is in their place. */
@@ -309,8 +296,8 @@ async function createIndexes(collection: MongodbCollection): Promise<void> {
   try {
     await collection.createIndex({ id: 1 }, { unique: true })
   } catch (error) {
-    if (isDuplicate(error)) await collection.createIndex({ id: 1 }, {})
-    else if (!isOtherIndex(error)) throw error
+    if (hasCode(error, DUPLICATE)) await collection.createIndex({ id: 1 }, {})
+    else if (!hasCode(error, OTHER_INDEX)) throw error
     warn(
       `mongodbStore: the index on \`id\` of ${name} is not unique, as documents there have the same id or another index is in its place. Two writers can create a session of one id at the same moment. Remove these documents, drop that index and call createIndexes() again.`,
     )
@@ -318,7 +305,7 @@ async function createIndexes(collection: MongodbCollection): Promise<void> {
   try {
     await collection.createIndex({ expiration: 1 }, { expireAfterSeconds: 0 })
   } catch (error) {
-    if (!isOtherIndex(error)) throw error
+    if (!hasCode(error, OTHER_INDEX)) throw error
     warn(
       `mongodbStore: another index on \`expiration\` of ${name} is in the place of the one by which the server removes expired sessions. Drop it and call createIndexes() again.`,
     )
