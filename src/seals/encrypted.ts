@@ -4,7 +4,7 @@
  *
  * The text is base64url of: version (1 byte, 1), key id (4), nonce (24), ciphertext, tag (16). The plaintext is 16 zero
  * bytes, the time of sealing (ms since the epoch, 6 bytes, big-endian) and the record. Nothing is compressed, as lengths
- * would reveal secrets. docs/encryption.md has the format byte by byte, the limits and the reasons.
+ * would reveal secrets. See docs/encryption.md.
  *
  * @module
  */
@@ -48,10 +48,9 @@ const KEY_ID_END = 1 + KEY_ID_BYTES
 const HALF_END = KEY_ID_END + HALF_NONCE_BYTES
 const NONCE_END = HALF_END + HALF_NONCE_BYTES
 /** Zero bytes at the start of the plaintext, which commit to the key. */
-const COMMITMENT_BYTES = 16
-const COMMITMENT = Buffer.alloc(COMMITMENT_BYTES)
+const COMMITMENT = Buffer.alloc(16)
 const TIME_BYTES = 6
-const HEAD_BYTES = COMMITMENT_BYTES + TIME_BYTES
+const HEAD_BYTES = COMMITMENT.length + TIME_BYTES
 const MIN_BYTES = NONCE_END + HEAD_BYTES + TAG_BYTES
 /** Random bytes in each nonce hash. */
 const NONCE_RANDOM_BYTES = 16
@@ -72,9 +71,8 @@ export function encrypted(options: EncryptedOptions): Seal {
   if (typeof context !== 'string' || !context.isWellFormed()) {
     throw new ConfigError('context is not a well-formed string. Name the application or tenant.')
   }
-  const keys = secretKeys(options.secret, 'secret', { weak: 'refuse' }).map(
-    (secret) => new Key(secret, context),
-  )
+  const secrets = secretKeys(options.secret, 'secret', { weak: 'refuse' })
+  const keys = secrets.map((secret) => new Key(secret, context))
   const first = keys[0] as Key
   const custom = options.randomBytes && checked(options.randomBytes)
   const start = startsOf(first, custom ?? randomBytes)
@@ -93,7 +91,7 @@ export function encrypted(options: EncryptedOptions): Seal {
       input.set(random(NONCE_RANDOM_BYTES), KEY_BYTES)
       input.writeUIntBE(Math.floor(now), hashed.length, TIME_BYTES)
       input.set(bytes, hashed.length + TIME_BYTES)
-      const plaintext = input.subarray(hashed.length - COMMITMENT_BYTES)
+      const plaintext = input.subarray(hashed.length - COMMITMENT.length)
 
       const sealed = Buffer.allocUnsafe(NONCE_END + plaintext.length + TAG_BYTES)
       sealed.set(head)
@@ -125,7 +123,7 @@ export function encrypted(options: EncryptedOptions): Seal {
       if (!key.head.equals(sealed.subarray(0, KEY_ID_END))) continue
       const plaintext = key.decrypt(sealed, cookie)
       if (plaintext === undefined) continue
-      const sealedAt = plaintext.readUIntBE(COMMITMENT_BYTES, TIME_BYTES)
+      const sealedAt = plaintext.readUIntBE(COMMITMENT.length, TIME_BYTES)
       return { ok: true, bytes: plaintext.subarray(HEAD_BYTES), sealedAt }
     }
     return FORGED
@@ -150,9 +148,8 @@ class Key {
   readonly #context: Buffer
   #bound: Bound | undefined
   /**
-   * Derived keys by the first half of the nonce. Each process seals 2^16 texts with one, so a few keys open nearly all
-   * cookies, and a lookup saves a third of the work. Only halves of authentic texts enter, so a stranger cannot push
-   * others out.
+   * Derived keys by the first half of the nonce. A few open nearly all cookies, and a lookup saves a third of the work.
+   * Only halves of authentic texts enter, so a stranger cannot push others out.
    */
   readonly #derived = new Map<string, Buffer>()
 
@@ -186,7 +183,7 @@ class Key {
     const second = sealed.subarray(HALF_END, NONCE_END)
     const { associatedData } = this.bindTo(cookie)
     const plaintext = decrypt(derived, second, sealed.subarray(NONCE_END), associatedData)
-    if (!plaintext?.subarray(0, COMMITMENT_BYTES).equals(COMMITMENT)) return undefined
+    if (!plaintext?.subarray(0, COMMITMENT.length).equals(COMMITMENT)) return undefined
     if (known === undefined) {
       const [oldest] = this.#derived.keys()
       if (this.#derived.size >= MAX_DERIVED_KEYS) this.#derived.delete(oldest ?? '')
@@ -196,18 +193,12 @@ class Key {
   }
 }
 
-/** The start of a text, and the key for its rest. */
-interface Start {
-  readonly derived: Buffer
-  /** Version, key id and the first half of the nonce. */
-  readonly head: Buffer
-}
+/** The key for the rest of a text, and its start: version, key id and the first half of the nonce. */
+type Start = Record<'derived' | 'head', Buffer>
 
 /**
- * Makes the function that starts each text. The first half of the nonce is random and serves 2^16 texts. It is drawn when
- * the first text is sealed, never at module load.
- *
- * @param random Must not come from a pool.
+ * Makes the function that starts each text. The first half of the nonce comes from `random`, which must not be a pool,
+ * when the first text is sealed, and serves 2^16 texts.
  */
 function startsOf(key: Key, random: (size: number) => Uint8Array): () => Start {
   let start: Start | undefined
@@ -235,8 +226,7 @@ function checked(source: (size: number) => Uint8Array): (size: number) => Uint8A
   return (size) => {
     const bytes = source(size)
     if (bytes.length === size) return bytes
-    throw new StateError(
-      `randomBytes(${size}) returned ${bytes.length} bytes. Return as many bytes as asked for.`,
-    )
+    const message = `randomBytes(${size}) returned ${bytes.length} bytes. Return as many as asked for.`
+    throw new StateError(message)
   }
 }

@@ -46,6 +46,16 @@ export interface ItsdangerousOptions {
 
 const MAX_TIMESTAMP_BYTES = 8
 
+const sha1 = (prefix: string, secret: Buffer): Buffer =>
+  createHash('sha1').update(prefix).update(secret).digest()
+
+const DERIVATIONS: Record<KeyDerivation, (secret: Buffer, salt: string) => Buffer> = {
+  hmac: (secret, salt) => createHmac('sha1', secret).update(salt).digest(),
+  'django-concat': (secret, salt) => sha1(`${salt}signer`, secret),
+  concat: (secret, salt) => sha1(salt, secret),
+  none: (secret) => secret,
+}
+
 /**
  * Makes the seal of Flask's cookie. It opens what Flask writes. Non-canonical base64url, which Python accepts, is
  * malformed here. `open` gives the signed bytes and leaves it to the serializer whether they are JSON.
@@ -55,8 +65,12 @@ const MAX_TIMESTAMP_BYTES = 8
 export function itsdangerous(options: ItsdangerousOptions): Seal {
   const { salt = 'cookie-session', keyDerivation = 'hmac', compress = true } = options
   const { weakSecret = 'refuse', maxOutputLength = 1_048_576 } = options
+  if (!Object.hasOwn(DERIVATIONS, keyDerivation)) {
+    const known = "'hmac' (Flask's), 'django-concat', 'concat' or 'none'"
+    throw new ConfigError(`keyDerivation is unknown. Use ${known}.`)
+  }
   const keys = secretKeys(options.secret, 'secret', { weak: weakSecret }).map((secret) =>
-    derive(secret, salt, keyDerivation),
+    DERIVATIONS[keyDerivation](secret, salt),
   )
   const maxAge =
     options.maxAge === undefined ? Infinity : milliseconds(options.maxAge, 'maxAge') / 1000
@@ -98,23 +112,6 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
 
 function orZero(duration: Duration | undefined, option: string): number {
   return duration === undefined || duration === 0 ? 0 : milliseconds(duration, option)
-}
-
-function derive(secret: Buffer, salt: string, derivation: KeyDerivation): Buffer {
-  switch (derivation) {
-    case 'hmac':
-      return createHmac('sha1', secret).update(salt).digest()
-    case 'django-concat':
-      return createHash('sha1').update(salt).update('signer').update(secret).digest()
-    case 'concat':
-      return createHash('sha1').update(salt).update(secret).digest()
-    case 'none':
-      return secret
-    default:
-      throw new ConfigError(
-        "keyDerivation is unknown. Use 'hmac' (Flask's), 'django-concat', 'concat' or 'none'.",
-      )
-  }
 }
 
 function pack(bytes: Uint8Array, compress: boolean): string {

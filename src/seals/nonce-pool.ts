@@ -19,19 +19,17 @@ let used = 0
 /** Gives `size` random bytes, as `randomBytes` of `node:crypto` does. No byte is given out twice. */
 export function pooledRandomBytes(size: number): Buffer {
   if (size > MAX_POOLED) return randomBytes(size)
-  if (pool === undefined || used + size > POOL_BYTES) pool = refill(pool)
+  if (pool === undefined) beforeSnapshot(() => (pool = undefined))
+  if (pool === undefined || used + size > POOL_BYTES) {
+    pool = randomFillSync(pool ?? Buffer.alloc(POOL_BYTES))
+    used = 0
+  }
   const bytes = Buffer.allocUnsafe(size)
   pool.copy(bytes, 0, used, used + size)
   // Given-out bytes are secret, so they do not stay in memory until the next filling.
   pool.fill(0, used, used + size)
   used += size
   return bytes
-}
-
-function refill(old: Buffer | undefined): Buffer {
-  if (old === undefined) beforeSnapshot(() => (pool = undefined))
-  used = 0
-  return randomFillSync(old ?? Buffer.alloc(POOL_BYTES))
 }
 
 /**

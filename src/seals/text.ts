@@ -7,14 +7,11 @@
 import { Buffer } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Opened } from '../core/seal.ts'
-import { verifiedCache } from './verified-cache.ts'
+import { type OpenText, verifiedCache } from './verified-cache.ts'
 
-/** The result for a text that does not open. */
-type Rejected = Extract<Opened, { ok: false }>
-
-export const MALFORMED: Rejected = { ok: false, reason: 'malformed' }
-export const FORGED: Rejected = { ok: false, reason: 'forged' }
-export const EXPIRED: Rejected = { ok: false, reason: 'expired' }
+export const MALFORMED: Opened = { ok: false, reason: 'malformed' }
+export const FORGED: Opened = { ok: false, reason: 'forged' }
+export const EXPIRED: Opened = { ok: false, reason: 'expired' }
 
 /** Returns the bytes of canonical base64url without padding (RFC 4648, section 5), or undefined for any other text. */
 export function decodeBase64url(text: string): Buffer | undefined {
@@ -28,7 +25,11 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-export interface SignedTextOptions {
+/**
+ * Makes and opens texts of the form `<text>.<signature>`, where the signature is HMAC in base64url. `open` has a
+ * {@link verifiedCache}.
+ */
+export function signedText(options: {
   readonly algorithm: 'sha1' | 'sha256'
   /** At least one: the first signs, all verify. */
   readonly keys: readonly Buffer[]
@@ -36,18 +37,7 @@ export interface SignedTextOptions {
   readonly bind?: (text: string, cookie: string) => string
   /** Makes the result of a text with a valid signature. The result must depend on the text alone. */
   readonly parse: (text: string) => Opened
-}
-
-/** Makes and checks texts of the form `<text>.<signature>`, where the signature is HMAC in base64url. */
-export interface SignedText {
-  /** Signs with the first key. */
-  seal(text: string, cookie: string): string
-  /** Opens a text that one of the keys signed, through a {@link verifiedCache}. */
-  open(sealed: string, cookie: string): Opened
-}
-
-/** Makes the shared part of the seals that sign. */
-export function signedText(options: SignedTextOptions): SignedText {
+}): { seal: (text: string, cookie: string) => string; open: OpenText } {
   const { algorithm, keys, bind = (text) => text, parse } = options
   const sign = (key: Buffer, message: string): Buffer =>
     createHmac(algorithm, key).update(message).digest()

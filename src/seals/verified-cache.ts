@@ -32,18 +32,19 @@ interface Entry {
 /** Opens a text. The result must depend on the arguments alone. */
 export type OpenText = (text: string, cookie: string) => Opened
 
-/** Calls `callback` once after `ms` and gives a function that cancels the call. */
-export type Schedule = (callback: () => void, ms: number) => () => void
-
 /**
  * Wraps `open` with a cache. It keeps a text that opened twice, up to 4 MB of them, and drops what was not used for a
  * minute. A text that did not open is never kept, so a stranger cannot fill the cache.
  *
  * On Cloudflare Workers it returns `open`: a timer ends with its request there, so nothing would drop old entries.
  *
- * @param schedule The timer. The default one does not keep the process alive.
+ * @param schedule Calls `callback` once after `ms`, and gives a function that cancels the call. The default does not
+ * keep the process alive.
  */
-export function verifiedCache(open: OpenText, schedule: Schedule = unreferencedTimer): OpenText {
+export function verifiedCache(
+  open: OpenText,
+  schedule: (callback: () => void, ms: number) => () => void = unreferencedTimer,
+): OpenText {
   if (isRequestBound()) return open
   // Two generations replace an order of use: an entry that is used moves to the young one.
   let young = new Map<string, Entry>()

@@ -11,13 +11,12 @@
 import { Buffer } from 'node:buffer'
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 
-/** Size of an input key and of a derived key, in bytes. */
+/** Size of an input key and of a derived key. */
 export const KEY_BYTES = 32
-/** Size of each half of the nonce, in bytes. */
+/** Size of each half of the nonce. */
 export const HALF_NONCE_BYTES = 12
-/** Size of the authentication tag, in bytes. */
+/** Size of the authentication tag. */
 export const TAG_BYTES = 16
-
 const BLOCK_BYTES = 16
 const GCM = 'aes-256-gcm'
 
@@ -36,11 +35,7 @@ export function inputKey(key: Buffer): InputKey {
   return { key, k1 }
 }
 
-/**
- * Derives the key of AES-256-GCM from the first half of a nonce: steps 3 to 5 of the specification.
- *
- * @param half 12 bytes.
- */
+/** Derives the key of AES-256-GCM from the first half of a nonce (12 bytes): steps 3 to 5 of the specification. */
 export function deriveKey({ key, k1 }: InputKey, half: Uint8Array): Buffer {
   // M1 and M2: a 16-bit counter, the label "X", a zero byte, the half of the nonce.
   const blocks = [1, 2].map((counter) =>
@@ -50,11 +45,9 @@ export function deriveKey({ key, k1 }: InputKey, half: Uint8Array): Buffer {
 }
 
 /**
- * Encrypts one message.
+ * Encrypts one message under a key from {@link deriveKey}. The ciphertext is as long as the plaintext.
  *
- * @param derived The key from {@link deriveKey}.
  * @param half The second half of the nonce, 12 bytes. It must never repeat under one derived key.
- * @returns The ciphertext, as long as the plaintext, and the tag.
  */
 export function encrypt(
   derived: Buffer,
@@ -69,11 +62,7 @@ export function encrypt(
   return { ciphertext, tag: cipher.getAuthTag() }
 }
 
-/**
- * Decrypts one message. Gives undefined when the tag is not that of the message.
- *
- * @param sealed The ciphertext, then the tag; at least 16 bytes.
- */
+/** Decrypts a ciphertext and its tag, at least 16 bytes. Gives undefined when the tag is not that of the message. */
 export function decrypt(
   derived: Buffer,
   half: Uint8Array,
@@ -87,10 +76,10 @@ export function decrypt(
   const plaintext = decipher.update(sealed.subarray(0, end))
   try {
     decipher.final()
+    return plaintext
   } catch {
     return undefined
   }
-  return plaintext
 }
 
 /** AES-256 of each block. ECB is the plain block cipher, which the KDF is defined over; no message passes through it. */

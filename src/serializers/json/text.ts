@@ -1,6 +1,5 @@
 /**
- * JSON as text: cutting it at its top level, where only the framing is checked, and writing what its dialects share. What
- * is wrong inside a value shows when it is decoded.
+ * JSON as text: cutting it at its top level, where only the framing is checked, and writing what its dialects share.
  *
  * @module
  */
