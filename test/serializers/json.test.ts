@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { json } from 'vial/serializers/json'
 import { describe, expect, it } from 'vitest'
+import { jsonValue } from './arbitraries.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
@@ -72,6 +73,15 @@ describe('values', () => {
     '%s is refused, as msgspec does',
     (entry) => expect(() => json.decode(entry)).toThrow(/damaged/),
   )
+
+  it('reads the same, whether JSON.parse can be used or not', async () => {
+    const test = (value: unknown) => {
+      const entry = json.encode(value)
+      const [, slowly] = json.decode(`[12345678901234567890,${entry}]`) as [bigint, unknown]
+      expect(slowly).toEqual(json.decode(entry))
+    }
+    await fc.assert(fc.property(jsonValue, test))
+  })
 
   it('reads any JSON as JSON.parse does', async () => {
     const test = (entry: string) => {
