@@ -58,6 +58,10 @@ class FastifyScope extends Scope implements HeaderTarget {
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   #sent = false
+  /** Absent: not committed yet. */
+  #commit: Commit | undefined
+  #isHeld = false
+  #hasDropped = false
 
   constructor(sessions: LifeCycle, request: FastifyRequest, reply: FastifyReply) {
     super(sessions)
@@ -65,15 +69,18 @@ class FastifyScope extends Scope implements HeaderTarget {
     this.#reply = reply
   }
 
-  /** Gives the payload once the session is stored; immediately when there is nothing to store. */
+  /**
+   * Gives the payload once the session is stored; immediately when there is nothing to store. The handler may answer once
+   * more meanwhile, such as by throwing: that answer is dropped. A later one, such as an error page, gets the same headers.
+   */
   send(payload: unknown): unknown {
+    if (this.#isHeld) return this.#drop(payload)
     this.#sent = true
     try {
-      const commit = this.commit()
-      if (!(commit instanceof Promise)) return this.#merge(commit, payload)
-      return commit
-        .then((done) => this.#merge(done, payload))
-        .catch((error: unknown) => this.#refuse(error, payload))
+      const commit = this.#commit ?? this.commit()
+      if (commit instanceof Promise) return this.#hold(commit, payload)
+      this.#commit = commit
+      return this.#merge(commit, payload)
     } catch (error) {
       return this.#refuse(error, payload)
     }
@@ -104,6 +111,42 @@ class FastifyScope extends Scope implements HeaderTarget {
     return this.#reply.raw.headersSent
   }
 
+  async #hold(commit: Promise<Commit>, payload: unknown): Promise<unknown> {
+    const reply = this.#reply
+    const { statusCode } = reply
+    const headers = reply.getHeaders()
+    this.#isHeld = true
+    try {
+      this.#commit = await commit
+      if (this.#hasDropped) this.#restore(statusCode, headers)
+      return this.#merge(this.#commit, payload)
+    } catch (error) {
+      if (this.#hasDropped) this.#restore(statusCode, headers)
+      return this.#refuse(error, payload)
+    } finally {
+      this.#isHeld = false
+    }
+  }
+
+  /** Never resolves, so that Fastify does not send the payload. */
+  #drop(payload: unknown): Promise<never> {
+    discardBody(payload)
+    this.#hasDropped = true
+    // An async handler that does not return the reply answers a second time with nothing.
+    if (payload !== undefined) {
+      this.#reply.log.warn('A second answer was dropped. The first one waits for its session.')
+    }
+    return new Promise(() => {})
+  }
+
+  /** Takes back what a dropped answer did to status and headers. */
+  #restore(status: number, headers: ReturnType<FastifyReply['getHeaders']>): void {
+    const reply = this.#reply
+    if (this.headersSent) return
+    for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name)
+    reply.headers(headers).code(status)
+  }
+
   #merge({ headers }: Commit, payload: unknown): unknown {
     if (this.headersSent) {
       if (setsCookie(headers)) throw tooLate('')
@@ -117,12 +160,12 @@ class FastifyScope extends Scope implements HeaderTarget {
 
   #refuse(error: unknown, payload: unknown): never {
     discardBody(payload)
+    this.#commit = UNTOUCHED
     if (!this.headersSent) {
       for (const name of Object.keys(this.#reply.getHeaders())) {
         if (isRepresentationHeader(name)) this.#reply.removeHeader(name)
       }
       this.#reply.code(500)
-      mergeHeaders(this, UNTOUCHED.headers)
     }
     throw error
   }

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { sessionPlugin } from 'vial/adapters/fastify'
 import { expect, test } from 'vitest'
+import { gate } from '../../src/testing/runner.ts'
 import { start } from './fastify-app.ts'
 import { memorySessions, runSuite, visiting } from './suite.ts'
 
@@ -82,6 +83,101 @@ test('an error handler answers for a session that cannot be stored', async () =>
     expect(header('access-control-allow-origin')).toBe('*')
     expect((await visitor.ask('/stream')).status).toBe(500)
     expect(stream.destroyed).toBe(true)
+  })
+})
+
+test('the first of two answers leaves whole with its cookie, whatever comes during the commit', async () => {
+  const { sessions, watch } = memorySessions()
+  const { app } = logging()
+  const discarded = Readable.from(['second'])
+  await app.register(sessionPlugin(sessions))
+  app.setErrorHandler((_error, _request, reply) => reply.code(503).type('text/css').send('error'))
+  const write = async (request: FastifyRequest) => {
+    ;(await sessions.of(request)).set('name', 'Ada')
+  }
+  app.get('/throw', async (request, reply) => {
+    await write(request)
+    reply.code(201).header('x-first', '1').send('first')
+    throw new Error('after the answer')
+  })
+  app.get('/return', async (request, reply) => {
+    await write(request)
+    reply.code(201).header('x-first', '1').send('first')
+    return { second: true }
+  })
+  app.get('/nothing', async (request, reply) => {
+    await write(request)
+    reply.code(201).header('x-first', '1').send('first')
+  })
+  app.get('/send', async (request, reply) => {
+    await write(request)
+    reply.code(201).header('x-first', '1').send('first')
+    reply.code(404).header('x-second', '1').removeHeader('x-first').send(discarded)
+    return reply
+  })
+  app.get('/redirect', async (request, reply) => {
+    await write(request)
+    reply.code(201).header('x-first', '1').send('first')
+    reply.redirect('/elsewhere')
+    return reply
+  })
+  app.get('/response', async (request, reply) => {
+    await write(request)
+    reply.send(new Response('first', { status: 201, headers: { 'x-first': '1' } }))
+    throw new Error('after the answer')
+  })
+  await visiting(await served(app), async (visitor) => {
+    for (const path of ['/throw', '/return', '/nothing', '/send', '/redirect', '/response']) {
+      visitor.jar.clear()
+      const release = watch.hold()
+      const begun = watch.writing()
+      const answer = visitor.ask(path)
+      await begun
+      setImmediate(release)
+      const { status, text, cookies, header } = await answer
+      expect([path, status, text, cookies.length]).toEqual([path, 201, 'first', 1])
+      expect(['x-first', 'x-second', 'location'].map(header)).toEqual(['1', '', ''])
+    }
+  })
+  expect(discarded.destroyed).toBe(true)
+})
+
+test('a second answer during a commit that fails: the error page leaves, once', async () => {
+  const { sessions, watch } = memorySessions()
+  watch.fail('writes')
+  const { app } = logging()
+  await app.register(sessionPlugin(sessions))
+  app.get('/', async (request, reply) => {
+    ;(await sessions.of(request)).set('name', 'Ada')
+    reply.header('x-first', '1').send('first')
+    throw new Error('after the answer')
+  })
+  await visiting(await served(app), async (visitor) => {
+    const { status, text, cookies } = await visitor.ask('/')
+    expect([status, cookies]).toEqual([500, []])
+    expect(JSON.parse(text)).toMatchObject({ code: 'ERR_VIAL_STORE' })
+  })
+})
+
+test('a second answer while a later hook is busy has the same cookie', async () => {
+  const { sessions } = memorySessions()
+  const { app } = logging()
+  await app.register(sessionPlugin(sessions))
+  const first = gate()
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    if (payload === 'first') await first.opened
+    return payload
+  })
+  app.get('/', async (request, reply) => {
+    ;(await sessions.of(request)).set('name', 'Ada')
+    reply.send('first')
+    reply.send('second')
+    setImmediate(() => setImmediate(first.open))
+    return reply
+  })
+  await visiting(await served(app), async (visitor) => {
+    expect((await visitor.ask('/')).cookies).toHaveLength(1)
+    expect((await visitor.ask('/')).status).toBe(200)
   })
 })
 
