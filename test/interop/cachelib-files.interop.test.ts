@@ -195,6 +195,29 @@ describe.each(['md5', 'sha256'] as const)('named by %s', (hash) => {
   })
 })
 
+test.each([1, 2, 4, 5])(
+  'a cachelib before 0.7 reads its record after a visit and a write, protocol %i',
+  async (protocol) => {
+    const directory = newDirectory()
+    const hash = 'md5'
+    const value = "{'_permanent': True, 'user': 'ann', 't': (1, 2)}"
+    const made: Step[] = [
+      ['set old', KEY, value, 3600, protocol],
+      ['get old', KEY],
+    ]
+    const [, before] = cachelib(directory, { hash }, ...made) as [null, [string, number]]
+    const sessions = flaskSession({ store: openStore(directory, { hash }), format: 'pickle' })
+    const browser = new Browser(sessions, `session=${SID}`)
+    await browser.visit((session) => expect(session.get('user')).toBe('ann'))
+    const visited = cachelib(directory, { hash }, ['get old', KEY])[0] as [string, number]
+    expect(visited[0]).toBe(before[0])
+    expect(visited[1]).toBeGreaterThan(before[1])
+    await browser.visit((session) => session.set('user', 'bob'))
+    const [written] = cachelib(directory, { hash }, ['get old', KEY]) as [[string, number]]
+    expect(written[0]).toBe(before[0].replace('ann', 'bob'))
+  },
+)
+
 test('a directory whose cachelib was brought up to date logs nobody out', async () => {
   const directory = newDirectory()
   cachelib(directory, { hash: 'md5' }, ['set', KEY, "{'_permanent': True, 'user': 'ann'}", 3600])

@@ -1,7 +1,9 @@
 /** What is particular to a directory of cachelib: names, layouts, the count and the threshold. */
 
-import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { flaskSession } from 'vial/compat/flask-session'
+import { writePickle } from 'vial/serializers/pickle'
 import { describe, expect, test } from 'vitest'
 import {
   COUNT_FILE,
@@ -9,6 +11,7 @@ import {
   encodeId,
   parseHead,
 } from '../../src/stores/cachelib-file/format.ts'
+import { Browser } from '../core/requests.ts'
 import {
   countIn,
   LATER,
@@ -155,23 +158,97 @@ describe('the layout before cachelib 0.7', () => {
   // {'a': 1} and {}
   const pickles = ['80049505000000000000007d94288c0161944b01752e', '80057d942e', '80027d71002e']
 
-  test.each(deadlines)(
-    '%s: is read, and becomes the newer one when written',
-    async (_, deadline) => {
-      for (const hex of pickles) {
-        const root = newDirectory()
-        const path = join(root, encodeId('id', 'md5'))
-        const pickle = Buffer.from(hex, 'hex')
-        writeFileSync(path, Buffer.concat([Buffer.from(deadline), pickle]))
-        const store = openStore(root, { hash: 'md5' })
-        const record = await store.read('id')
-        expect(Buffer.from(record?.bytes ?? [])).toEqual(pickle)
-        expect(record?.expiresAt).toBe(LATER)
-        expect(await store.touch('id', LATER + SECOND, record?.version)).toBe('touched')
-        expect(readFileSync(path)).toEqual(Buffer.concat([encodeHead(LATER + SECOND), pickle]))
-      }
-    },
-  )
+  function writeOld(root: string, head: readonly number[], pickle: Buffer): string {
+    const path = join(root, encodeId('id', 'md5'))
+    writeFileSync(path, Buffer.concat([Buffer.from(head), pickle]))
+    return path
+  }
+  /** The head with another expiry. */
+  const moved = (head: readonly number[], expiresAt: number) =>
+    Buffer.from([...head.slice(0, -5), ...u32(expiresAt / SECOND), 0x2e])
+
+  test.each(deadlines)('%s: is read, and stays as it is found', async (_, deadline) => {
+    for (const hex of pickles) {
+      const root = newDirectory()
+      const pickle = Buffer.from(hex, 'hex')
+      const path = writeOld(root, deadline, pickle)
+      const store = openStore(root, { hash: 'md5' })
+      const record = await store.read('id')
+      expect(Buffer.from(record?.bytes ?? [])).toEqual(pickle)
+      expect(record?.expiresAt).toBe(LATER)
+      const { ino } = statSync(path)
+      const touched = moved(deadline, LATER + SECOND)
+      expect(await store.touch('id', LATER + SECOND, record?.version)).toBe('touched')
+      expect(readFileSync(path)).toEqual(Buffer.concat([touched, pickle]))
+      expect(statSync(path).ino, 'in place').toBe(ino)
+      const written = moved(deadline, LATER + 2 * SECOND)
+      const next = Buffer.from(pickles[0] ?? '', 'hex')
+      await store.replace('id', next, LATER + 2 * SECOND, record?.version)
+      expect(readFileSync(path)).toEqual(Buffer.concat([written, next]))
+      expect(await store.read('id')).toMatchObject({ expiresAt: LATER + 2 * SECOND })
+    }
+  })
+
+  test.each(deadlines)('%s: the visit of a page logs nobody out', async (_, deadline) => {
+    const root = newDirectory()
+    const pickle = writePickle({ user: 'ann' })
+    const path = join(root, encodeId('session:an-id-of-Flask', 'md5'))
+    writeFileSync(path, Buffer.concat([moved(deadline, LATER - SECOND), pickle]))
+    const store = openStore(root, { hash: 'md5' })
+    const sessions = flaskSession({ store, format: 'pickle', now: () => NOW })
+    const browser = new Browser(sessions, 'session=an-id-of-Flask')
+    await browser.visit((session) => expect(session.get('user')).toBe('ann'))
+    await browser.visit((session) => session.set('user', 'bob'))
+    const head = readFileSync(path).subarray(0, deadline.length)
+    const end = NOW + 31 * 86_400_000
+    expect(head).toEqual(moved(deadline, end))
+  })
+
+  test('is kept under the other name, too', async () => {
+    const [, , [, deadline] = ['', []]] = deadlines
+    const root = newDirectory()
+    const pickle = Buffer.from(pickles[0] ?? '', 'hex')
+    const path = writeOld(root, deadline, pickle)
+    const store = openStore(root, { hash: 'sha256' })
+    const { version } = (await store.read('id')) ?? {}
+    expect(await store.touch('id', LATER + SECOND, version)).toBe('touched')
+    expect(readFileSync(path)).toEqual(Buffer.concat([moved(deadline, LATER + SECOND), pickle]))
+    // A record that is written gets the newer name, and that the cachelib before 0.7 does not know: so the newer layout.
+    await store.replace('id', pickle, LATER, version)
+    expect(readFileSync(join(root, encodeId('id', 'sha256')))).toEqual(
+      Buffer.concat([encodeHead(LATER), pickle]),
+    )
+  })
+
+  test('without an expiry, or with one after 2038: a touch keeps the layout', async () => {
+    const after2038 = 2 ** 31 * SECOND
+    const pickle = Buffer.from(pickles[2] ?? '', 'hex')
+    for (const [hex, from, to, expected] of [
+      ['80024b002e', Infinity, LATER, `80024a${Buffer.from(u32(seconds)).toString('hex')}2e`],
+      [
+        `80024a${Buffer.from(u32(seconds)).toString('hex')}2e`,
+        LATER,
+        after2038,
+        '80028a0500000080002e',
+      ],
+      ['80028a05ffffff7f002e', (2 ** 31 - 1) * SECOND, 2 ** 32 * SECOND, '80028a0500000000012e'],
+      [
+        '80028a0500000080002e',
+        after2038,
+        LATER,
+        `80024a${Buffer.from(u32(seconds)).toString('hex')}2e`,
+      ],
+    ] as const) {
+      const root = newDirectory()
+      const path = writeOld(root, [...Buffer.from(hex, 'hex')], pickle)
+      const store = openStore(root, { hash: 'md5' })
+      const record = await store.read('id')
+      expect(record?.expiresAt).toBe(from)
+      expect(await store.touch('id', to, record?.version)).toBe('touched')
+      expect(readFileSync(path).toString('hex')).toBe(expected + pickle.toString('hex'))
+      expect((await store.read('id'))?.expiresAt).toBe(to)
+    }
+  })
 
   test('is not seen in any record of the newer one', () => {
     // Each deadline whose bytes could be the beginning of a pickled number, and some more.
@@ -194,11 +271,11 @@ describe('the layout before cachelib 0.7', () => {
 })
 
 describe('a file that is cut off', () => {
-  test.each([0, 3])('to %i bytes: counts as none, and is written over', async (size) => {
+  test.each([0, 3])('to %i bytes: cannot be read, and is written over', async (size) => {
     const root = newDirectory()
     const store = openStore(root)
     writeFileSync(join(root, encodeId('id', 'sha256')), Buffer.alloc(size))
-    expect(await store.read('id')).toBeUndefined()
+    expect(content(await store.read('id'))).toBe('')
     expect(await store.touch('id', LATER, bytes(''))).toBe('gone')
     expect((await store.replace('id', bytes('x'), LATER, bytes(''))).kind).toBe('gone')
     expect((await store.create('id', bytes('x'), LATER)).kind).toBe('created')

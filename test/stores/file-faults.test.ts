@@ -1,12 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import process from 'node:process'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -93,51 +86,14 @@ test.skipIf(process.platform === 'win32')(
   },
 )
 
-describe('a file that is no record', () => {
-  const damages: readonly (readonly [string, (path: string) => void])[] = [
-    ['empty', (path) => truncateSync(path, 0)],
-    ['cut off in the header', (path) => truncateSync(path, 15)],
-    [
-      'of a newer format',
-      (path) =>
-        writeFileSync(
-          path,
-          Buffer.concat([bytes('vialrec\u0002'), readFileSync(path).subarray(8)]),
-        ),
-    ],
-    ['of another program', (path) => writeFileSync(path, 'something else altogether')],
-  ]
-
-  test.for(damages)('%s: a typed error, not an absent session', async ([, damage]) => {
-    const directory = newDirectory()
-    const store = openStore(directory)
-    await store.create('id', bytes('x'), LATER)
-    const { version } = (await store.read('id')) ?? {}
-    damage(pathOf(directory, 'id'))
-    for (const call of [
-      () => store.read('id'),
-      () => store.create('id', bytes('new'), LATER),
-      () => store.replace('id', bytes('new'), LATER, version),
-      () => store.touch('id', LATER, version),
-      () => store.delete('id', version),
-    ]) {
-      expect(await failureOf(call)).toMatchObject({ outcome: 'not-done', retriable: false })
-    }
-    expect(await store.sweep?.()).toBe(0)
-    await failureOf(() => store.read('id'))
-    expect(await store.delete('id')).toBe('deleted')
-    expect((await store.create('id', bytes('new'), LATER)).kind).toBe('created')
-  })
-
-  test('a record with bytes behind it is another version', async () => {
-    const directory = newDirectory()
-    const store = openStore(directory)
-    await store.create('id', bytes('x'), LATER)
-    const { version } = (await store.read('id')) ?? {}
-    appendFileSync(pathOf(directory, 'id'), 'y')
-    const result = await store.replace('id', bytes('z'), LATER, version)
-    expect(result.kind === 'conflict' && content(result.current)).toBe('xy')
-  })
+test('a record with bytes behind it is another version', async () => {
+  const directory = newDirectory()
+  const store = openStore(directory)
+  await store.create('id', bytes('x'), LATER)
+  const { version } = (await store.read('id')) ?? {}
+  appendFileSync(pathOf(directory, 'id'), 'y')
+  const result = await store.replace('id', bytes('z'), LATER, version)
+  expect(result.kind === 'conflict' && content(result.current)).toBe('xy')
 })
 
 test('no error shows the id or its digest', async () => {

@@ -1,6 +1,6 @@
 /**
  * The format of cachelib's FileSystemCache: the expiry in whole seconds as a little-endian u32, 0 for never, then the
- * pickle. Before cachelib 0.7 it was two pickles, the expiry and the record; that layout is read as well.
+ * pickle. Before cachelib 0.7 it was two pickles, the expiry and the record; that layout is read, and kept, as well.
  *
  * @module
  */
@@ -16,6 +16,8 @@ export const RESOLUTION = 1_000
 const EXPIRY_BYTES = 4
 /** The last second that an expiry can have: in 2106. */
 const LAST = 2 ** 32 - 1
+/** The same in the old layout, where it has up to five bytes here. */
+const LAST_OLD = 2 ** 39 - 1
 const COUNT_KEY = '__wz_cache_count'
 const RECORD = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/
 
@@ -40,18 +42,21 @@ export function hashOfName(name: string): CachelibHash | undefined {
 
 /** Reads the head of a file in either layout; undefined: the file is truncated. */
 export function parseHead(body: Buffer): FileHead | undefined {
-  const first = parseInteger(body)
-  // Two pickles in a row. A u32 before a pickle could only look so for an expiry before 1974.
-  if (first !== undefined && first.value >= 0 && isPickle(body, first.end)) {
-    return { length: first.end, expiresAt: toMilliseconds(first.value) }
-  }
+  const old = parseOldHead(body)
+  if (old !== undefined) return { length: old.end, expiresAt: toMilliseconds(old.value) }
   if (body.length < EXPIRY_BYTES) return undefined
   return { length: EXPIRY_BYTES, expiresAt: toMilliseconds(body.readUInt32LE(0)) }
 }
 
-/** The head of a new file. */
-export function encodeHead(expiresAt: number): Buffer {
+/** The head of a file, in the layout of the one that is there. */
+export function encodeHead(expiresAt: number, found?: Buffer): Buffer {
   const seconds = Math.ceil(expiresAt / RESOLUTION)
+  if (found !== undefined && parseOldHead(found) !== undefined) {
+    return encodeInteger(
+      seconds > LAST_OLD ? 0 : seconds,
+      isPickle(found, 0) ? found.readUInt8(1) : 1,
+    )
+  }
   const head = Buffer.alloc(EXPIRY_BYTES)
   // An expiry is rounded up, never down: above the last second there is only 0, for never.
   head.writeUInt32LE(seconds > LAST ? 0 : seconds)
@@ -66,13 +71,17 @@ export function parseCount(body: Buffer): number | undefined {
 
 /** The file of the count, in pickle protocol 2, which every Python reads. */
 export function encodeCount(count: number): Buffer {
-  const body = Buffer.from([0x80, 2, 0x4a, 0, 0, 0, 0, 0x2e])
-  body.writeInt32LE(count, 3)
-  return Buffer.concat([Buffer.alloc(EXPIRY_BYTES), body])
+  return Buffer.concat([Buffer.alloc(EXPIRY_BYTES), encodeInteger(count, 2)])
 }
 
 function toMilliseconds(seconds: number): number {
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * RESOLUTION
+}
+
+/** The expiry in the layout before 0.7: two pickles in a row. A u32 could only look so for an expiry before 1974. */
+function parseOldHead(body: Buffer): ReturnType<typeof parseInteger> {
+  const first = parseInteger(body)
+  return first !== undefined && first.value >= 0 && isPickle(body, first.end) ? first : undefined
 }
 
 /** Whether a pickle of protocol 2 to 5 begins there. */
@@ -92,13 +101,27 @@ function parseInteger(body: Buffer): { readonly value: number; readonly end: num
   if (rest[0] === 0x4b && rest.length > 1) [value, size] = [rest.readUInt8(1), 2]
   else if (rest[0] === 0x4d && rest.length > 2) [value, size] = [rest.readUInt16LE(1), 3]
   else if (rest[0] === 0x4a && rest.length > 4) [value, size] = [rest.readInt32LE(1), 5]
-  // LONG1 of five bytes, and LONG as text: after 2038.
+  // LONG1 of five bytes, and INT or LONG as text: after 2038.
   else if (rest[0] === 0x8a && rest[1] === 5 && rest.length > 6) {
     ;[value, size] = [rest.readIntLE(2, 5), 7]
   } else {
-    const [text, digits] = /^L(\d{1,10})L\n/.exec(rest.subarray(0, 13).toString('latin1')) ?? []
+    const [text, digits] = /^[IL](\d{1,12})L?\n/.exec(rest.subarray(0, 15).toString('latin1')) ?? []
     if (text === undefined) return undefined
     ;[value, size] = [Number(digits), text.length]
   }
   return rest[size] === 0x2e ? { value, end: at + size + 1 } : undefined
+}
+
+/** A pickled integer from 0 to {@link LAST_OLD}. */
+function encodeInteger(value: number, protocol: number): Buffer {
+  if (value >= 2 ** 31 && protocol < 2) return Buffer.from(`L${value}L\n.`)
+  const number = Buffer.from(
+    value < 2 ** 31 ? [0x4a, 0, 0, 0, 0, 0x2e] : [0x8a, 5, 0, 0, 0, 0, 0, 0x2e],
+  )
+  if (value < 2 ** 31) number.writeInt32LE(value, 1)
+  else number.writeIntLE(value, 2, 5)
+  const start = protocol < 2 ? [] : [0x80, protocol]
+  // From protocol 4 on with the opcode FRAME and its length.
+  if (protocol >= 4) start.push(0x95, number.length, 0, 0, 0, 0, 0, 0, 0)
+  return Buffer.concat([Buffer.from(start), number])
 }

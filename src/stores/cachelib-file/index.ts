@@ -38,8 +38,9 @@ export interface CachelibFileStoreOptions extends FileStoreOptions {
  * comparing. What it writes in the microseconds between the last comparison and the rename of a write here is lost, and
  * it may overwrite what was written here. Only this store has that gap, as the servers of the others compare.
  *
- * A record of cachelib before 0.7 is read, and gets the newer layout when it is written. A truncated file counts as
- * missing, as in cachelib. The expiry is in whole seconds, rounded up; after the year 2106 it becomes "never".
+ * A record of cachelib before 0.7 is read, and keeps its layout when it is written under the same name. A truncated file
+ * is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. The expiry is in whole
+ * seconds, rounded up; after the year 2106 it becomes "never".
  *
  * @throws {ConfigError} When the directory cannot be made, is not a directory, or all users may write to it; when an
  * option is invalid.

@@ -20,7 +20,8 @@ export type { FileStoreOptions } from './verbs.ts'
 
 const RECORD = /^[0-9a-f]{64}$/
 const SHARDS = 256
-const MAGIC: Buffer = Buffer.from('vialrec\u0001', 'latin1')
+const FORMAT = 1
+const MAGIC: Buffer = Buffer.from([...Buffer.from('vialrec'), FORMAT])
 const HEAD_BYTES = 16
 
 /**
@@ -30,6 +31,9 @@ const HEAD_BYTES = 16
  * A lock for each session lets one writer in at a time. The lock of a killed process is broken within milliseconds; where
  * the process cannot be checked, as it runs on another machine or in another container, after ten seconds. A program that
  * writes these files without the locks may be overwritten.
+ *
+ * A damaged file is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. A file of a
+ * newer format is refused with a `StoreError`.
  *
  * @throws {ConfigError} When the directory cannot be made, is not a directory, or other users may write to it.
  */
@@ -56,12 +60,14 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): As
   return { name: 'file', atomic: true, ...verbs }
 }
 
-function parseHead(body: Buffer): FileHead {
-  if (body.length < HEAD_BYTES || !body.subarray(0, MAGIC.length).equals(MAGIC)) {
-    const what = 'a file that is not a session record, is damaged, or has a newer format'
-    throw new FileError(what, false)
+function parseHead(body: Buffer): FileHead | undefined {
+  const name = MAGIC.subarray(0, -1)
+  if (body.length < HEAD_BYTES || !body.subarray(0, name.length).equals(name)) return undefined
+  if (body.readUInt8(name.length) > FORMAT) {
+    throw new FileError('a session was written by a newer version of vial. Update this one', false)
   }
-  return { length: HEAD_BYTES, expiresAt: body.readDoubleBE(MAGIC.length) }
+  const expiresAt = body.readDoubleBE(MAGIC.length)
+  return expiresAt > 0 ? { length: HEAD_BYTES, expiresAt } : undefined
 }
 
 function encodeHead(expiresAt: number): Buffer {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Duration } from '../../core/duration.ts'
 import { guarded } from '../../core/events.ts'
@@ -51,7 +51,7 @@ export interface Directory {
   readonly hold: FileLocks['hold']
   /** Does work of the housekeeping. Resolves to undefined when it fails, which is reported unless a file is in use. */
   tolerate<T>(work: () => Promise<T>): Promise<T | undefined>
-  /** Reads only the head of a file: 0 for a truncated one, undefined when there is none or it cannot be read. */
+  /** Reads only the head of a file: 0 for a damaged one, undefined when there is none or it cannot be read. */
   expiryOf(path: string): Promise<number | undefined>
   /** Removes a record that may go by its expiry, unless it is in use. Resolves to whether it did. */
   removeIf(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean>
@@ -76,9 +76,14 @@ export interface Layout {
   /** The folders that a sweep goes through. */
   folders(): Iterable<string>
   isRecord(name: string): boolean
-  /** Reads the head, which is within the first 32 bytes. Undefined: the file is truncated. */
+  /** Reads the head, which is within the first 32 bytes. Undefined: the file is damaged. */
   parseHead(body: Buffer): FileHead | undefined
-  encodeHead(expiresAt: number): Buffer
+  /**
+   * Makes the head of a file.
+   *
+   * @param found The start of the file that is there, for a layout with several kinds of heads. Absent: there is none.
+   */
+  encodeHead(expiresAt: number, found?: Buffer): Buffer
   /** For a directory that a program without locks writes to. Absent: there is none. */
   readonly shared?: {
     /** Runs before each write, without a lock. */
@@ -196,10 +201,9 @@ export function fileVerbs(
       return undefined
     }
     const [path, ...others] = turn.paths
-    const body = Buffer.concat([layout.encodeHead(expiresAt), bytes])
-    let isNew = false
+    const found = shared && (await startOf(path))
+    const body = Buffer.concat([layout.encodeHead(expiresAt, found), bytes])
     async function beforeRename() {
-      isNew = shared !== undefined && (await unlessMissing(() => stat(path))) === undefined
       // Once more, as late as possible: the other program takes no lock.
       const late = shared && (await refuse())
       if (late === undefined) await turn.begin()
@@ -207,7 +211,7 @@ export function fileVerbs(
     }
     const late = await replaceFile(path, turn.temporary, body, { fsync, mode }, beforeRename)
     if (late !== undefined) return late
-    if (isNew) shared?.count(1)
+    if (found === undefined) shared?.count(1)
     for (const other of others) {
       if (await unlinkIfThere(other)) shared?.count(-1)
     }
@@ -217,13 +221,13 @@ export function fileVerbs(
 
   /** Moves the expiry of a live record in place, which undoes nothing that a program without locks writes meanwhile. */
   async function move(turn: Turn, expiresAt: number, version: Version): Promise<TouchResult> {
-    const head = layout.encodeHead(expiresAt)
     for (const path of turn.paths) {
       const result = await withFile(path, 'r+', async (file) => {
         const body = await file.readFile()
         const record = parse(body)
         const refused = mismatch(record, version)
         if (refused !== undefined) return refused
+        const head = layout.encodeHead(expiresAt, body)
         if (record && body.length - record.bytes.length !== head.length) return record
         await turn.begin()
         await file.write(head, 0, head.length, 0)
@@ -259,19 +263,25 @@ export function fileVerbs(
     try {
       return await work()
     } catch (error) {
-      // The file is in use, or it is damaged, which a read reports.
+      // The file is in use, or it has a newer format, which a read reports.
       if (!(error instanceof FileError)) report(failure('housekeeping', error))
       return undefined
     }
   }
 
+  /** Resolves to undefined when there is no file. */
+  function startOf(path: string): Promise<Buffer | undefined> {
+    return withFile(path, 'r', async (file) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
+      return buffer.subarray(0, bytesRead)
+    })
+  }
+
   function expiryOf(path: string): Promise<number | undefined> {
-    return tolerate(() =>
-      withFile(path, 'r', async (file) => {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
-        return layout.parseHead(buffer.subarray(0, bytesRead))?.expiresAt ?? 0
-      }),
-    )
+    return tolerate(async () => {
+      const start = await startOf(path)
+      return start && (layout.parseHead(start)?.expiresAt ?? 0)
+    })
   }
 
   async function removeIf(path: string, mayGo: (expiresAt: number) => boolean): Promise<boolean> {
@@ -323,7 +333,11 @@ export function fileVerbs(
     async read(id, { signal } = {}) {
       if (signal?.aborted) throw failure('read', new FileError(ABORTED.what, true))
       try {
-        return await find(layout.pathsOf(id))
+        const paths = layout.pathsOf(id)
+        const record = await find(paths)
+        if (record !== undefined) return record
+        for (const path of paths) if ((await expiryOf(path)) === 0) return DAMAGED
+        return undefined
       } catch (error) {
         throw failure('read', error)
       }
@@ -377,6 +391,9 @@ export function fileVerbs(
     },
   }
 }
+
+/** What is read from a damaged file: a record that no serializer can read. The other verbs take it for none. */
+const DAMAGED: StoredRecord = { bytes: new Uint8Array(), version: new Uint8Array() }
 
 /** What a conditional verb answers when the live record is not the version that was read; undefined when it is. */
 function mismatch(
