@@ -12,7 +12,7 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file/lock.ts'
+import type { FileLocks } from '../../src/stores/file/lock.ts'
 import { describeOwner } from '../../src/stores/file/owner.ts'
 import {
   bytes,
@@ -22,6 +22,7 @@ import {
   lockOf,
   namesBelow,
   newDirectory,
+  openLocks,
   openStore,
   soon,
   startChild,
@@ -30,16 +31,6 @@ import { pathOf } from './file-path.ts'
 
 const noProc = !existsSync('/proc/thread-self/stat')
 const unknowable = noProc ? ' (skipped: no /proc here, so only the age of a lock tells)' : ''
-
-function openLocks(root: string, options: Partial<FileLockOptions> = {}): FileLocks {
-  const locks = fileLocks(join(root, 'owners'), {
-    fsync: false,
-    onError: () => undefined,
-    ...options,
-  })
-  onTestFinished(() => locks.close())
-  return locks
-}
 
 /** A lock that is held until the test ends it. */
 async function holdLock(locks: FileLocks, path: string): Promise<() => Promise<void>> {
@@ -77,6 +68,11 @@ async function holdAndDie(root: string, id: string, name = ''): Promise<void> {
   await child.kill()
 }
 
+/** The name of the owner file with this text. */
+function digestOf(text: Uint8Array): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
 function writeLock(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)
@@ -89,6 +85,8 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     await store.create('id', bytes('first'), LATER)
     await holdAndDie(root, 'id')
     expect(existsSync(lockOf(root, 'id'))).toBe(true)
+    const leftOver = `${lockOf(root, 'id')}.${digestOf(readFileSync(lockOf(root, 'id')))}.tmp`
+    writeFileSync(leftOver, 'half of a rec')
     const { version } = (await store.read('id')) ?? {}
     const results = await Promise.all([
       store.replace('id', bytes('second'), LATER, version, soon()),
@@ -102,6 +100,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
         .toSorted(),
     ).toEqual(['conflict', 'replaced'])
     expect(existsSync(lockOf(root, 'id'))).toBe(false)
+    expect(existsSync(leftOver)).toBe(false)
   })
 
   test('blocks nobody, though the one who broke its lock was killed as well', async () => {
@@ -110,7 +109,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     await store.create('id', bytes('first'), LATER)
     const lock = lockOf(root, 'id')
     await holdAndDie(root, 'id')
-    const digest = createHash('sha256').update(readFileSync(lock)).digest('hex').slice(0, 16)
+    const digest = digestOf(readFileSync(lock)).slice(0, 16)
     await holdAndDie(root, 'id', relative(root, `${lock}.${digest}`))
     expect(await store.delete('id', undefined, soon())).toBe('deleted')
     expect(readdirSync(dirname(lock))).toEqual([])

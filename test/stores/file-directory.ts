@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type FileStoreOptions, fileStore } from 'vial/stores/file'
 import { onTestFinished } from 'vitest'
+import { type FileLockOptions, type FileLocks, fileLocks } from '../../src/stores/file/lock.ts'
 import { PATIENCE } from '../support/patience.ts'
 import { pathOf } from './file-path.ts'
 
@@ -36,6 +37,17 @@ export function openStore(
   const store = fileStore(root, { sweepInterval: false, ...options })
   onTestFinished(() => store.close?.())
   return store
+}
+
+/** Locks that are closed with their test. */
+export function openLocks(root: string, options: Partial<FileLockOptions> = {}): FileLocks {
+  const locks = fileLocks(join(root, 'owners'), {
+    fsync: false,
+    onError: () => undefined,
+    ...options,
+  })
+  onTestFinished(() => locks.close())
+  return locks
 }
 
 /** All files and folders below a directory. */

@@ -53,9 +53,11 @@ export function prepareDirectory(directory: string, store: string, refused: numb
  * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller syncs the
  * directory afterwards.
  *
- * @param temporary A path that no other writer uses, on the same file system. A crash may leave a file there.
+ * @param temporary A path that no other writer uses, on the same file system. A crash may leave a file there. A process
+ * that breaks the lock of this one removes it.
  * @param refuse Runs when everything is written. If it throws or resolves to an answer, nothing has changed, and the
  * answer is the result.
+ * @throws {FileError} When the temporary file was removed.
  */
 export async function replaceFile<T>(
   path: string,
@@ -75,8 +77,11 @@ export async function replaceFile<T>(
       await file.close()
     }
     const refused = await refuse()
-    if (refused === undefined) await rename(temporary, path)
-    else await unlink(temporary)
+    if (refused !== undefined) {
+      await unlink(temporary)
+    } else if (!(await unlessMissing(() => rename(temporary, path).then(() => true)))) {
+      throw new FileError('the lock was broken, as this process stood still for too long', true)
+    }
     return refused
   } catch (error) {
     // If this fails too, a sweep removes the file. The first error is the one to report.

@@ -29,8 +29,10 @@ const HEAD_BYTES = 16
  * directory, as the folders inside are closed to them; they must not write to it, as they could plant sessions.
  *
  * A lock for each session lets one writer in at a time. The lock of a killed process is broken within milliseconds; where
- * the process cannot be checked, as it runs on another machine or in another container, after ten seconds. A program that
- * writes these files without the locks may be overwritten.
+ * the process cannot be checked, as it runs on another machine or in another container, after ten seconds. A process that
+ * only stood still for so long then fails to write, with the outcome `not-done`. One gap is left: when it stood still just
+ * before a `delete` of a version, or before a sweep removed an expired record, it removes what another wrote meanwhile. A
+ * program that writes these files without the locks may be overwritten.
  *
  * A damaged file is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. A file of a
  * newer format is refused with a `StoreError`.

@@ -6,7 +6,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, stat, utimes } from 'node:fs/promises'
+import { link, mkdir, readFile, rename, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -143,12 +143,18 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   /**
    * Removes the lock of a holder if it is dead. A second lock, which can be broken as well, lets one process in at a time:
    * so the lock that is removed is the one that was checked, and not a new one of another process.
+   *
+   * A holder that only stood still may go on at any time. So the second lock takes the place of the first, after which no
+   * check of the holder succeeds, and its temporary file is removed, so that its rename fails.
    */
   async function breakLock(path: string, holder: string, signal: AbortSignal): Promise<void> {
-    await holdOne(`${path}.${digestOf(holder).slice(0, 16)}`, signal, async () => {
-      if ((await readText(path)) === holder && (await isDead(path, holder))) {
-        await unlinkIfThere(path)
-      }
+    const digest = digestOf(holder)
+    const second = `${path}.${digest.slice(0, 16)}`
+    await holdOne(second, signal, async () => {
+      if ((await readText(path)) !== holder || !(await isDead(path, holder))) return
+      await rename(second, path)
+      await unlinkIfThere(`${path}.${digest}.tmp`)
+      await unlinkIfThere(path)
     })
   }
 
