@@ -6,7 +6,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
-import { assemble, type InCookie, type InStore } from './core/assemble.ts'
+import { assemble, checkOptions, type InCookie, type InStore } from './core/assemble.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
@@ -99,8 +99,13 @@ export function createSessions<Data extends object = Fields>(
 ): Sessions<Data>
 export function createSessions(options: StoredOptions | SealedOptions): LifeCycle {
   checkNames(options)
-  const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime')
-  const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle')
+  const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime', SECOND)
+  const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle', SECOND)
+  if (idle !== undefined && idle > lifetime) {
+    throw new ConfigError(
+      '`idle` is longer than `lifetime`, so it would never end a session. Give a longer `lifetime` (default 31d), or leave `idle` out.',
+    )
+  }
   const cookie = cookieWriter(options.cookie)
   return assemble({
     options,
@@ -111,6 +116,9 @@ export function createSessions(options: StoredOptions | SealedOptions): LifeCycl
     place: options.store === undefined ? inCookie(options) : inStore(options, cookie.name),
   })
 }
+
+/** In ms. Cookies count whole seconds. */
+const SECOND = 1_000
 
 function inCookie({ seal, secret, context, randomBytes: random }: SealedOptions): InCookie {
   const given = {
@@ -130,7 +138,9 @@ function inStore(options: StoredOptions, cookieName: string): InStore {
   }
 }
 
-const NAMES: ReadonlySet<string> = new Set<keyof StoredOptions | keyof SealedOptions>([
+type AnyOption = Partial<Record<keyof StoredOptions | keyof SealedOptions, unknown>>
+
+const NAMES = [
   'ambient',
   'context',
   'cookie',
@@ -148,18 +158,13 @@ const NAMES: ReadonlySet<string> = new Set<keyof StoredOptions | keyof SealedOpt
   'serializer',
   'store',
   'timeout',
-])
+] as const
+
+const COOKIE_NAMES = ['domain', 'name', 'partitioned', 'path', 'sameSite', 'secure'] as const
 
 function checkNames(options: StoredOptions | SealedOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigError('createSessions takes an object of options, such as `{ secret }`.')
-  }
-  for (const name of Object.keys(options)) {
-    if (NAMES.has(name)) continue
-    throw new ConfigError(
-      `createSessions has no option '${name}'. It has ${[...NAMES].join(', ')}.`,
-    )
-  }
+  checkOptions<AnyOption>('createSessions', options, NAMES)
+  if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
   // What is named and undefined was most often meant to come from the environment, and must not change the kind of
   // session by its absence.
   for (const name of ['store', 'secret', 'seal'] as const) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptions } from '../core/assemble.ts'
 import type { Duration } from '../core/duration.ts'
 import type { Fields, Session, StoredSession } from '../core/session.ts'
 import type { Eager, Sessions, StoredSessions } from '../core/sessions.ts'
@@ -34,7 +35,6 @@ import {
 } from './flask/config/keys.ts'
 import { storeOf } from './flask/config/store.ts'
 import {
-  checkOptions,
   type FlaskCookieAttributes,
   type FlaskOptions,
   flaskCookieWriter,
@@ -241,18 +241,13 @@ export async function fromFlaskConfig(
   }
 }
 
-/** @throws {ConfigError} Naming the key whose value has another type, or that browsers would refuse. */
+/** @throws {ConfigError} Naming the key whose value makes no cookie. */
 function cookieOf(config: Config): FlaskCookieAttributes {
   const attributes: FlaskCookieAttributes = readOptions(config, COOKIE_KEYS)
-  const { domain, sameSite, secure, partitioned } = attributes
+  const { domain } = attributes
   const ownPath = attributes.path !== undefined
   const path = attributes.path ?? read(config, 'APPLICATION_ROOT', readString)
   const cookie = { ...attributes, ...(path !== undefined && { path }) }
-  if (sameSite === 'none' && secure !== true && partitioned !== true) {
-    throw new ConfigError(
-      "SESSION_COOKIE_SAMESITE 'None' needs SESSION_COOKIE_SECURE true: browsers drop the cookie without it.",
-    )
-  }
   // One attribute at a time, so that an error names its key.
   for (const [key, checked] of [
     ['SESSION_COOKIE_DOMAIN', domain === undefined ? {} : { domain }],

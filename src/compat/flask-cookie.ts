@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assemble } from '../core/assemble.ts'
+import { assemble, checkOptions } from '../core/assemble.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, Session } from '../core/session.ts'
@@ -13,13 +13,7 @@ import type { Eager, Sessions } from '../core/sessions.ts'
 import { itsdangerous } from '../seals/itsdangerous.ts'
 import { exactFloats } from '../serializers/python/values.ts'
 import { taggedJson } from '../serializers/tagged-json/index.ts'
-import {
-  checkOptions,
-  FLASK_OPTIONS,
-  type FlaskOptions,
-  flaskLifetime,
-  flaskPreset,
-} from './flask/options.ts'
+import { FLASK_OPTIONS, type FlaskOptions, flaskLifetime, flaskPreset } from './flask/options.ts'
 
 export interface FlaskCookieOptions<Data extends object = Fields> extends FlaskOptions<Data> {
   /**

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { assemble } from '../core/assemble.ts'
+import { assemble, checkOptions } from '../core/assemble.ts'
 import type { Duration } from '../core/duration.ts'
 import { type Credential, type IdScheme, type RandomBytes, randomText } from '../core/ids.ts'
 import type { Secret } from '../core/secrets.ts'
@@ -14,7 +14,7 @@ import type { Eager, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { flaskSigner } from '../seals/flask-signer.ts'
-import { checkOptions, FLASK_OPTIONS, type FlaskOptions, flaskPreset } from './flask/options.ts'
+import { FLASK_OPTIONS, type FlaskOptions, flaskPreset } from './flask/options.ts'
 import { type FlaskFormat, flaskRecords } from './flask/records.ts'
 
 export type { FlaskFormat } from './flask/records.ts'

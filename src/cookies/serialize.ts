@@ -89,9 +89,13 @@ const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' }
 /**
  * Checks the attributes and joins them.
  *
- * @throws {ConfigError} When browsers would refuse such a cookie; the message names the fix.
+ * @param object Called with what browsers refuse and other libraries allow. Default: throws a `ConfigError`.
+ * @throws {ConfigError} When the attributes make no cookie; the message names the fix.
  */
-export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {}): CookieWriter {
+export function cookieWriter(
+  options: CookieOptions | ForeignCookieOptions = {},
+  object: (message: string) => void = refuse,
+): CookieWriter {
   const { path = '/', partitioned = false } = options
   const { httpOnly = true, life: form = 'max-age' } = options as Partial<ForeignCookieOptions>
   // Present and undefined: another library's cookie without the attribute.
@@ -105,13 +109,10 @@ export function cookieWriter(options: CookieOptions | ForeignCookieOptions = {})
   }
   const hostOnly = domain === undefined && path === '/'
   const name = options.name ?? defaultName(secure, hostOnly)
-  checkName(name, secure, hostOnly)
-  if (sameSite === 'none' && !secure) {
-    throw new ConfigError("cookie.sameSite 'none' needs `secure: true`: browsers drop the cookie.")
-  }
-  if (partitioned && !secure) {
-    throw new ConfigError('cookie.partitioned needs `secure: true`: browsers drop the cookie.')
-  }
+  checkName(name)
+  const problem =
+    prefixProblem(name, secure, hostOnly, httpOnly) ?? siteProblem(sameSite, secure, partitioned)
+  if (problem !== undefined) object(problem)
 
   const head = domain === undefined ? '' : `; Domain=${domain}`
   const tail =
@@ -189,25 +190,48 @@ function defaultName(secure: boolean, hostOnly: boolean): string {
   return hostOnly ? '__Host-session' : '__Secure-session'
 }
 
-function checkName(name: string, secure: boolean, hostOnly: boolean): void {
-  if (!TOKEN.test(name)) {
-    throw new ConfigError(
-      'cookie.name is not a cookie name. Use letters, digits, - and _, such as `__Host-session`.',
-    )
+function checkName(name: string): void {
+  if (TOKEN.test(name)) return
+  throw new ConfigError(
+    'cookie.name is not a cookie name. Use letters, digits, - and _, such as `__Host-session`.',
+  )
+}
+
+/** What the prefix of a name asks for. Browsers accept it in any letter case. */
+function prefixProblem(
+  name: string,
+  secure: boolean,
+  hostOnly: boolean,
+  httpOnly: boolean,
+): string | undefined {
+  const prefix = /^__(?:host-http|host|secure|http)-/i.exec(name)?.[0]
+  if (prefix === undefined) return undefined
+  const start = `cookie.name starts with ${prefix}, which`
+  if (!secure) return `${start} needs \`secure: true\`. Name it 'session' over plain http.`
+  if (/host-/i.test(prefix) && !hostOnly) {
+    return `${start} allows no domain and no path but '/'. Leave those out, or start it with __Secure-.`
   }
-  // Browsers accept the prefix in any letter case.
-  const prefix = /^__(?:host|secure|http)-/i.exec(name)?.[0]
-  if (prefix === undefined) return
-  if (!secure) {
-    throw new ConfigError(
-      `cookie.name starts with ${prefix}, which needs \`secure: true\`. Name it 'session' over plain http.`,
-    )
+  if (!/http-/i.test(prefix) || httpOnly) return undefined
+  return `${start} needs HttpOnly. Leave \`httpOnly: false\` out, or start it with __Secure-.`
+}
+
+/** What a cookie needs on a page that another site embeds. */
+function siteProblem(
+  sameSite: CookieOptions['sameSite'],
+  secure: boolean,
+  partitioned: boolean,
+): string | undefined {
+  if (sameSite === 'none' && !secure) {
+    return "cookie.sameSite 'none' needs `secure: true`: browsers drop the cookie."
   }
-  if (prefix.toLowerCase() === '__host-' && !hostOnly) {
-    throw new ConfigError(
-      `cookie.name starts with ${prefix}, which allows no domain and no path but '/'. Leave those out, or start it with __Secure-.`,
-    )
-  }
+  if (!partitioned) return undefined
+  if (!secure) return 'cookie.partitioned needs `secure: true`: browsers drop the cookie.'
+  if (sameSite === 'none') return undefined
+  return "cookie.partitioned needs `sameSite: 'none'`: browsers send no other cookie to an embedded page. Add it, or leave `partitioned` out."
+}
+
+function refuse(message: string): never {
+  throw new ConfigError(message)
 }
 
 function checkPath(path: string): void {

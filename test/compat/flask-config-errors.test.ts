@@ -8,7 +8,10 @@ import {
   fromFlaskConfig,
 } from 'vial/compat/flask-config'
 import { memoryStore } from 'vial/stores/memory'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { watchWarnings } from '../support/warnings.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 const SECRET_KEY = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -39,13 +42,7 @@ describe('a wrong configuration is an error at start that names the keys', () =>
       { SECRET_KEY, SECRET_KEY_FALLBACKS: {} as [] },
       'SECRET_KEY_FALLBACKS is a value of type object',
     ],
-    [
-      { SECRET_KEY, SESSION_COOKIE_SAMESITE: 'none' },
-      'SESSION_COOKIE_SAMESITE',
-      'SESSION_COOKIE_SECURE',
-    ],
     [{ SECRET_KEY, SESSION_COOKIE_SAMESITE: 'Never' }, 'SESSION_COOKIE_SAMESITE', "'Lax'"],
-    [{ SECRET_KEY, SESSION_COOKIE_NAME: '__Host-session' }, 'SESSION_COOKIE_NAME', 'secure'],
     [{ SECRET_KEY, SESSION_COOKIE_NAME: 'a b' }, 'SESSION_COOKIE_NAME'],
     [{ SECRET_KEY, SESSION_COOKIE_DOMAIN: 'https://example.com' }, 'SESSION_COOKIE_DOMAIN'],
     [{ SECRET_KEY, SESSION_COOKIE_DOMAIN: 'a b.example' }, 'SESSION_COOKIE_DOMAIN'],
@@ -136,6 +133,16 @@ describe('a wrong configuration is an error at start that names the keys', () =>
     expect(await refusal({ SECRET_KEY }, { idle: 1 } as object)).toContain("no option 'idle'")
     expect(await refusal('x' as unknown as FlaskConfig)).toContain('takes an object')
   })
+})
+
+test.each<[FlaskConfig, string]>([
+  [{ SESSION_COOKIE_SAMESITE: 'none' }, "sameSite 'none' needs `secure: true`"],
+  [{ SESSION_COOKIE_NAME: '__Host-session' }, '__Host-, which needs `secure: true`'],
+  [{ SESSION_COOKIE_PARTITIONED: true }, "partitioned needs `sameSite: 'none'`"],
+])('%o, which Flask allows and browsers refuse, is a warning', async (config, saying) => {
+  const warnings = watchWarnings()
+  await fromFlaskConfig({ SECRET_KEY, ...config })
+  expect(warnings).toEqual([expect.stringContaining(saying)])
 })
 
 describe('an unknown key of sessions', () => {

@@ -4,7 +4,7 @@ import { ConfigError, StateError, TooLargeError } from 'vial'
 import { type FlaskCookieOptions, flaskCookie } from 'vial/compat/flask-cookie'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { Browser, Clock, listener, SECRET, setCookie } from '../core/requests.ts'
-import { forgetWarnings } from '../support/warnings.ts'
+import { watchWarnings } from '../support/warnings.ts'
 import { flaskMade, payload } from './flask-cookies.ts'
 
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -44,7 +44,6 @@ describe('options', () => {
     ['less than a second', { lifetime: 999 }, /whole seconds/],
     ['no duration', { lifetime: 'long' }, /lifetime.*not a duration/],
     ['a skew that is none', { clockSkew: -1 }, /clockSkew/],
-    ['SameSite=None without Secure', { cookie: { sameSite: 'none' } }, /sameSite 'none' needs/],
     ['an unknown SameSite', { cookie: { sameSite: 'bogus' } }, /sameSite/],
     ['a path with half a character', { cookie: { path: '/\ud800' } }, /path/],
     ['a domain that is none', { cookie: { domain: 'a b' } }, /domain/],
@@ -56,14 +55,50 @@ describe('options', () => {
     expect(make).not.toThrow(SECRET)
   })
 
+  test.each<[string, NonNullable<FlaskCookieOptions['cookie']>, RegExp]>([
+    ['SameSite=None without Secure', { sameSite: 'none' }, /sameSite 'none' needs/],
+    ['__Host- without Secure', { name: '__Host-a' }, /__Host-, which needs `secure: true`/],
+    [
+      '__Host- with a path',
+      { name: '__Host-a', secure: true, path: '/a' },
+      /allows no domain and no path/,
+    ],
+    ['Partitioned without SameSite=None', { partitioned: true }, /partitioned needs `sameSite/],
+    [
+      '__Http- without HttpOnly',
+      { name: '__Http-a', secure: true, httpOnly: false },
+      /__Http-, which needs HttpOnly/,
+    ],
+  ])('%s, which Flask allows and browsers refuse, is a warning', async (_, cookie, saying) => {
+    const warnings = watchWarnings()
+    const make = () => flaskCookie({ secret: SECRET, cookie })
+    const sessions = make()
+    make()
+    expect(warnings).toEqual([expect.stringMatching(saying)])
+    expect(warnings[0]).toMatch(/^VIAL_COOKIE: cookie\./)
+    const session = await sessions.load(undefined)
+    session.set('a', 1)
+    expect((await sessions.commit(session)).headers[0]?.[1]).toContain(
+      `${cookie.name ?? 'session'}=`,
+    )
+  })
+
+  test.each([
+    [{ cookie: { samesite: 'lax' } }, /Did you mean 'sameSite'\?/],
+    [{ cookie: { httpOnly: 'yes' } }, /httpOnly is a string\. Give true or false/],
+    [{ refreshEachRequst: false }, /Did you mean 'refreshEachRequest'\?/],
+    [{ now: 5 }, /now is 5\. Give a function/],
+  ])('%j is refused with the fix', (options, saying) => {
+    const make = () => flaskCookie({ secret: SECRET, ...(options as object) })
+    expect(make).toThrow(ConfigError)
+    expect(make).toThrow(saying)
+  })
+
   test('a secret that can be guessed is Flask’s choice: a warning', () => {
-    forgetWarnings()
+    const warnings = watchWarnings()
     flaskCookie({ secret: 'dev' })
-    expect(process.emitWarning).toHaveBeenCalledOnce()
-    const [[warning]] = vi.mocked(process.emitWarning).mock.calls as unknown as [[Error | string]]
-    expect(String(warning)).toMatch(/secret/)
     here()
-    expect(process.emitWarning).toHaveBeenCalledOnce()
+    expect(warnings).toEqual([expect.stringMatching(/^VIAL_WEAK_SECRET: secret/)])
   })
 
   test('what a cookie cannot promise is not there', async () => {

@@ -99,10 +99,10 @@ export const COOKIE_DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    flask: 'Cookie attributes that browsers refuse are sent, or are an error on each request.',
+    flask: 'An unknown `SameSite` is an error on each request.',
     here: 'The program does not start.',
-    why: 'Browsers drop `SameSite=None` without `Secure`.',
-    cases: { samesite_none: 'ConfigError', samesite_bad: 'ConfigError' },
+    why: 'The session could never be sent.',
+    cases: { samesite_bad: 'ConfigError' },
   },
 ]
 

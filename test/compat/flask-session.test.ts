@@ -4,7 +4,7 @@ import { type FlaskSessionOptions, flaskSession } from 'vial/compat/flask-sessio
 import { memoryStore } from 'vial/stores/memory'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { listener, SECRET, setCookie } from '../core/requests.ts'
-import { forgetWarnings } from '../support/warnings.ts'
+import { watchWarnings } from '../support/warnings.ts'
 import { HOUR, idOf, Site } from './flask-store.ts'
 
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -38,6 +38,7 @@ describe('options', () => {
     ['an id without end', { idLength: 129 }, /idLength/],
     ['half a byte', { idLength: 16.5 }, /idLength/],
     ['a secret that is not set', { secret: undefined }, /`secret` is undefined.*leave/],
+    ['a store that was not called', { store: memoryStore as never }, /a function\. Call it/],
     ['less than a second', { lifetime: 500 }, /whole seconds/],
     ['a store with another prefix', { store: named('vial:') }, /'vial:'.*'session:'.*prefix: ''/],
     ['another prefix of its own', { store: named('session:'), keyPrefix: 'my:' }, /'my:'/],
@@ -48,9 +49,9 @@ describe('options', () => {
   })
 
   test('a secret that can be guessed is a warning', () => {
-    forgetWarnings()
+    const warnings = watchWarnings()
     flaskSession({ store: memoryStore(), secret: 'dev' })
-    expect(process.emitWarning).toHaveBeenCalledOnce()
+    expect(warnings).toEqual([expect.stringMatching(/^VIAL_WEAK_SECRET: /)])
   })
 
   test.each([

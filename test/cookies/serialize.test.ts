@@ -180,6 +180,21 @@ describe('a cookie that browsers would refuse', () => {
     )
   })
 
+  it('Partitioned with a SameSite that keeps it from embedded pages', () => {
+    refused({ partitioned: true }, /partitioned needs `sameSite: 'none'`/)
+    refused({ partitioned: true, sameSite: 'strict' }, /partitioned needs `sameSite: 'none'`/)
+  })
+
+  it.each(['__Http-', '__http-', '__Host-Http-', '__HOST-HTTP-'])(
+    '%s without HttpOnly',
+    (prefix) => {
+      const foreign = { name: `${prefix}sid`, sameSite: 'lax', httpOnly: false } as const
+      refused(foreign, /needs HttpOnly\. Leave `httpOnly: false` out/)
+      expect(cookieWriter({ ...foreign, httpOnly: true }).name).toBe(`${prefix}sid`)
+      expect(cookieWriter({ ...foreign, name: '__Secure-sid' }).name).toBe('__Secure-sid')
+    },
+  )
+
   it("'development' in production", () => {
     vi.stubEnv('NODE_ENV', 'production')
     refused({ secure: 'development' }, /NODE_ENV is 'production'.*`secure: false`/)

@@ -38,7 +38,7 @@ test('a shorter idle time or lifetime than the record was written under holds fr
   const shorter = createSessions({ store, now: clock.now, idle: '1h' })
   await new Browser(shorter, browser.cookie).visit((session) => session.set('a', 2))
   expect(await left()).toBe(HOUR)
-  const shortest = createSessions({ store, now: clock.now, idle: '1h', lifetime: '20m' })
+  const shortest = createSessions({ store, now: clock.now, idle: '20m', lifetime: '20m' })
   await new Browser(shortest, browser.cookie).visit((session) => session.set('a', 3))
   expect(await left()).toBe(20 * MINUTE)
 })

@@ -1,3 +1,4 @@
+import session from 'express-session'
 import { createSessions } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
@@ -5,6 +6,7 @@ import { z } from 'zod'
 import { Browser, listener, SECRET } from './requests.ts'
 
 const store = memoryStore()
+const expressStore = new session.MemoryStore()
 
 test.each<[string, unknown, RegExp]>([
   ['nothing', undefined, /object of options/],
@@ -21,6 +23,50 @@ test.each<[string, unknown, RegExp]>([
   ['a misspelt option', { store, lifeTime: '1d' }, /no option 'lifeTime'.*lifetime/],
   ['a lifetime without unit', { store, lifetime: '30' }, /lifetime.*'30m'/],
   ['a negative idle time', { store, idle: -1 }, /idle/],
+  ['a lifetime in seconds', { store, lifetime: 30 }, /lifetime: 30 is less than 1000 ms.*unit/],
+  ['a short lifetime', { store, lifetime: '500ms' }, /lifetime: "500ms" is less than 1000 ms/],
+  ['a short idle time', { store, idle: 15 }, /idle: 15 is less than 1000 ms.*'30m'/],
+  ['a longer idle time', { store, lifetime: '1d', idle: '2d' }, /longer than `lifetime`/],
+  ['an idle time over the default', { store, idle: '60d' }, /longer than `lifetime`.*31d/],
+  ['an option that is near', { store, lifetme: '1d' }, /Did you mean 'lifetime'\?/],
+  ['an option with another case', { store, on_event: () => 0 }, /Did you mean 'onEvent'\?/],
+  ['maxAge', { store, maxAge: 1 }, /no option 'maxAge'.*`lifetime`/],
+  ['resave', { store, resave: false }, /no option 'resave'\. Leave it out/],
+  ['options of express-session', { store, proxy: true }, /no option 'proxy'\. Leave it out/],
+  ['options of iron-session', { password: SECRET }, /no option 'password'\. Give `secret`/],
+  ['a member of Object', { store, toString: 1 }, /no option 'toString'\. Valid options/],
+  ['a cookie that is a name', { store, cookie: 'sid' }, /cookie takes an object.*not a string/],
+  ['a cookie that is null', { store, cookie: null }, /cookie takes an object.*not null/],
+  ['a cookie typo', { store, cookie: { secured: false } }, /Did you mean 'secure'\?/],
+  ['a cookie typo in case', { store, cookie: { samesite: 'lax' } }, /Did you mean 'sameSite'\?/],
+  ['cookie.maxAge', { store, cookie: { maxAge: 60 } }, /no option 'maxAge'.*`lifetime`/],
+  ['cookie.expires', { store, cookie: { expires: 60 } }, /no option 'expires'.*`lifetime`/],
+  ['httpOnly: false', { store, cookie: { httpOnly: false } }, /always HttpOnly/],
+  ['a cookie name that is a number', { store, cookie: { name: 1 } }, /name is 1\. Give a string/],
+  ['a cookie domain from nowhere', { store, cookie: { domain: null } }, /domain is null/],
+  ['a text for a boolean', { store, cookie: { partitioned: 'false' } }, /Give true or false/],
+  ['Partitioned with Lax', { store, cookie: { partitioned: true } }, /sameSite: 'none'/],
+  [
+    'Partitioned with Strict',
+    { store, cookie: { partitioned: true, sameSite: 'strict' } },
+    /sameSite: 'none'/,
+  ],
+  ['a store that was not called', { store: memoryStore }, /a function\. Call it/],
+  ['a class of a store', { store: class Redis {} }, /a function\. Call it/],
+  ['a store that was not awaited', { store: Promise.resolve(store) }, /promise\. Await it/],
+  ['a URL as store', { store: 'redis://127.0.0.1' }, /a string\. Open .*openStore/],
+  ['a Map as store', { store: new Map() }, /cacheStore/],
+  ['a store of express-session', { store: expressStore }, /express-session.*redisStore/],
+  ['an object as store', { store: {} }, /without the method `read`\. Make one/],
+  ['half a store', { store: { ...store, touch: undefined } }, /without the method `touch`/],
+  ['null as store', { store: null, secret: SECRET }, /`store` is null/],
+  ['a seal that was not called', { seal: () => ({}) }, /seal is a function\. Give an object/],
+  ['a name of a serializer', { store, serializer: 'json' }, /serializer is a string/],
+  ['a time as clock', { store, now: 5 }, /now is 5\. Give a function/],
+  ['bytes as source of bytes', { store, randomBytes: Buffer.alloc(9) }, /randomBytes is an object/],
+  ['a text for ambient', { store, ambient: 'true' }, /ambient is a string\. Give true or false/],
+  ['a policy that is none', { store, onStoreFailure: 'anonymus' }, /'anonymous' or 'reject'/],
+  ['another policy that is none', { store, onInvalid: 'ignore' }, /onInvalid is a string/],
   ['an infinite timeout', { store, timeout: Number.POSITIVE_INFINITY }, /timeout/],
   [
     'SameSite=None over plain http',

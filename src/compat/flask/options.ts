@@ -5,13 +5,20 @@
  */
 
 import { domainToASCII } from 'node:url'
-import { type CookieOptions, type CookieWriter, cookieWriter } from '../../cookies/serialize.ts'
+import {
+  type CookieOptions,
+  type CookieWriter,
+  cookieWriter,
+  type ForeignCookieOptions,
+} from '../../cookies/serialize.ts'
+import { checkOptions } from '../../core/assemble.ts'
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import type { OnEvent } from '../../core/events.ts'
 import { Expiry } from '../../core/expiry.ts'
 import { DEFAULT_POLICY, type SessionPolicy } from '../../core/policy.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Fields } from '../../core/session.ts'
+import { warnOnce } from '../../core/warnings.ts'
 import { ConfigError } from '../../errors.ts'
 
 /** The attributes of Flask's cookie, with Flask's defaults. */
@@ -72,23 +79,6 @@ export const KEYLESS = [
 ] as const
 export const FLASK_OPTIONS = [...KEYLESS, 'cookie', 'lifetime', 'refreshEachRequest'] as const
 
-/** @throws {ConfigError} For an unknown option, naming the valid ones. */
-export function checkOptions<Options extends object>(
-  profile: string,
-  options: Options,
-  valid: readonly (keyof Options & string)[],
-): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigError(`${profile} takes an object of options.`)
-  }
-  const names: readonly string[] = valid
-  const unknown = Object.keys(options).find((name) => !names.includes(name))
-  if (unknown === undefined) return
-  throw new ConfigError(
-    `${profile} has no option '${unknown}'. Valid options: ${names.toSorted().join(', ')}.`,
-  )
-}
-
 const ATTRIBUTES = [
   'domain',
   'httpOnly',
@@ -99,12 +89,12 @@ const ATTRIBUTES = [
   'secure',
 ] as const
 
-/** Writes the cookie as Werkzeug does. @throws {ConfigError} When browsers would refuse it. */
+/** Writes the cookie as Werkzeug does. What Flask allows and browsers refuse is a warning. */
 export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): CookieWriter {
   checkOptions('cookie', attributes, ATTRIBUTES)
   const { name = 'session', domain, path = '/', httpOnly = true, partitioned = false } = attributes
   const { secure = partitioned, sameSite } = attributes
-  return cookieWriter({
+  const written: ForeignCookieOptions = {
     name,
     path: quoted(path),
     httpOnly,
@@ -113,7 +103,8 @@ export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): Cooki
     sameSite,
     life: 'expires',
     ...(domain !== undefined && { domain: hostOf(domain) }),
-  })
+  }
+  return cookieWriter(written, (message) => warnOnce('VIAL_COOKIE', message))
 }
 
 /** Cuts off port and leading dots, and converts other scripts into their xn-- form. */
