@@ -31,8 +31,9 @@ export interface CachelibFileStoreOptions extends FileStoreOptions {
 }
 
 /**
- * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. It is refused when all users may write
- * to it, as they could plant sessions. Its group may, so that two users can share it.
+ * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. Its group may write to it, so that two
+ * users can share it. When Flask runs as another user and owns the directory, name that user in `owners`. The directory is
+ * refused when any other user could write to it or put another one in its place, as that user could plant sessions.
  *
  * Writers of this store take locks, which cachelib neither counts nor removes. Flask writes without a lock and without
  * comparing. What it writes in the microseconds between the last comparison and the rename of a write here is lost, and
@@ -42,8 +43,8 @@ export interface CachelibFileStoreOptions extends FileStoreOptions {
  * is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. The expiry is in whole
  * seconds, rounded up; after the year 2106 it becomes "never".
  *
- * @throws {ConfigError} When the directory cannot be made, is not a directory, or all users may write to it; when an
- * option is invalid.
+ * @throws {ConfigError} When the directory cannot be made, is not a directory, or a stranger could write to it or replace
+ * it; when an option is invalid.
  */
 export function cachelibFileStore(
   directory: string,
@@ -67,7 +68,7 @@ export function cachelibFileStore(
     )
   }
   const owners = `${LOCK_FOLDER}/owners`
-  const verbs = fileVerbs(name, directory, 0o002, owners, options, (found) =>
+  const verbs = fileVerbs(name, directory, true, owners, options, (found) =>
     cachelibFiles(found, { hash, threshold, mode }),
   )
   return {

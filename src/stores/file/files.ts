@@ -4,10 +4,8 @@
  * @module
  */
 
-import { mkdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { ConfigError, isSessionError } from '../../errors.ts'
+import { isSessionError } from '../../errors.ts'
 import { refused, storeError } from '../shared/failure.ts'
 
 /** A failure that its message describes, without a code of the system. Nothing was done. */
@@ -18,35 +16,6 @@ export class FileError extends Error {
     super(message)
     this.retriable = retriable
   }
-}
-
-/**
- * Makes the directory if it is missing and returns its absolute path, so that a later change of the working directory
- * has no effect.
- *
- * @param store The name of the store's function, for messages.
- * @param refused Bits of the mode that the directory must not have.
- * @throws {ConfigError} When it cannot be made, is not a directory, or has a refused right.
- */
-export function prepareDirectory(directory: string, store: string, refused: number): string {
-  const root = resolve(directory)
-  const name = JSON.stringify(root)
-  let mode: number
-  try {
-    mkdirSync(root, { recursive: true, mode: 0o700 })
-    mode = statSync(root).mode
-  } catch (error) {
-    throw new ConfigError(`${store}: ${name} is not a directory and cannot be made one.`, {
-      cause: error,
-    })
-  }
-  // The mode is not changed here, as the directory may be /tmp. On Windows it says nothing: it is always 0o666.
-  if (process.platform !== 'win32' && (mode & refused) !== 0) {
-    throw new ConfigError(
-      `${store}: other users may write to ${name} and could plant sessions. Run chmod go-w on it, or give the name of a new folder inside it.`,
-    )
-  }
-  return root
 }
 
 /**

@@ -26,7 +26,9 @@ const HEAD_BYTES = 16
 
 /**
  * Keeps sessions in `directory`. If it is missing, it is made for its owner alone. Other users may read an existing
- * directory, as the folders inside are closed to them; they must not write to it, as they could plant sessions.
+ * directory, as the folders inside are closed to them. They must not be able to write to it, or to put another one in its
+ * place, as they could plant sessions: it, its parents and links to it have to be owned by root, by the user of this
+ * process or by one of `owners`, and no other user may write to them, but for parents with the sticky bit such as `/tmp`.
  *
  * A lock for each session lets one writer in at a time. The lock of a killed process is broken within milliseconds; where
  * the process cannot be checked, as it runs on another machine or in another container, after ten seconds. A process that
@@ -37,11 +39,12 @@ const HEAD_BYTES = 16
  * A damaged file is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. A file of a
  * newer format is refused with a `StoreError`.
  *
- * @throws {ConfigError} When the directory cannot be made, is not a directory, or other users may write to it.
+ * @throws {ConfigError} When the directory cannot be made, is not a directory, or a stranger could write to it or replace
+ * it; when an option is invalid.
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): AsyncStore {
   let nextShard = 0
-  const verbs = fileVerbs('fileStore', directory, 0o022, 'owners', options, ({ root }) => ({
+  const verbs = fileVerbs('fileStore', directory, false, 'owners', options, ({ root }) => ({
     pathsOf(id) {
       const name = createHash('sha256').update(id).digest('hex')
       return [join(root, name.slice(0, 2), name)]

@@ -19,11 +19,11 @@ import type {
 } from '../../core/store.ts'
 import { ABORTED } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
+import { type Owners, prepareDirectory } from './directory.ts'
 import {
   FileError,
   fileFailure,
   namesIn,
-  prepareDirectory,
   replaceFile,
   syncDirectory,
   unlessMissing,
@@ -41,6 +41,12 @@ export interface FileStoreOptions {
   readonly sweepInterval?: Duration | false
   /** Called with background failures, as of the sweep or of releasing a lock. Absent: they are ignored. */
   readonly onError?: (error: unknown) => void
+  /**
+   * The ids of users that may own the directory, its parents and links to it, besides root and the user of this process.
+   * `'any'`: nothing is checked, for a directory that no other user can reach, such as a mount of a container.
+   * @default []
+   */
+  readonly owners?: Owners
 }
 
 /** What a layout gets to work with. */
@@ -113,21 +119,21 @@ const SWEEP_WAIT = 100
  * Makes the verbs over a directory, which is made if it is missing.
  *
  * @param store The name of the store's function, for messages.
- * @param refusedMode Bits of the mode that an existing directory must not have.
+ * @param sharedGroup Whether the group of the directory may write to it.
  * @param ownersFolder The folder inside for the owner files of locks.
- * @throws {ConfigError} When the interval is not valid, or the directory cannot be made or has a refused right.
+ * @throws {ConfigError} When an option is not valid, the directory cannot be made, or a stranger could write to it.
  */
 export function fileVerbs(
   store: string,
   directory: string,
-  refusedMode: number,
+  sharedGroup: boolean,
   ownersFolder: string,
   options: FileStoreOptions,
   open: (directory: Directory) => Layout,
 ): Omit<AsyncStore, 'name' | 'atomic'> {
-  const { now = Date.now, fsync = true, sweepInterval = '10m', onError } = options
+  const { now = Date.now, fsync = true, sweepInterval = '10m', onError, owners = [] } = options
   const sweeping = sweeper(store, sweepInterval, (signal) => sweep({ signal }), onError)
-  const root = prepareDirectory(directory, store, refusedMode)
+  const root = prepareDirectory(directory, store, owners, sharedGroup)
   const failure = (operation: string, error: unknown, begun = false) =>
     fileFailure(store, root, operation, error, begun)
   const report = guarded(onError, `${store}: onError`)
