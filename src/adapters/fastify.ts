@@ -16,7 +16,7 @@ import {
   setsCookie,
   tooLate,
 } from './shared/headers.ts'
-import { locationOf } from './shared/location.ts'
+import { isPlainHttp, locationOf } from './shared/location.ts'
 
 /**
  * Gives handlers their session: `await sessions.of(request)`. The session is stored before the headers leave. When that
@@ -100,6 +100,11 @@ class FastifyScope extends Scope implements HeaderTarget {
 
   protected override location(): RequestLocation | undefined {
     return locationOf(this.#request.host, this.#request.originalUrl)
+  }
+
+  protected override isPlainHttp(): boolean {
+    const { headers, socket } = this.#request
+    return isPlainHttp('encrypted' in Object(socket), (name) => headers[name])
   }
 
   protected override opening(): void {

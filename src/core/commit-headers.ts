@@ -39,17 +39,26 @@ export function withoutCookie(outcome: CommitOutcome): Commit {
 /** Nothing to store; the session was asked for, so the response depends on the cookie. */
 export const UNTOUCHED: Commit = withoutCookie('untouched')
 
+/** Where a session's response goes. */
+export interface Sender {
+  /** Called when the response is about to set or remove the session's cookie. What it throws ends the commit. */
+  sending(cookie: CookieWriter): void
+}
+
 /**
  * A commit that sets the browser's cookie.
  *
+ * @param sender Undefined: no adapter loaded the session.
  * @param life Undefined: the browser keeps it until it is closed.
  */
 export function withCookie(
+  sender: Sender | undefined,
   outcome: CommitOutcome,
   cookie: CookieWriter,
   value: string,
   life: CookieLife | undefined,
 ): Commit {
+  sender?.sending(cookie)
   return {
     outcome,
     headers: [['set-cookie', cookie.set(value, life)], VARY, PRIVATE],
@@ -58,7 +67,12 @@ export function withCookie(
 }
 
 /** A commit that removes the cookie from the browser. */
-export function withRemoval(outcome: CommitOutcome, cookie: CookieWriter): Commit {
+export function withRemoval(
+  sender: Sender | undefined,
+  outcome: CommitOutcome,
+  cookie: CookieWriter,
+): Commit {
+  sender?.sending(cookie)
   return {
     outcome,
     headers: [['set-cookie', cookie.remove()], VARY, PRIVATE],

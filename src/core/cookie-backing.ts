@@ -6,7 +6,7 @@
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
-import { type Commit, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
+import { type Commit, type Sender, UNTOUCHED, withCookie, withRemoval } from './commit-headers.ts'
 import type { Rejection } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { readMeta } from './record.ts'
@@ -48,13 +48,13 @@ export class CookieBacking implements Backing {
     const { origin } = state
     if (!state.modified) {
       return origin !== undefined && state.isRefreshDue(expiry, now)
-        ? this.#seal(this.#draft(state, now), now, 'touched')
+        ? this.#seal(state.sender, this.#draft(state, now), now, 'touched')
         : UNTOUCHED
     }
     const draft = this.#draft(state, now)
-    if (!draft.empty) return this.#seal(draft, now, 'saved')
+    if (!draft.empty) return this.#seal(state.sender, draft, now, 'saved')
     const hadCookie = origin !== undefined || state.ended !== undefined
-    return hadCookie ? withRemoval('deleted', cookie) : UNTOUCHED
+    return hadCookie ? withRemoval(state.sender, 'deleted', cookie) : UNTOUCHED
   }
 
   #open(text: string): Found {
@@ -78,10 +78,16 @@ export class CookieBacking implements Backing {
     return state.draft(state.changes.base, { now, expiry: this.#config.expiry }) as Draft
   }
 
-  #seal(draft: Draft, now: number, outcome: 'saved' | 'touched'): Commit {
+  #seal(
+    sender: Sender | undefined,
+    draft: Draft,
+    now: number,
+    outcome: 'saved' | 'touched',
+  ): Commit {
     const { seal, serializer, cookie, expiry } = this.#config
     const value = seal.seal(serializer.join(draft.entries), now, cookie.name)
     const expiresAt = expiry.end(draft.meta, now)
-    return withCookie(outcome, cookie, value, draft.permanent ? { expiresAt, now } : undefined)
+    const life = draft.permanent ? { expiresAt, now } : undefined
+    return withCookie(sender, outcome, cookie, value, life)
   }
 }

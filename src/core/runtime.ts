@@ -12,3 +12,9 @@ export function isRequestBound(): boolean {
   const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: string } }
   return navigator?.userAgent === 'Cloudflare-Workers'
 }
+
+/** Whether this is a developer's machine or a test, where a mistake is better an error than a warning. */
+export function isDevelopment(): boolean {
+  const mode = process.env['NODE_ENV']
+  return mode === 'development' || mode === 'test'
+}

@@ -5,9 +5,13 @@
  * @module
  */
 
-import { type Commit, NOT_ASKED, UNTOUCHED } from './commit-headers.ts'
-import type { AnySession } from './session.ts'
+import type { CookieWriter } from '../cookies/serialize.ts'
+import { ConfigError } from '../errors.ts'
+import { type Commit, NOT_ASKED, type Sender, UNTOUCHED } from './commit-headers.ts'
+import { isDevelopment } from './runtime.ts'
+import { type AnySession, stateOf } from './session.ts'
 import type { MaybePromise } from './store.ts'
+import { warnOnce } from './warnings.ts'
 
 /** Where a request was sent. */
 export interface RequestLocation {
@@ -21,7 +25,7 @@ export interface RequestLocation {
 export interface OpenOptions {
   /** A session that refuses writes. */
   readonly readOnly?: boolean
-  /** Gives where the request was sent; called only when cookies have to be removed elsewhere. Absent: not known. */
+  /** Gives where the request was sent; called only when a cookie is set or removed. Absent: not known. */
   readonly location?: () => RequestLocation | undefined
 }
 
@@ -42,11 +46,16 @@ export interface LifeCycle {
 }
 
 /** Extended by each adapter with where its framework keeps the `Cookie` header. */
-export abstract class Scope {
+export abstract class Scope implements Sender {
   readonly #sessions: LifeCycle
   #loading: Promise<AnySession> | undefined
   #session: AnySession | undefined
   #committed = false
+  #sent = false
+  /** The life cycle that began this scope. Set by `begin`, as is `beside`. */
+  owner: LifeCycle | undefined
+  /** A ring of the scopes of one request whose cookies have the same name. Undefined: there is no other. */
+  beside: Scope | undefined
 
   constructor(sessions: LifeCycle) {
     this.#sessions = sessions
@@ -58,6 +67,11 @@ export abstract class Scope {
   /** Where the request was sent. Undefined: the framework does not say. */
   protected location(): RequestLocation | undefined {
     return undefined
+  }
+
+  /** True over plain http, as far as the connection and the headers of proxies show. Called when a cookie is sent. */
+  protected isPlainHttp(): boolean {
+    return false
   }
 
   /** Called once, just before the session is loaded for the first time, such as to hold the response. */
@@ -96,6 +110,36 @@ export abstract class Scope {
     )
   }
 
+  /** The scope that a life cycle began, among those of one request. */
+  ownedBy(owner: LifeCycle): Scope | undefined {
+    let scope: Scope = this
+    while (scope.owner !== owner) {
+      if (scope.beside === undefined || scope.beside === this) return undefined
+      scope = scope.beside
+    }
+    return scope
+  }
+
+  /**
+   * Called when the response is about to set or remove the cookie.
+   *
+   * @throws {ConfigError} In development, when another kind of session sends a cookie of that name in the same response.
+   */
+  sending({ name, removal }: CookieWriter): void {
+    this.#sent = true
+    for (let other = this.beside; other !== undefined && other !== this; other = other.beside) {
+      if (!other.#sent) continue
+      const message = `Two kinds of session send a cookie named '${name}' in one response, so each ends the sessions of the other. Give each its own \`cookie.name\`.`
+      if (isDevelopment()) throw new ConfigError(message)
+      warnOnce('VIAL_COOKIE_NAME', message)
+    }
+    if (!removal.secure || !this.isPlainHttp() || LOCAL.test(this.location()?.host ?? '')) return
+    warnOnce(
+      'VIAL_PLAIN_HTTP',
+      "A session's cookie is Secure, and this response leaves over plain http: browsers drop the cookie, and each request begins a new session. Serve https. Behind a proxy that does, let it send `X-Forwarded-Proto`: docs/proxy.md. On a developer's machine give `cookie: { secure: 'development' }`.",
+    )
+  }
+
   async #start(): Promise<AnySession> {
     const readOnly = this.#committed || this.headersSent
     if (!readOnly) this.opening()
@@ -103,6 +147,10 @@ export abstract class Scope {
     const opened = this.#sessions.open(this.cookieHeader(), options)
     // A session that is there at once is kept at once, so that a commit need not wait for the promise.
     this.#session = opened instanceof Promise ? await opened : opened
+    stateOf(this.#session).sender = this
     return this.#session
   }
 }
+
+/** Hosts from which browsers take a Secure cookie over plain http. */
+const LOCAL = /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/

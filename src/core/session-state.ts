@@ -7,6 +7,7 @@
 
 import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
+import type { Sender } from './commit-headers.ts'
 import type { Expiry } from './expiry.ts'
 import type { Credential } from './ids.ts'
 import type { SessionPolicy } from './policy.ts'
@@ -78,6 +79,8 @@ export class SessionState {
   changes: Changes
   meta: Meta
   phase: 'open' | 'committed' | 'read-only' = 'open'
+  /** Undefined: no adapter loaded the session. */
+  sender: Sender | undefined
   /** The store failed on load: nothing of this session is stored. */
   unsaved = false
   rotation: 'none' | 'regenerate' | 'login' = 'none'

@@ -109,14 +109,18 @@ export interface LifeCycleConfig {
 
 export class SessionLifeCycle implements LifeCycle {
   readonly #config: LifeCycleConfig
-  /** The property under which a request carries its scope; a WeakMap would cost microseconds per request. */
-  readonly #mark = Symbol('vial.scope')
+  /**
+   * The property under which a request carries its scopes, one for each name of a cookie; a WeakMap would cost microseconds
+   * per request.
+   */
+  readonly #mark: symbol
   /** Made only where it is configured: on Node 20 its mere existence slows every `await` of the process. */
   readonly #ambient: AsyncLocalStorage<Scope> | undefined
   readonly session: AnySession | undefined
 
   constructor(config: LifeCycleConfig) {
     this.#config = config
+    this.#mark = Symbol.for(`vial.scope ${config.cookieName}`)
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
     this.session = config.eager
       ? eagerSession(config.sessionClass.prototype, () => {
@@ -180,8 +184,14 @@ export class SessionLifeCycle implements LifeCycle {
   begin<T>(request: object, scope: Scope, next: () => T): MaybePromise<T> {
     const marked = request as Record<symbol, Scope | undefined>
     // A middleware that is registered twice must not make two sessions of one request.
-    const own = marked[this.#mark] ?? scope
-    marked[this.#mark] = own
+    const first = marked[this.#mark]
+    const own = first?.ownedBy(this) ?? scope
+    if (first === undefined) marked[this.#mark] = own
+    else if (own.owner === undefined) {
+      own.beside = first.beside ?? first
+      first.beside = own
+    }
+    own.owner = this
     const ambient = this.#ambient
     if (ambient === undefined) return next()
     if (!this.#config.eager) return ambient.run(own, next)
@@ -265,7 +275,7 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   #on(object: unknown): Scope | undefined {
-    return (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]
+    return (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]?.ownedBy(this)
   }
 }
 

@@ -103,7 +103,12 @@ export class StoreBacking implements Backing {
     if (origin.standing === 'renewed') {
       // The cookie that another response was to bring.
       const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now)
-      return this.#send('touched', credentialOf(origin), state.permanent ? expiresAt : undefined)
+      return this.#send(
+        state,
+        'touched',
+        credentialOf(origin),
+        state.permanent ? expiresAt : undefined,
+      )
     }
     return state.isRefreshDue(expiry, now) ? this.#touch(state, origin, now) : UNTOUCHED
   }
@@ -217,7 +222,7 @@ export class StoreBacking implements Backing {
     // Another request wrote meanwhile, and moved the expiry itself.
     if (result === 'conflict') return UNTOUCHED
     return state.permanent
-      ? this.#send('touched', credentialOf(origin), expiresAt)
+      ? this.#send(state, 'touched', credentialOf(origin), expiresAt)
       : withoutCookie('touched')
   }
 
@@ -231,7 +236,7 @@ export class StoreBacking implements Backing {
     if (ended !== undefined) {
       await limit.call('delete', (options) => store.delete(keyOf(ended), undefined, options))
     }
-    if (empty) return ended === undefined ? UNTOUCHED : withRemoval('deleted', cookie)
+    if (empty) return ended === undefined ? UNTOUCHED : withRemoval(state.sender, 'deleted', cookie)
     try {
       return await this.#create(state, new OptimisticCommit(this.#config, limit))
     } catch (error) {
@@ -247,7 +252,7 @@ export class StoreBacking implements Backing {
       return draft
     })
     this.#report(credential.key, draft?.reports ?? [])
-    return this.#send('saved', credential, draft?.permanent ? expiresAt : undefined)
+    return this.#send(state, 'saved', credential, draft?.permanent ? expiresAt : undefined)
   }
 
   /** Brings the changes of a session that has a record to the store. */
@@ -314,7 +319,7 @@ export class StoreBacking implements Backing {
     if (attempts > 1) emit({ type: 'retried', fingerprint: fingerprint(key), attempts })
     if (result.kind === 'untouched') return UNTOUCHED
     this.#report(key, result.reports)
-    if (result.kind === 'deleted') return withRemoval('deleted', cookie)
+    if (result.kind === 'deleted') return withRemoval(state.sender, 'deleted', cookie)
     const { permanent, expiresAt, meta } = result
     const loaded = credentialOf(origin)
     const credential =
@@ -327,7 +332,7 @@ export class StoreBacking implements Backing {
       (expiry.slides || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
     const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
     return isNew || isMoved || isChanged || state.policy.cookieOnSave
-      ? this.#send('saved', credential, permanent ? expiresAt : undefined)
+      ? this.#send(state, 'saved', credential, permanent ? expiresAt : undefined)
       : withoutCookie('saved')
   }
 
@@ -347,13 +352,18 @@ export class StoreBacking implements Backing {
     return withoutCookie('gone')
   }
 
-  #send(outcome: CommitOutcome, { text }: Credential, expiresAt: number | undefined): Commit {
+  #send(
+    { sender }: SessionState,
+    outcome: CommitOutcome,
+    { text }: Credential,
+    expiresAt: number | undefined,
+  ): Commit {
     const { seal, cookie, now: clock } = this.#config
     const now = clock()
     const value =
       seal === undefined ? text : seal.seal(Buffer.from(text, 'latin1'), now, cookie.name)
     const life = expiresAt === undefined ? undefined : { expiresAt, now }
-    return withCookie(outcome, cookie, value, life)
+    return withCookie(sender, outcome, cookie, value, life)
   }
 }
 

@@ -7,7 +7,7 @@
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
 import { setsCookie } from './headers.ts'
-import { locationOfUrl } from './location.ts'
+import { isPlainHttp, locationOfUrl } from './location.ts'
 
 /** What has the request; Hono's may become another one. */
 interface Source {
@@ -29,6 +29,11 @@ export class FetchScope extends Scope {
 
   protected override location(): RequestLocation | undefined {
     return locationOfUrl(this.#source.raw.url)
+  }
+
+  protected override isPlainHttp(): boolean {
+    const { url, headers } = this.#source.raw
+    return isPlainHttp(url.startsWith('https:'), (name) => headers.get(name))
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Host and path of a request, for {@link Scope.location}. Neither function throws, whatever the client sent.
+ * Host, path and protocol of a request, for {@link Scope}. No function throws, whatever the client sent.
  *
  * @module
  */
@@ -26,4 +26,14 @@ export function locationOfUrl(url: string): RequestLocation | undefined {
   if (!URL.canParse(url)) return undefined
   const { hostname, pathname } = new URL(url)
   return hostname === '' ? undefined : { host: hostname, path: pathname }
+}
+
+/**
+ * Whether neither a request's connection nor a proxy's header says https. Any `Forwarded` is taken for https.
+ *
+ * @param header Gives a header of the request.
+ */
+export function isPlainHttp(encrypted: boolean, header: (name: string) => unknown): boolean {
+  if (encrypted || (header('forwarded') ?? null) !== null) return false
+  return !/^\s*https\b/i.test(String(header('x-forwarded-proto') ?? ''))
 }

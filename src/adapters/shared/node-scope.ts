@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
 import type { NodeResponse } from './headers.ts'
-import { locationOf } from './location.ts'
+import { isPlainHttp, locationOf } from './location.ts'
 import { type Committer, ResponseGate } from './response-gate.ts'
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. */
@@ -36,6 +36,11 @@ export abstract class NodeScope extends Scope implements Committer {
     const { headers, url } = this.request
     const authority = headers[':authority']
     return locationOf(headers.host ?? (authority as string | undefined), url)
+  }
+
+  protected override isPlainHttp(): boolean {
+    const { headers, socket } = this.request
+    return isPlainHttp('encrypted' in Object(socket), (name) => headers[name])
   }
 
   protected override opening(): void {
