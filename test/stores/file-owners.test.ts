@@ -14,8 +14,10 @@ import {
 import { join } from 'node:path'
 import process from 'node:process'
 import { type AsyncStore, ConfigError, createSessions } from 'vial'
+import { fromFlaskConfig } from 'vial/compat/flask-config'
 import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { type FileStoreOptions, fileStore } from 'vial/stores/file'
+import { openStore } from 'vial/stores/open'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Browser } from '../core/requests.ts'
 import { bytes, content, LATER, newDirectory } from './file-directory.ts'
@@ -158,6 +160,37 @@ describe.each(stores)('%s', (name, open) => {
     expect(() => open(newDirectory(), { owners: owners as never })).toThrow(`${name}: owners`)
   })
 })
+
+describe.skipIf(problem !== undefined)(`openStore${note}`, () => {
+  test.each([`${STRANGER}`, `33,${STRANGER}`, 'any'])('takes owners=%s', async (owners) => {
+    const { root } = nested()
+    chownSync(root, STRANGER, 0)
+    await expect(openStore(`file:${root}`)).rejects.toThrow(`owners: [${STRANGER}]`)
+    const store = await openStore(`file:${root}?owners=${owners}`)
+    await store.close()
+  })
+
+  test('refuses what is no user id', async () => {
+    await expect(openStore(`file:${newDirectory()}?owners=me`)).rejects.toThrow('user ids')
+  })
+})
+
+test.skipIf(problem !== undefined)(
+  `a Flask of another user, by its configuration${note}`,
+  async () => {
+    const { root } = nested()
+    chownSync(root, STRANGER, 0)
+    const refused = fromFlaskConfig({ SESSION_TYPE: 'filesystem', SESSION_FILE_DIR: root })
+    await expect(refused).rejects.toThrow(`owners: [${STRANGER}]`)
+    const store = cachelibFileStore(root, { owners: [STRANGER], sweepInterval: false })
+    onTestFinished(() => store.close?.())
+    const browser = new Browser(
+      await fromFlaskConfig({ SESSION_TYPE: 'cachelib', SESSION_CACHELIB: store }),
+    )
+    await browser.visit((session) => session.set('user', 'ann'))
+    await browser.visit((session) => expect(session.get('user')).toBe('ann'))
+  },
+)
 
 describe.skipIf(problem !== undefined)(`a group that Flask shares${note}`, () => {
   test('may write to the directory of cachelib, and to its parent', () => {

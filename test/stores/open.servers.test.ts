@@ -196,7 +196,7 @@ describe('a URL that cannot be is a ConfigError', () => {
     ['dynamodb://region?x=1', "no parameter 'x'. Known: 'endpoint'"],
     ['file:', 'write file:relative/path'],
     ['file://host/path', 'write file:relative/path'],
-    ['file:sessions?x=1', "no parameter 'x'. Known: none"],
+    ['file:sessions?x=1', "no parameter 'x'. Known: 'owners'"],
     ['memory:?x=1', "no parameter 'x'. Known: none"],
   ] as const)('%s', async ([url, message]) => {
     const error = await failureOf(url)

@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ConfigError } from '../../errors.ts'
 import { namesIn, replaceFile, unlessMissing } from '../file/files.ts'
-import type { Directory, Layout } from '../file/verbs.ts'
+import type { Directory, Layout } from '../file/layout.ts'
 import {
   type CachelibHash,
   COUNT_FILE,

@@ -6,7 +6,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { FileHead } from '../file/verbs.ts'
+import type { FileHead } from '../file/layout.ts'
 
 /** How cachelib names a file: `md5` before 0.16, `sha256` since. */
 export type CachelibHash = 'md5' | 'sha256'

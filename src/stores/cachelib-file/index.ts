@@ -7,7 +7,8 @@
 
 import type { AsyncStore } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
-import { type FileStoreOptions, fileVerbs } from '../file/verbs.ts'
+import type { FileStoreOptions } from '../file/layout.ts'
+import { fileVerbs } from '../file/verbs.ts'
 import { cachelibFiles, LOCK_FOLDER } from './files.ts'
 import { type CachelibHash, RESOLUTION } from './format.ts'
 

@@ -14,9 +14,10 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { AsyncStore } from '../../core/store.ts'
 import { FileError } from './files.ts'
-import { type FileHead, type FileStoreOptions, fileVerbs } from './verbs.ts'
+import type { FileHead, FileStoreOptions } from './layout.ts'
+import { fileVerbs } from './verbs.ts'
 
-export type { FileStoreOptions } from './verbs.ts'
+export type { FileStoreOptions } from './layout.ts'
 
 const RECORD = /^[0-9a-f]{64}$/
 const SHARDS = 256

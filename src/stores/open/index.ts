@@ -57,8 +57,10 @@ const OPENERS: Readonly<Record<string, () => Promise<Opener>>> = {
   async file() {
     const { fileStore } = await import('../file/index.ts')
     return async (url, { now, onError }) => {
-      checkParameters(url, [])
-      return { store: fileStore(localPath(url), { now, onError }) }
+      checkParameters(url, ['owners'])
+      const given = url.parameters.get('owners') ?? ''
+      const owners = given === 'any' ? given : given.split(',').filter(Boolean).map(Number)
+      return { store: fileStore(localPath(url), { now, onError, owners }) }
     }
   },
   async memory() {
