@@ -7,7 +7,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import type { LifeCycle, RequestLocation } from '../core/scope.ts'
 import { locationOf } from './shared/location.ts'
-import { NodeScope } from './shared/node-scope.ts'
+import { answerError, NodeScope } from './shared/node-scope.ts'
 
 class ExpressScope extends NodeScope {
   readonly #request: Request
@@ -25,13 +25,16 @@ class ExpressScope extends NodeScope {
   }
 
   override fail(error: unknown): void {
-    this.#next(error)
+    // Express takes `next` as often as it is called. Other frameworks that run this middleware may take it once.
+    if ('app' in this.#request) this.#next(error)
+    else answerError(error, this.#request, this.response)
   }
 }
 
 /**
  * Gives handlers their session: `await sessions.of(req)`. The response leaves once the session is stored. When that
- * fails, the error handlers answer instead. Register the middleware before the routes.
+ * fails, the error handlers answer instead. Register the middleware before the routes. For other frameworks that take
+ * such middleware there is `sessionMiddleware` of `vial/adapters/node`.
  */
 export function sessionMiddleware(sessions: LifeCycle): RequestHandler {
   return (request, response, next) => {

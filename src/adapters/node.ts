@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LifeCycle } from '../core/scope.ts'
 import type { NodeResponse } from './shared/headers.ts'
-import { type NodeRequest, NodeScope } from './shared/node-scope.ts'
+import { answerError, type NodeRequest, NodeScope } from './shared/node-scope.ts'
 
 /** Answers a request whose handler threw, or whose session could not be stored. */
 export type ErrorListener<Request = NodeRequest, Response = NodeResponse> = (
@@ -48,7 +48,7 @@ export function withSession<
   handler: (request: Request, response: Response) => void | Promise<void>,
   options: { readonly onError?: ErrorListener<Request, Response> } = {},
 ): (request: Request, response: Response) => Promise<void> {
-  const onError = (options.onError ?? answer) as ErrorListener
+  const onError = (options.onError ?? answerError) as ErrorListener
   return async (request, response) => {
     const scope = new ListenerScope(sessions, request, response, onError)
     try {
@@ -59,20 +59,22 @@ export function withSession<
   }
 }
 
-function answer(error: unknown, _request: NodeRequest, response: NodeResponse): void {
-  process.emitWarning(`A request failed: ${String(error)}`, {
-    code: 'VIAL_REQUEST',
-    ...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
-  })
-  if (response.writableEnded) return
-  if (response.headersSent) {
-    response.destroy()
-    return
+/**
+ * The same as middleware of Connect's form, `(request, response, next)`, for every framework that takes it: h3 1 and Nuxt
+ * by `fromNodeMiddleware`, AdonisJS, Connect, Polka. A session that cannot be stored is answered by `onError`, because
+ * `next` cannot be called a second time there; what the handlers themselves throw stays with the framework.
+ */
+export function sessionMiddleware<
+  Request extends NodeRequest = IncomingMessage,
+  Response extends NodeResponse = ServerResponse,
+>(
+  sessions: LifeCycle,
+  options: { readonly onError?: ErrorListener<Request, Response> } = {},
+): (request: Request, response: Response, next: (error?: unknown) => void) => void {
+  const onError = (options.onError ?? answerError) as ErrorListener
+  return (request, response, next) => {
+    const scope = new ListenerScope(sessions, request, response, onError)
+    const begun: unknown = sessions.begin(request, scope, () => next())
+    if (begun instanceof Promise) begun.catch(next)
   }
-  for (const name of response.getHeaderNames()) {
-    if (name.startsWith('content-')) response.removeHeader(name)
-  }
-  response.statusCode = 500
-  response.setHeader('content-type', 'text/plain; charset=utf-8')
-  response.end('Internal Server Error')
 }

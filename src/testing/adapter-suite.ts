@@ -5,6 +5,7 @@
  * @module
  */
 
+import assert from 'node:assert/strict'
 import type { Store } from '../core/store.ts'
 import {
   application,
@@ -44,13 +45,19 @@ export interface AdapterSuiteOptions {
    * @default true
    */
   readonly errorsCommit?: boolean
+  /**
+   * The cases that the framework makes impossible, by their number, each with its reason: `{ A01: 'reason' }`. Such a case
+   * must fail, so that an exception without need is noticed.
+   */
+  readonly exceptions?: Readonly<Record<string, string>>
 }
 
 /** Registers the cases for one adapter. Each name begins with a letter and a number that never change. */
 export function adapterSuite(options: AdapterSuiteOptions): void {
-  const { test, name, errorsCommit = true } = options
+  const { test, name, errorsCommit = true, exceptions = {} } = options
   for (const [title, run] of Object.entries({ ...headerCases, ...timingCases })) {
-    test(`${name}: ${title}`, async () => {
+    const reason = exceptions[title.slice(0, title.indexOf(' '))]
+    const check = async (): Promise<void> => {
       let server: RunningServer | undefined
       try {
         await run(
@@ -69,7 +76,9 @@ export function adapterSuite(options: AdapterSuiteOptions): void {
       } finally {
         await server?.close()
       }
-    })
+    }
+    if (reason === undefined) test(`${name}: ${title}`, check)
+    else test(`${name}: not ${title} (${reason})`, () => assert.rejects(check()))
   }
 }
 

@@ -6,29 +6,38 @@ import {
 } from 'node:http'
 import { Readable } from 'node:stream'
 import { withSession } from 'vial/adapters/node'
-import type { AdapterSuiteOptions, Reply } from 'vial/testing'
+import type { AdapterSuiteOptions, Exchange, Reply, SuiteSessions } from 'vial/testing'
 import { chosen, listening } from './suite.ts'
 
 /** A bare node:http server as the suite wants it. */
 export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
   let listener: RequestListener = async (request, response) => {
-    await handler({
-      method: request.method ?? '',
-      path: new URL(request.url ?? '', 'http://localhost').pathname,
-      async body() {
-        let text = ''
-        for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
-        return text
-      },
-      session: (given) => chosen(sessions, given).of(request),
-      reply: nodeReply(response),
-    })
+    await handler(nodeExchange(sessions, request, response))
   }
   for (const one of sessions) {
     const inner = listener
     listener = withSession(one, (request, response) => inner(request, response), { onError })
   }
   return listening(createServer(listener))
+}
+
+/** A request of `node:http` as the suite sees it. */
+export function nodeExchange(
+  sessions: readonly SuiteSessions[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Exchange {
+  return {
+    method: request.method ?? '',
+    path: new URL(request.url ?? '', 'http://localhost').pathname,
+    async body() {
+      let text = ''
+      for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
+      return text
+    },
+    session: (given) => chosen(sessions, given).of(request),
+    reply: nodeReply(response),
+  }
 }
 
 /** Answers with the methods of Node's response. */
@@ -47,7 +56,11 @@ function nodeReply(response: ServerResponse): Reply {
   }
 }
 
-function onError(_error: unknown, _request: IncomingMessage, response: ServerResponse): void {
+export function onError(
+  _error: unknown,
+  _request: IncomingMessage,
+  response: ServerResponse,
+): void {
   if (response.headersSent) response.destroy()
   else response.writeHead(500, { 'content-type': 'text/plain' }).end('failed')
 }

@@ -9,7 +9,7 @@ import { type StoreSpy, spyOn } from '../../src/testing/store-spy.ts'
 
 /** Runs the published suite over one adapter. */
 export function runSuite(
-  options: Pick<AdapterSuiteOptions, 'name' | 'start' | 'errorsCommit'>,
+  options: Pick<AdapterSuiteOptions, 'name' | 'start' | 'errorsCommit' | 'exceptions'>,
 ): void {
   adapterSuite({
     ...options,
@@ -53,7 +53,9 @@ export async function visiting(
 }
 
 /** Sessions in memory, and the spy on their store. */
-export function memorySessions(options: { readonly ambient?: boolean } = {}): {
+export function memorySessions(
+  options: { readonly ambient?: boolean; readonly eager?: boolean } = {},
+): {
   readonly sessions: StoredSessions
   readonly watch: StoreSpy
 } {

@@ -51,3 +51,22 @@ export abstract class NodeScope extends Scope implements Committer {
     return this.response.headersSent
   }
 }
+
+/** Responds with status 500 to a request that failed, and gives a process warning with the error. */
+export function answerError(error: unknown, _request: NodeRequest, response: NodeResponse): void {
+  process.emitWarning(`A request failed: ${String(error)}`, {
+    code: 'VIAL_REQUEST',
+    ...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
+  })
+  if (response.writableEnded) return
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  for (const name of response.getHeaderNames()) {
+    if (name.startsWith('content-')) response.removeHeader(name)
+  }
+  response.statusCode = 500
+  response.setHeader('content-type', 'text/plain; charset=utf-8')
+  response.end('Internal Server Error')
+}

@@ -1,0 +1,38 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { sessionMiddleware } from 'vial/adapters/node'
+import type { AdapterSuiteOptions } from 'vial/testing'
+import { nodeExchange, onError } from './node-app.ts'
+import { listening } from './suite.ts'
+
+/** Middleware of Connect's form. */
+export type Middleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void
+
+/** Runs middleware as h3 1, middie and AdonisJS do: of several calls of `next`, the first one counts. */
+export function promised(
+  middleware: Middleware,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
+
+/** A framework that awaits middleware of Connect's form, as the suite wants it. */
+export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+  const all = sessions.map((one) => sessionMiddleware(one, { onError }))
+  return listening(
+    createServer(async (request, response) => {
+      try {
+        for (const middleware of all) await promised(middleware, request, response)
+        await handler(nodeExchange(sessions, request, response))
+      } catch (error) {
+        onError(error, request, response)
+      }
+    }),
+  )
+}
