@@ -80,10 +80,11 @@ class Decoder {
       const unused = 32 - 8 * size
       return signed ? (value << unused) >> unused : value
     }
-    const view = this.view(8)
-    const value = signed ? view.getBigInt64(0) : view.getBigUint64(0)
-    const number = Number(value)
-    return Number.isSafeInteger(number) ? number : value
+    const unsigned = this.length(4)
+    const high = signed ? unsigned | 0 : unsigned
+    const low = this.length(4)
+    const number = high * 2 ** 32 + low
+    return Number.isSafeInteger(number) ? number : (BigInt(high) << 32n) + BigInt(low)
   }
 
   float(value: number): number | Float {
