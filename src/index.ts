@@ -16,7 +16,13 @@ export type { Duration } from './core/duration.ts'
 export type { OnEvent, Rejection, SessionEvent } from './core/events.ts'
 export type { Flash, SafeHtml } from './core/flashes.ts'
 export type { Schema, SchemaResult } from './core/schema.ts'
-export { type LifeCycle, type OpenOptions, type RequestLocation, Scope } from './core/scope.ts'
+export {
+  type CommitOptions,
+  type LifeCycle,
+  type OpenOptions,
+  type RequestLocation,
+  Scope,
+} from './core/scope.ts'
 export type { Opened, Seal } from './core/seal.ts'
 export type { Secret } from './core/secrets.ts'
 export type { Entries, EntryKey, Serializer } from './core/serializer.ts'

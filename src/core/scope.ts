@@ -6,7 +6,7 @@
  */
 
 import type { CookieWriter } from '../cookies/serialize.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, StateError } from '../errors.ts'
 import { type Commit, NOT_ASKED, type Sender, UNTOUCHED } from './commit-headers.ts'
 import { isDevelopment } from './runtime.ts'
 import { type AnySession, stateOf } from './session.ts'
@@ -29,6 +29,12 @@ export interface OpenOptions {
   readonly location?: () => RequestLocation | undefined
 }
 
+/** How a request ended. */
+export interface CommitOptions {
+  /** The handler failed: nothing that it did is stored but a `destroy`. @default false */
+  readonly failed?: boolean
+}
+
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
   /**
@@ -36,7 +42,7 @@ export interface LifeCycle {
    * header holds.
    */
   open(cookieHeader: string | null | undefined, options: OpenOptions): MaybePromise<AnySession>
-  commit(session: AnySession): MaybePromise<Commit>
+  commit(session: AnySession, options?: CommitOptions): MaybePromise<Commit>
   /**
    * Ties a request to its scope, unless it has one of these sessions already, so that `of(request)` finds it, and calls
    * `next`: at once and with its result; with `eager` after the session was loaded, in a promise that rejects when
@@ -77,8 +83,21 @@ export abstract class Scope implements Sender {
   /** Called once, just before the session is loaded for the first time, such as to hold the response. */
   protected opening(): void {}
 
-  /** True when the headers have left: a session loaded then is read-only. */
+  /** True when the headers have left: a session is not loaded any more then, unless one of the next two is true. */
   protected get headersSent(): boolean {
+    return false
+  }
+
+  /** True when the whole response has left. A session loaded then, such as by a logger, is read-only. */
+  protected get responseEnded(): boolean {
+    return false
+  }
+
+  /**
+   * True when the response's headers keep it from caches: `Vary` with `Cookie` or `*`, `Cache-Control` with `private` or
+   * `no-store`. A session loaded after they have left is read-only.
+   */
+  protected get responseVaries(): boolean {
     return false
   }
 
@@ -87,9 +106,14 @@ export abstract class Scope implements Sender {
     return this.#session
   }
 
-  /** Loads the session on the first call; all calls share one promise. */
+  /**
+   * Loads the session on the first call; all calls share one promise. Rejects with a {@link StateError} when the headers
+   * left before the first call, because a cache could then give the response to other visitors.
+   */
   load(): Promise<AnySession> {
-    this.#loading ??= this.#start()
+    if (this.#loading !== undefined) return this.#loading
+    if (this.#isLate && !this.responseEnded && !this.responseVaries) return Promise.reject(tooLate())
+    this.#loading = this.#start()
     return this.#loading
   }
 
@@ -98,13 +122,13 @@ export abstract class Scope implements Sender {
    * such a response need not be held. Throws or rejects with what prevented the commit; then the response must not
    * claim success. A second call does nothing.
    */
-  commit(): MaybePromise<Commit> {
+  commit(options?: CommitOptions): MaybePromise<Commit> {
     if (this.#committed) return NOT_ASKED
     this.#committed = true
     if (this.#loading === undefined) return NOT_ASKED
-    if (this.#session !== undefined) return this.#sessions.commit(this.#session)
+    if (this.#session !== undefined) return this.#sessions.commit(this.#session, options)
     return this.#loading.then(
-      (session) => this.#sessions.commit(session),
+      (session) => this.#sessions.commit(session, options),
       // The rejected load was reported to its caller; the response still depends on the cookie.
       () => UNTOUCHED,
     )
@@ -140,8 +164,12 @@ export abstract class Scope implements Sender {
     )
   }
 
+  get #isLate(): boolean {
+    return this.#committed || this.headersSent
+  }
+
   async #start(): Promise<AnySession> {
-    const readOnly = this.#committed || this.headersSent
+    const readOnly = this.#isLate
     if (!readOnly) this.opening()
     const options: OpenOptions = { readOnly, location: () => this.location() }
     const opened = this.#sessions.open(this.cookieHeader(), options)
@@ -154,3 +182,9 @@ export abstract class Scope implements Sender {
 
 /** Hosts from which browsers take a Secure cookie over plain http. */
 const LOCAL = /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/
+
+function tooLate(): StateError {
+  return new StateError(
+    "The session was first asked for after the response's headers were final, so they do not say that the response depends on the cookie, and a cache could give it to other visitors. Ask for the session before the response begins. Where pages stream, give the adapter `vary: 'always'`.",
+  )
+}

@@ -159,6 +159,11 @@ export class SessionState {
 
   destroy(): void {
     this.ended ??= this.origin ?? this.superseded
+    this.discard()
+  }
+
+  /** Forgets what this request did to its session. One that it ended still ends. */
+  discard(): void {
     this.origin = undefined
     this.superseded = undefined
     this.changes = new Changes(this.serializer, this.#blank())

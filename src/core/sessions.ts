@@ -11,7 +11,7 @@ import { isStoreError, StateError } from '../errors.ts'
 import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
-import type { LifeCycle, OpenOptions, Scope } from './scope.ts'
+import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { Serializer } from './serializer.ts'
 import {
   type AnySession,
@@ -41,7 +41,7 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
   /** Loads from a `Cookie` header, for WebSocket upgrades and jobs. Never rejects because of what the header holds. */
   load(cookieHeader: string | null | undefined, options?: Pick<OpenOptions, 'readOnly'>): Promise<S>
   /** Stores what changed, and gives the headers for the response. Once for each session. */
-  commit(session: S): MaybePromise<Commit>
+  commit(session: S, options?: CommitOptions): MaybePromise<Commit>
   /** Ends what the store itself started, such as timers. */
   close(): Promise<void>
 }
@@ -159,7 +159,7 @@ export class SessionLifeCycle implements LifeCycle {
       : this.#sessionOf(found, readOnly)
   }
 
-  commit(session: AnySession): MaybePromise<Commit> {
+  commit(session: AnySession, options?: CommitOptions): MaybePromise<Commit> {
     const state = stateOf(session)
     if (state.phase === 'committed') {
       throw new StateError('This session has been committed already. Load it again.')
@@ -167,6 +167,7 @@ export class SessionLifeCycle implements LifeCycle {
     const readOnly = state.phase === 'read-only'
     state.phase = 'committed'
     if (readOnly) return UNTOUCHED
+    if (options?.failed === true) state.discard()
     state.changes.end()
     if (state.unsaved) {
       const keys = state.changes.edited().map(([key]) => key)

@@ -6,6 +6,8 @@ import { Browser, Clock, countingStore, SECRET } from './requests.ts'
 class HeaderScope extends Scope {
   readonly #header: string | undefined
   opened = 0
+  ended = false
+  varies = false
 
   constructor(sessions: ConstructorParameters<typeof Scope>[0], header?: string) {
     super(sessions)
@@ -18,6 +20,14 @@ class HeaderScope extends Scope {
 
   protected override opening(): void {
     this.opened += 1
+  }
+
+  protected override get responseEnded(): boolean {
+    return this.ended
+  }
+
+  protected override get responseVaries(): boolean {
+    return this.varies
   }
 }
 
@@ -71,15 +81,72 @@ test('without the middleware the error names the fix', async () => {
   await expect(sessions.current()).rejects.toThrow(/ambient: true/)
 })
 
-test('a scope that nobody asked commits to nothing; a session asked for after that is read-only', async () => {
-  const sessions = createSessions({ store: memoryStore() })
+test('a session first asked for after the commit: an error that names the fix, as the response lacks Vary', async () => {
+  const sessions = createSessions({ store: memoryStore(), ambient: true })
   const request = {}
   const scope = new HeaderScope(sessions)
   await sessions.begin(request, scope, () => {})
   expect(scope.commit()).toEqual({ outcome: 'untouched', headers: [], cookies: [] })
-  const session = await sessions.of(request)
-  expect(() => session.set('a', 1)).toThrow(StateError)
+  await expect(sessions.of(request)).rejects.toThrow(StateError)
+  await expect(sessions.of({ raw: request })).rejects.toThrow(/vary: 'always'/)
+  await sessions.begin(request, scope, () =>
+    expect(sessions.current()).rejects.toThrow(/before the response begins/),
+  )
   expect(scope.opened).toBe(0)
+  // A logger asks when the response has ended, also after an earlier refusal.
+  scope.ended = true
+  const session = await sessions.of(request)
+  expect(() => session.set('a', 1)).toThrow(/after the response headers have left/)
+  expect(await sessions.of(request)).toBe(session)
+  expect(scope.opened).toBe(0)
+})
+
+test('a late session is read-only where the response varies already, and the loaded one where it was asked for before', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const varying = new HeaderScope(sessions)
+  varying.varies = true
+  varying.commit()
+  const late = (await varying.load()) as StoredSession
+  expect(() => late.set('a', 1)).toThrow(StateError)
+
+  const early = new HeaderScope(sessions)
+  const session = await early.load()
+  early.commit()
+  expect(await early.load()).toBe(session)
+})
+
+test('a failed request stores nothing, neither a write nor a login, but a destroy', async () => {
+  const store = countingStore(new Clock())
+  const sessions = createSessions({ store })
+  const browser = new Browser(sessions)
+  const request = async (work: (session: StoredSession) => void) => {
+    const scope = new HeaderScope(sessions, browser.cookie)
+    work((await scope.load()) as StoredSession)
+    return scope.commit({ failed: true })
+  }
+  expect((await request((session) => session.login('ann'))).headers).toEqual([['vary', 'Cookie']])
+  await browser.visit((session) => session.set('n', 1))
+  store.calls.length = 0
+  for (const work of [
+    (session: StoredSession) => session.increment('n'),
+    (session: StoredSession) => session.login('ann'),
+    (session: StoredSession) => session.clear(),
+  ]) {
+    expect(await request(work)).toMatchObject({ outcome: 'untouched', cookies: [] })
+  }
+  expect(store.calls).toEqual(['read', 'read', 'read'])
+  await browser.visit((session) => expect(session.get('n')).toBe(1))
+  const ended = await request((session) => {
+    session.destroy()
+    session.set('n', 2)
+  })
+  expect(ended).toMatchObject({ outcome: 'deleted', cookies: [{ value: '' }] })
+  await browser.visit((session) => expect([session.isNew, session.size]).toEqual([true, 0]))
+
+  const sealed = createSessions({ secret: SECRET })
+  const scope = new HeaderScope(sealed)
+  ;(await scope.load()).login('ann')
+  expect(scope.commit({ failed: true })).toMatchObject({ outcome: 'untouched', cookies: [] })
 })
 
 test('a commit waits for a session that is still loading, and is made once', async () => {
