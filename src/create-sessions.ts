@@ -12,7 +12,7 @@ import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
 import { nativeIds } from './core/ids.ts'
 import { DEFAULT_POLICY } from './core/policy.ts'
-import type { Schema } from './core/schema.ts'
+import type { OnInvalid, Schema } from './core/schema.ts'
 import type { LifeCycle } from './core/scope.ts'
 import type { Seal } from './core/seal.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
@@ -27,10 +27,17 @@ import { msgpack } from './serializers/msgpack/index.ts'
 
 /** What every kind of session takes. */
 export interface SessionsOptions<Data extends object = Fields> {
-  /** Types the data, and checks a record when it is loaded. Each key must be optional. It must be synchronous. */
+  /**
+   * Types the data, and checks each value when it is set, stored and loaded; what it transforms is ignored. Each key must
+   * be optional. It must be synchronous.
+   */
   readonly data?: Schema<Data>
-  /** When a record is not what `data` describes: a fresh session, or a {@link SerializationError}. @default 'fresh' */
-  readonly onInvalid?: 'fresh' | 'throw'
+  /**
+   * When a loaded record is not what `data` describes. `drop` hides the keys that do not fit, and reports them by the
+   * event `hidden`; they stay in the record until they are set or deleted. `fresh` begins a new session, as `drop` does
+   * for what the schema says of no single key. `throw` is a {@link SerializationError}. @default 'drop'
+   */
+  readonly onInvalid?: OnInvalid
   /** Longest life, whatever happens. @default '31d' */
   readonly lifetime?: Duration
   /**

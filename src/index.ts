@@ -15,7 +15,7 @@ export {
 export type { Duration } from './core/duration.ts'
 export type { OnEvent, Rejection, SessionEvent } from './core/events.ts'
 export type { Flash, SafeHtml } from './core/flashes.ts'
-export type { Schema, SchemaResult } from './core/schema.ts'
+export type { OnInvalid, Schema, SchemaIssue, SchemaResult } from './core/schema.ts'
 export {
   type CommitOptions,
   type LifeCycle,

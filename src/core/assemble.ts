@@ -12,7 +12,7 @@ import { guarded, type OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { backoff } from './optimistic-commit.ts'
 import type { SessionPolicy } from './policy.ts'
-import { type Schema, schemaCheck } from './schema.ts'
+import { DataSchema, type OnInvalid, type Schema } from './schema.ts'
 import type { Serializer } from './serializer.ts'
 import { Session, StoredSession } from './session.ts'
 import { SessionLifeCycle } from './sessions.ts'
@@ -23,7 +23,7 @@ import { waitTimer } from './time-limit.ts'
 /** The options that every preset hands on as they were given. */
 export interface CommonOptions {
   readonly data?: Schema<object>
-  readonly onInvalid?: 'fresh' | 'throw'
+  readonly onInvalid?: OnInvalid
   readonly ambient?: boolean
   readonly eager?: boolean
   readonly onEvent?: OnEvent
@@ -71,7 +71,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     is: (value) => typeof value === 'string',
     give: 'a string',
   }),
-  onInvalid: oneOf('fresh', 'throw'),
+  onInvalid: oneOf('drop', 'fresh', 'throw'),
   onStoreFailure: oneOf('anonymous', 'reject'),
   seal: having('seal', 'open'),
   serializer: having('split', 'join'),
@@ -212,7 +212,7 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
     serializer: parts.serializer,
     policy,
     sessionClass: store === undefined ? Session : StoredSession,
-    admits: schemaCheck(options.data, options.onInvalid ?? 'fresh'),
+    schema: options.data && new DataSchema(options.data, options.onInvalid ?? 'drop'),
     onStoreFailure: (store && options.onStoreFailure) ?? 'reject',
     ambient: options.ambient ?? false,
     eager: options.eager ?? false,

@@ -143,15 +143,24 @@ export class Changes {
     cell.decoded = true
   }
 
-  /** False when there was no such key; then nothing is recorded. */
+  /** False when there was no such key. Then nothing is recorded, unless the record has a hidden entry. */
   remove(key: string): boolean {
-    if (!this.has(key)) return false
+    const had = this.has(key)
+    if (!had && !this.#isHidden(key)) return false
     const cell = this.#cell(key)
     cell.edit = REMOVE
     cell.entry = undefined
     cell.live = undefined
     cell.decoded = false
-    return true
+    return had
+  }
+
+  /** Lets a key count as absent. Its entry stays in the record until the key is set or deleted. */
+  hide(key: string): void {
+    const cell = this.#cell(key)
+    cell.entry = undefined
+    cell.live = undefined
+    cell.decoded = false
   }
 
   /** Records an operation and runs it on the value here. Throws {@link StateError} when it does not fit that value. */
@@ -171,6 +180,11 @@ export class Changes {
     cell.entry = entry
     cell.live = undefined
     cell.decoded = false
+  }
+
+  #isHidden(key: string): boolean {
+    const cell = this.#cells.get(key)
+    return cell?.edit === NONE && cell.entry === undefined && cell.base !== undefined
   }
 
   /** Forgets the value of a key that was taken out of the record by other means. What was done to it since stays. */

@@ -34,6 +34,8 @@ export type SessionEvent =
   | { readonly type: 'replayed'; readonly fingerprint: string }
   /** The session was ended, or given a new cookie, while this request ran: its writes to `keys` were not stored. */
   | { readonly type: 'gone'; readonly fingerprint: string; readonly keys: readonly string[] }
+  /** The values of `keys` are not what `data` describes, so the program does not get them. The rest of the session stays. */
+  | { readonly type: 'hidden'; readonly fingerprint: string; readonly keys: readonly string[] }
   /** A nested change of `key` met its deletion by another request and was not stored. */
   | { readonly type: 'dropped'; readonly fingerprint: string; readonly key: string }
   /** This request read `key`, then wrote it; another request's write in between is lost. Use `update`. */

@@ -23,6 +23,7 @@ import {
   type VerifierChange,
   writeMeta,
 } from './record.ts'
+import type { DataSchema } from './schema.ts'
 import type { Entries, Serializer } from './serializer.ts'
 import type { Version } from './store.ts'
 
@@ -72,6 +73,8 @@ export interface NewVerifier {
 export class SessionState {
   readonly serializer: Serializer
   readonly policy: SessionPolicy
+  /** Undefined: the data may be anything. */
+  readonly schema: DataSchema | undefined
   /** Undefined: nothing is stored of this session yet. */
   origin: Origin | undefined
   /** The record of a verifier that a login or `regenerate` took the place of: it can be ended and nothing else. */
@@ -89,10 +92,14 @@ export class SessionState {
   /** The session that this request ended. Its record is deleted, whatever else happens. */
   ended: Origin | undefined
 
-  constructor(serializer: Serializer, policy: SessionPolicy, found?: Origin) {
+  constructor(
+    { serializer, policy, schema }: Pick<SessionState, 'serializer' | 'policy' | 'schema'>,
+    found?: Origin,
+  ) {
     const isSuperseded = found?.standing === 'superseded'
     this.serializer = serializer
     this.policy = policy
+    this.schema = schema
     this.origin = isSuperseded ? undefined : found
     this.superseded = isSuperseded ? found : undefined
     this.changes = new Changes(serializer, this.origin?.entries ?? this.#blank())
@@ -139,6 +146,12 @@ export class SessionState {
   /** Whether a record with these entries says nothing about its visitor. */
   isEmpty(entries: Entries, meta: Meta): boolean {
     return isEmpty(entries, meta, this.policy.keepsPermanent)
+  }
+
+  /** Throws {@link SerializationError} when the key must not have this value. */
+  put(key: string, value: unknown): void {
+    this.schema?.check(key, value)
+    this.changes.put(key, value)
   }
 
   clear(): void {
@@ -224,6 +237,7 @@ export class SessionState {
 
   #draft(onto: Entries, theirs: Meta, stamp: Stamp): Draft {
     const { entries, reports } = rebase(this.changes, onto)
+    this.schema?.checkEdited(this.changes, entries)
     const meta = this.#stamped(theirs, stamp)
     if (this.changes.cleared || !sameMeta(meta, theirs)) writeMeta(entries, this.serializer, meta)
     return {

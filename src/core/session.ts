@@ -202,22 +202,22 @@ export class Session<Data extends object = Fields>
   /**
    * Stores a value. `undefined` deletes the key.
    *
-   * @throws {SerializationError} At once, when the format cannot hold the value.
+   * @throws {SerializationError} At once, when the format cannot hold the value, or `data` does not allow it.
    */
   set<K extends Keys<Data>>(key: K, value: Data[K]): void {
-    const { changes } = writing(this, key)
-    if (value === undefined) changes.remove(key)
-    else changes.put(key, value)
+    const state = writing(this, key)
+    if (value === undefined) state.changes.remove(key)
+    else state.put(key, value)
   }
 
-  /** The value of a key; when there is none, stores `value` and gives it back, for changes in place. */
+  /** The value of a key; when there is none, stores `value` and gives it back, for changes in place. Throws as {@link set}. */
   setDefault<K extends Keys<Data>>(
     key: K,
     value: Exclude<Data[K], undefined>,
   ): Exclude<Data[K], undefined> {
-    const { changes } = writing(this, key)
-    if (!changes.has(key)) changes.put(key, value)
-    return changes.get(key) as Exclude<Data[K], undefined>
+    const state = writing(this, key)
+    if (!state.changes.has(key)) state.put(key, value)
+    return state.changes.get(key) as Exclude<Data[K], undefined>
   }
 
   /** Deletes a key; false when there was none. */

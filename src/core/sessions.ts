@@ -12,6 +12,7 @@ import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
 import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
+import type { DataSchema } from './schema.ts'
 import type { Serializer } from './serializer.ts'
 import {
   type AnySession,
@@ -52,6 +53,7 @@ export interface StoredSessions<Data extends object = Fields>
   /**
    * Takes a key out of the stored session, now; of any number of requests exactly one gets the value.
    *
+   * @returns Undefined: the key is not there, another request got it, or `data` does not allow its value.
    * @throws {StateError} When this request changed the key, or emptied the session, before.
    * @throws {StoreError} When the store fails.
    */
@@ -98,8 +100,8 @@ export interface LifeCycleConfig {
   readonly serializer: Serializer
   readonly policy: SessionPolicy
   readonly sessionClass: new (state: SessionState) => AnySession
-  /** Whether a record is what the `data` schema describes. */
-  readonly admits: (session: AnySession) => boolean
+  /** Of the data. Undefined: it may be anything. */
+  readonly schema: DataSchema | undefined
   readonly onStoreFailure: 'reject' | 'anonymous'
   readonly ambient: boolean
   readonly eager: boolean
@@ -226,7 +228,10 @@ export class SessionLifeCycle implements LifeCycle {
         'claim() needs a store: a cookie cannot decide which request came first.',
       )
     }
-    return backing.claim(state, key).catch(this.#failed)
+    const value = await backing.claim(state, key).catch(this.#failed)
+    if (value === undefined || this.#config.schema?.problem(key, value) === undefined) return value
+    this.#hid(session, [key])
+    return undefined
   }
 
   close(): Promise<void> {
@@ -239,18 +244,26 @@ export class SessionLifeCycle implements LifeCycle {
     if (typeof found === 'string') reason = found
     else {
       const session = this.#make(found, readOnly)
-      if (this.#config.admits(session)) return session
+      const hidden = this.#config.schema?.admit(stateOf(session).changes)
+      if (hidden !== undefined || this.#config.schema === undefined) {
+        if (hidden !== undefined && hidden.length > 0) this.#hid(session, hidden)
+        return session
+      }
     }
     // `replayed` has an event of its own.
     if (reason !== 'replayed') this.#config.emit({ type: 'rejected', reason })
     return this.#make(undefined, readOnly)
   }
 
+  /** Reports keys whose values the program does not get. */
+  #hid({ fingerprint }: AnySession, keys: readonly string[]): void {
+    this.#config.emit({ type: 'hidden', fingerprint, keys })
+  }
+
   #make(origin: Origin | undefined, readOnly: boolean): AnySession {
-    const { serializer, policy, sessionClass } = this.#config
-    const state = new SessionState(serializer, policy, origin)
+    const state = new SessionState(this.#config, origin)
     if (readOnly) state.phase = 'read-only'
-    return new sessionClass(state)
+    return new this.#config.sessionClass(state)
   }
 
   #withoutStore(error: unknown, readOnly: boolean): AnySession {

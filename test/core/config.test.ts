@@ -98,11 +98,11 @@ test.each<[string, unknown, RegExp]>([
 
 const schema = z.object({ views: z.number(), name: z.string() }).partial()
 
-test('a record that is not what the schema describes is a fresh session, and stays where it is', async () => {
+test('onInvalid: fresh gives a new session, and the record stays where it is', async () => {
   const shared = memoryStore()
   const { events, onEvent } = listener()
   const untyped = createSessions({ store: shared })
-  const typed = createSessions({ store: shared, data: schema, onEvent })
+  const typed = createSessions({ store: shared, data: schema, onInvalid: 'fresh', onEvent })
   const browser = new Browser(untyped)
   await browser.visit((session) => session.set('views', 'many'))
   const session = await typed.load(browser.cookie)

@@ -52,7 +52,7 @@ export function lifeCycle(setup: Setup): StoredSessions {
     serializer,
     policy: DEFAULT_POLICY,
     sessionClass: StoredSessionClass,
-    admits: () => true,
+    schema: undefined,
     onStoreFailure: 'reject',
     ambient: false,
     eager: false,

@@ -16,7 +16,7 @@ import { type Duration, milliseconds } from '../../core/duration.ts'
 import type { OnEvent } from '../../core/events.ts'
 import { Expiry } from '../../core/expiry.ts'
 import { DEFAULT_POLICY, type SessionPolicy } from '../../core/policy.ts'
-import type { Schema } from '../../core/schema.ts'
+import type { OnInvalid, Schema } from '../../core/schema.ts'
 import type { Fields } from '../../core/session.ts'
 import { warnOnce } from '../../core/warnings.ts'
 import { ConfigError } from '../../errors.ts'
@@ -53,10 +53,13 @@ export interface FlaskOptions<Data extends object = Fields> {
    * @default true; false with `data`, whose types say number
    */
   readonly exactFloats?: boolean
-  /** A synchronous schema: types the data, and checks each loaded record. Every key must be optional. */
+  /** A synchronous schema: types the data, and checks each value when it is set, stored and loaded. Every key must be optional. */
   readonly data?: Schema<Data>
-  /** When a record does not match `data`: a fresh session, or a {@link SerializationError}. @default 'fresh' */
-  readonly onInvalid?: 'fresh' | 'throw'
+  /**
+   * When a record does not match `data`: hide the keys that do not fit, and keep them for Flask; a fresh session; or a
+   * {@link SerializationError}. @default 'drop'
+   */
+  readonly onInvalid?: OnInvalid
   /** Lets `current()` find the session without the request. It slows every `await` on Node 20. @default false */
   readonly ambient?: boolean
   /** Loads the session before each handler and offers it as `sessions.session`, as Flask does. @default false */
