@@ -26,7 +26,15 @@ export {
 export type { Opened, Seal } from './core/seal.ts'
 export type { Secret } from './core/secrets.ts'
 export type { Entries, EntryKey, Serializer } from './core/serializer.ts'
-export type { AnySession, Fields, Keys, KeysOf, Session, StoredSession } from './core/session.ts'
+export type {
+  AnySession,
+  Fields,
+  Keys,
+  KeysOf,
+  LoginOptions,
+  Session,
+  StoredSession,
+} from './core/session.ts'
 export type { Eager, InferData, Sessions, StoredSessions } from './core/sessions.ts'
 export type {
   AsyncStore,

@@ -12,7 +12,16 @@ const WINDOW_SHARE = 0.05
 /** How far the clocks of two machines may be apart before a record counts as expired. */
 const CLOCK_TOLERANCE = 60_000
 
-/** A session lives at most `lifetime`, whatever happens, and at most `idle` after its last request. */
+/** What a handler asked for its session alone, in ms. An absent field stays as it is. */
+export interface OwnLife {
+  readonly lifetime?: number | undefined
+  readonly idle?: number | undefined
+}
+
+/**
+ * A session lives at most `lifetime`, whatever happens, and at most `idle` after its last request. A record may have a
+ * life of its own instead.
+ */
 export class Expiry {
   readonly lifetime: number
   readonly idle: number | undefined
@@ -27,19 +36,17 @@ export class Expiry {
   constructor(lifetime: number, idle: number | undefined, window?: number) {
     this.lifetime = lifetime
     this.idle = idle
-    this.#window =
-      window ??
-      (idle === undefined ? 0 : Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4))
+    this.#window = window ?? windowOf(idle)
   }
 
   /** Whether activity moves the end of a session. */
-  get slides(): boolean {
-    return this.idle !== undefined
+  slides(meta: Meta): boolean {
+    return this.#idleOf(meta) !== undefined
   }
 
   /** Whether a request that changes nothing ever moves `expiresAt`. */
-  get moves(): boolean {
-    return this.slides && this.#window < Number.POSITIVE_INFINITY
+  moves(meta: Meta): boolean {
+    return this.slides(meta) && this.#windowOf(meta) < Number.POSITIVE_INFINITY
   }
 
   /** Whether the record's `expiresAt` is worth asking the store for. */
@@ -48,14 +55,29 @@ export class Expiry {
   }
 
   /** The absolute end: a lifetime after the last login, or after the beginning. Undefined: neither is known. */
-  until({ loggedInAt, createdAt }: Pick<Meta, 'createdAt' | 'loggedInAt'>): number | undefined {
-    const began = loggedInAt ?? createdAt
+  until(meta: Meta): number | undefined {
+    if (meta.own && meta.until !== undefined) return meta.until
+    const began = beginning(meta)
     return began === undefined ? undefined : began + this.lifetime
+  }
+
+  /** What a write notes of a session's life. `asked`: what this request wants for it alone. */
+  noted(
+    meta: Meta,
+    asked: OwnLife | undefined,
+    now: number,
+  ): Pick<Meta, 'until' | 'idle' | 'own'> {
+    const lifetime = asked?.lifetime
+    return {
+      until: lifetime === undefined ? this.until(meta) : (beginning(meta) ?? now) + lifetime,
+      idle: asked?.idle ?? this.#idleOf(meta),
+      own: asked === undefined ? meta.own : true,
+    }
   }
 
   /** The end of a session that was last active at `activeAt`. An unknown beginning counts as then. */
   end(meta: Meta, activeAt: number): number {
-    return earlier(this.until(meta) ?? activeAt + this.lifetime, this.idle, activeAt)
+    return earlier(this.until(meta) ?? activeAt + this.lifetime, this.#idleOf(meta), activeAt)
   }
 
   /** The end of a record that was last written at `writtenAt`, under the configuration that wrote it. */
@@ -67,14 +89,15 @@ export class Expiry {
 
   /**
    * The end that a write gives to a record. A live session's end never moves earlier, as the clock of this machine may
-   * be behind, unless the record was written under another `lifetime` or `idle` than today's.
+   * be behind, unless the record was written under another `lifetime` or `idle` than today's, or this write changes its
+   * own.
    *
    * @param before What the record said before this write.
    * @param current When it ended before. Undefined: not known.
    */
   moved(meta: Meta, before: Meta, current: number | undefined, activeAt: number): number {
     const end = this.end(meta, activeAt)
-    if (current === undefined || current <= end || !this.#wrote(before)) return end
+    if (current === undefined || current <= end || !this.#keeps(meta, before)) return end
     return Math.min(current, this.until(meta) ?? current)
   }
 
@@ -90,16 +113,50 @@ export class Expiry {
 
   /** Whether the record's `expiresAt` is worth moving; an unknown one is. */
   due(meta: Meta, expiresAt: number | undefined, now: number): boolean {
-    if (!this.moves) return false
-    if (expiresAt === undefined || this.#window === 0) return true
+    if (!this.moves(meta)) return false
+    const window = this.#windowOf(meta)
+    if (expiresAt === undefined || window === 0) return true
     // Also when it lies too late: a record from before `idle` was configured.
-    return Math.abs(this.moved(meta, meta, expiresAt, now) - expiresAt) >= this.#window
+    return Math.abs(this.moved(meta, meta, expiresAt, now) - expiresAt) >= window
   }
 
-  /** Whether a record was last written under this configuration. */
-  #wrote(meta: Meta): boolean {
-    return meta.until !== undefined && meta.until === this.until(meta) && meta.idle === this.idle
+  /** Whether a record was last written under the lengths that hold for it now. */
+  #keeps(meta: Meta, before: Meta): boolean {
+    return (
+      before.until !== undefined &&
+      lifetimeOf(before, before.until) === lifetimeOf(meta, this.until(meta)) &&
+      before.idle === this.#idleOf(meta)
+    )
   }
+
+  #idleOf({ own, idle }: Meta): number | undefined {
+    return own ? idle : this.idle
+  }
+
+  #windowOf({ own, idle }: Meta): number {
+    return own ? windowOf(idle) : this.#window
+  }
+}
+
+/** When the lifetime began. Undefined: not known. */
+function beginning({ loggedInAt, createdAt }: Meta): number | undefined {
+  return loggedInAt ?? createdAt
+}
+
+/** From the beginning to an absolute end. Undefined: one of them is not known. */
+function lifetimeOf(meta: Meta, until: number | undefined): number | undefined {
+  const began = beginning(meta)
+  return began === undefined || until === undefined ? undefined : until - began
+}
+
+/** The life that a record has of its own, in ms. Empty: as configured. */
+export function ownLife(meta: Meta): OwnLife {
+  return meta.own ? { lifetime: lifetimeOf(meta, meta.until), idle: meta.idle } : {}
+}
+
+function windowOf(idle: number | undefined): number {
+  if (idle === undefined) return 0
+  return Math.min(Math.max(LONGEST_WINDOW, idle * WINDOW_SHARE), idle / 4)
 }
 
 function earlier(until: number, idle: number | undefined, activeAt: number): number {

@@ -38,7 +38,7 @@ export interface Meta {
   readonly until: number | undefined
   /** The longest pause between requests under that configuration, in ms. */
   readonly idle: number | undefined
-  /** True: `until` and `idle` are the session's own and not the configuration's. Not written yet; carried along. */
+  /** True: `until` and `idle` are the session's own and not the configuration's. */
   readonly own: true | undefined
   /** The hash of the verifier that the cookie holds. */
   readonly verifierHash: string | undefined

@@ -8,7 +8,7 @@
 import { StateError } from '../errors.ts'
 import { Changes } from './changes.ts'
 import type { Sender } from './commit-headers.ts'
-import type { Expiry } from './expiry.ts'
+import { type Expiry, type OwnLife, ownLife } from './expiry.ts'
 import type { Credential } from './ids.ts'
 import type { SessionPolicy } from './policy.ts'
 import { type Report, rebase } from './rebase.ts'
@@ -87,6 +87,8 @@ export class SessionState {
   /** The store failed on load: nothing of this session is stored. */
   unsaved = false
   rotation: 'none' | 'regenerate' | 'login' = 'none'
+  /** The life that this request asked for its session alone. */
+  #asked: OwnLife | undefined
   /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
   /** The session that this request ended. Its record is deleted, whatever else happens. */
@@ -111,6 +113,7 @@ export class SessionState {
       this.emptied ||
       this.ended !== undefined ||
       this.changes.modified ||
+      this.#asked !== undefined ||
       this.rotation === 'login' ||
       (this.rotation === 'regenerate' && this.origin !== undefined)
     )
@@ -121,11 +124,37 @@ export class SessionState {
     return this.changes.peek(PERMANENT) === true
   }
 
+  set permanent(value: boolean) {
+    if (this.permanent !== value) this.changes.put(PERMANENT, value)
+  }
+
+  /** The session's own life. */
+  get own(): OwnLife {
+    return { ...ownLife(this.meta), ...this.#asked }
+  }
+
+  /** Gives the session a life of its own. Throws {@link StateError} where the record cannot hold it. */
+  ask({ lifetime, idle }: OwnLife): void {
+    this.#assertOwns({ lifetime, idle })
+    const { own } = this
+    if (lifetime !== undefined && lifetime !== own.lifetime) {
+      this.#asked = { ...this.#asked, lifetime }
+    }
+    if (idle !== undefined && idle !== own.idle) this.#asked = { ...this.#asked, idle }
+  }
+
+  #assertOwns({ lifetime, idle }: OwnLife): void {
+    if (this.policy.metadata || (lifetime === undefined && idle === undefined)) return
+    throw new StateError(
+      'A session of this preset has no lifetime or idle time of its own, as its record belongs to another library. Use `permanent`, and the options of the preset.',
+    )
+  }
+
   /** Whether a request that changes nothing moves the expiry of this session now. */
   isRefreshDue(expiry: Expiry, now: number): boolean {
     const { refreshes } = this.policy
     return (
-      expiry.moves &&
+      expiry.moves(this.meta) &&
       (refreshes === 'permanent'
         ? this.permanent
         : refreshes === 'all' || !this.isEmpty(this.changes.base, this.meta)) &&
@@ -159,14 +188,17 @@ export class SessionState {
     const { permanent } = this
     this.changes.clear()
     if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
-    this.meta = { ...this.meta, user: undefined, factors: undefined }
+    this.meta = { ...this.meta, user: undefined, factors: undefined, own: undefined }
+    this.#asked = undefined
     if (this.rotation === 'login') this.rotation = 'regenerate'
   }
 
   /** A session of another user is ended: the new user must not see its data. */
-  login(user: string): void {
+  login(user: string, own: OwnLife): void {
+    this.#assertOwns(own)
     if (this.meta.user !== undefined && this.meta.user !== user) this.destroy()
-    this.meta = { ...this.meta, user }
+    this.meta = { ...this.meta, user, own: undefined }
+    this.ask(own)
     this.rotation = 'login'
   }
 
@@ -182,6 +214,7 @@ export class SessionState {
     this.changes = new Changes(this.serializer, this.#blank())
     this.meta = NO_META
     this.rotation = 'none'
+    this.#asked = undefined
     this.emptied = false
   }
 
@@ -263,6 +296,7 @@ export class SessionState {
     const isBeginning = isLogin || (metadata && this.origin === undefined)
     const createdAt = theirs.createdAt ?? (isBeginning ? now : undefined)
     const loggedInAt = isLogin ? now : theirs.loggedInAt
+    const own = isLogin || cleared ? undefined : theirs.own
     const isPresented =
       theirs.changedBy === 'renew' &&
       this.origin?.standing === 'current' &&
@@ -275,7 +309,7 @@ export class SessionState {
       factors: isLogin || cleared ? undefined : theirs.factors,
       // The first request that presents a renewed verifier begins the grace of the one before.
       graceFrom: isPresented ? (theirs.graceFrom ?? now) : theirs.graceFrom,
-      ...(metadata && { until: expiry.until({ createdAt, loggedInAt }), idle: expiry.idle }),
+      ...(metadata && expiry.noted({ ...theirs, createdAt, loggedInAt, own }, this.#asked, now)),
       ...(verifier !== undefined && {
         verifierHash: verifier.hash,
         previousHash: theirs.verifierHash,

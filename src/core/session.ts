@@ -6,9 +6,11 @@
 
 import { StateError } from '../errors.ts'
 import { encodeOf, TypeMismatch } from './changes.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import type { OwnLife } from './expiry.ts'
 import { type Flash, messagesOf, type SafeHtml, toFlash, without } from './flashes.ts'
 import { fingerprint } from './ids.ts'
-import { FLASHES, isReserved, PERMANENT } from './record.ts'
+import { FLASHES, isReserved } from './record.ts'
 import type { SessionState } from './session-state.ts'
 import { exactFloat, Float, isInteger, tuple } from './values.ts'
 
@@ -17,6 +19,18 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /** The state of a session, for the core: a handler cannot reach it. */
 export let stateOf: (session: AnySession) => SessionState
+
+const SECOND = 1_000
+
+/** How long a login lasts. */
+export interface LoginOptions {
+  /** The longest life of this session, in place of the configured one, also a longer one. */
+  readonly lifetime?: Duration
+  /** The longest pause between its requests, likewise. */
+  readonly idle?: Duration
+  /** Whether the cookie outlives the browser. Absent: as it was. */
+  readonly permanent?: boolean
+}
 
 /** What every session can do. It is synchronous and does no I/O. */
 export abstract class AnySession {
@@ -52,7 +66,33 @@ export abstract class AnySession {
 
   set permanent(value: boolean) {
     this.#state.assertOpen()
-    if (this.permanent !== value) this.#state.changes.put(PERMANENT, value)
+    this.#state.permanent = value
+  }
+
+  /**
+   * The longest life of this session alone, since it began or its last login, in ms. Undefined: as configured. It may be
+   * set to a longer one than the configured, too.
+   *
+   * @throws {StateError} When it is set in a session of a Flask preset.
+   * @throws {ConfigError} When it is set to what is no duration.
+   */
+  get lifetime(): number | undefined {
+    return this.#state.own.lifetime
+  }
+
+  set lifetime(value: Duration) {
+    this.#state.assertOpen()
+    this.#state.ask(lengths({ lifetime: value }))
+  }
+
+  /** The longest pause between the requests of this session alone, in ms; otherwise as {@link lifetime}. */
+  get idle(): number | undefined {
+    return this.#state.own.idle
+  }
+
+  set idle(value: Duration) {
+    this.#state.assertOpen()
+    this.#state.ask(lengths({ idle: value }))
   }
 
   /** When the session began, in ms since the epoch. Undefined before the first commit, and in a record that another library started. */
@@ -117,13 +157,16 @@ export abstract class AnySession {
    * with this request's writes only.
    *
    * @param user A string that is not empty, such as a primary key.
+   * @param options How long this login lasts. What is absent is as configured, unless this request has set it before;
+   * what an earlier login asked for ends with it.
    */
-  login(user: string): void {
+  login(user: string, options: LoginOptions = {}): void {
     this.#state.assertOpen()
     if (typeof user !== 'string' || user === '' || !user.isWellFormed()) {
       throw new StateError('login() needs the user as a well-formed string that is not empty.')
     }
-    this.#state.login(user)
+    this.#state.login(user, lengths(options))
+    if (options.permanent !== undefined) this.permanent = options.permanent
   }
 
   /** Ends the session everywhere. A write after this begins a new one with a new cookie. */
@@ -311,6 +354,13 @@ export function writing(session: AnySession, key: unknown): SessionState {
     )
   }
   return state
+}
+
+function lengths({ lifetime, idle }: LoginOptions): OwnLife {
+  return {
+    lifetime: lifetime === undefined ? undefined : milliseconds(lifetime, 'lifetime', SECOND),
+    idle: idle === undefined ? undefined : milliseconds(idle, 'idle', SECOND),
+  }
 }
 
 function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number | bigint | Float {

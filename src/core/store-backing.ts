@@ -329,7 +329,7 @@ export class StoreBacking implements Backing {
     const isNew = credential !== loaded || origin.standing === 'renewed'
     const isMoved =
       permanent &&
-      (expiry.slides || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
+      (expiry.slides(meta) || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
     const isChanged = permanent !== isPermanent(origin.entries, state.serializer)
     return isNew || isMoved || isChanged || state.policy.cookieOnSave
       ? this.#send(state, 'saved', credential, permanent ? expiresAt : undefined)
