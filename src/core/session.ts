@@ -32,7 +32,7 @@ export interface LoginOptions {
   readonly permanent?: boolean
 }
 
-/** What every session can do. It is synchronous and does no I/O. */
+/** What every session can do. It is synchronous and does no I/O. Other properties cannot be set, as they would be lost. */
 export abstract class AnySession {
   readonly #state: SessionState
 
@@ -42,6 +42,8 @@ export abstract class AnySession {
 
   constructor(state: SessionState) {
     this.#state = state
+    // `session.views = 1` throws, as it would not be stored.
+    Object.preventExtensions(this)
   }
 
   /** No record is behind this session yet; the first write makes one. Writes with a cookie that a login took the place of are dropped. */

@@ -314,5 +314,5 @@ function eagerSession(prototype: object, current: () => unknown): AnySession {
       })
     }
   }
-  return session as AnySession
+  return Object.preventExtensions(session) as AnySession
 }
