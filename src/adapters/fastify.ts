@@ -116,6 +116,10 @@ class FastifyScope extends Scope implements HeaderTarget {
     return this.#reply.raw.headersSent
   }
 
+  override afterResponse(task: () => void): void {
+    this.#reply.raw.once('close', task)
+  }
+
   async #hold(commit: Promise<Commit>, payload: unknown): Promise<unknown> {
     const reply = this.#reply
     const { statusCode } = reply

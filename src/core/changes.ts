@@ -74,6 +74,13 @@ export class Changes {
     this.#last = this.edited()
   }
 
+  /** The keys whose values were changed since {@link end}, which is not stored. */
+  lateKeys(): string[] {
+    return [...this.#cells]
+      .filter(([key, cell]) => this.#isChanged(key, cell) && !this.#isAsStored(cell))
+      .map(([key]) => key)
+  }
+
   /** Whether there is anything to store, nested changes of values that were handed out included. */
   get modified(): boolean {
     return this.cleared || this.edited().length > 0
@@ -213,15 +220,24 @@ export class Changes {
 
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
-    if (!cell.decoded || typeof cell.live !== 'object' || cell.live === null) return
-    if (
-      cell.entry === undefined ||
-      isDeepStrictEqual(decodeOf(this.serializer, key, cell.entry), cell.live)
-    )
-      return
+    if (!this.#isChanged(key, cell)) return
     cell.entry = encodeOf(this.serializer, key, cell.live)
     if (cell.edit.kind === 'none') cell.edit = NESTED
     else if (cell.edit.kind === 'apply') cell.edit = cell.base === undefined ? PUT : NESTED
+  }
+
+  #isChanged(key: string, { decoded, live, entry }: Cell): boolean {
+    if (!decoded || typeof live !== 'object' || live === null || entry === undefined) return false
+    return !isDeepStrictEqual(decodeOf(this.serializer, key, entry), live)
+  }
+
+  /** Whether a value is stored as its entry says, though it reads otherwise: a format may not hold all of it. */
+  #isAsStored({ live, entry }: Cell): boolean {
+    try {
+      return this.serializer.equal(this.serializer.encode(live), entry)
+    } catch {
+      return false
+    }
   }
 
   #run(key: string, entry: unknown, operation: Operation): unknown {

@@ -43,6 +43,8 @@ export const UNTOUCHED: Commit = withoutCookie('untouched')
 export interface Sender {
   /** Called when the response is about to set or remove the session's cookie. What it throws ends the commit. */
   sending(cookie: CookieWriter): void
+  /** Runs a task when the response has left, as far as the framework says when. Called in development only. */
+  afterResponse(task: () => void): void
 }
 
 /**

@@ -101,6 +101,11 @@ export abstract class Scope implements Sender {
     return false
   }
 
+  /** A macrotask after the commit. An adapter that knows when its response has left overrides it. */
+  afterResponse(task: () => void): void {
+    setTimeout(task, 0)
+  }
+
   /** The loaded session; undefined before {@link load} has resolved. */
   get session(): AnySession | undefined {
     return this.#session

@@ -11,6 +11,7 @@ import { isStoreError, StateError } from '../errors.ts'
 import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
+import { isDevelopment } from './runtime.ts'
 import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { DataSchema } from './schema.ts'
 import type { Serializer } from './serializer.ts'
@@ -21,6 +22,7 @@ import {
   type Session,
   type StoredSession,
   stateOf,
+  warnOfLateChange,
   writing,
 } from './session.ts'
 import { type Origin, SessionState } from './session-state.ts'
@@ -119,6 +121,7 @@ export class SessionLifeCycle implements LifeCycle {
   /** Made only where it is configured: on Node 20 its mere existence slows every `await` of the process. */
   readonly #ambient: AsyncLocalStorage<Scope> | undefined
   readonly session: AnySession | undefined
+  readonly #isDevelopment = isDevelopment()
 
   constructor(config: LifeCycleConfig) {
     this.#config = config
@@ -168,7 +171,10 @@ export class SessionLifeCycle implements LifeCycle {
     }
     const readOnly = state.phase === 'read-only'
     state.phase = 'committed'
-    if (readOnly) return UNTOUCHED
+    if (readOnly) {
+      if (this.#isDevelopment) warnOfLateChange(state.changes.lateKeys())
+      return UNTOUCHED
+    }
     if (options?.failed === true) state.discard()
     state.changes.end()
     if (state.unsaved) {
@@ -178,6 +184,7 @@ export class SessionLifeCycle implements LifeCycle {
     }
     try {
       const commit = this.#config.backing.commit(state)
+      if (this.#isDevelopment) this.#watch(state, commit)
       return commit instanceof Promise ? commit.catch(this.#failed) : commit
     } catch (error) {
       return this.#failed(error)
@@ -236,6 +243,13 @@ export class SessionLifeCycle implements LifeCycle {
 
   close(): Promise<void> {
     return this.#config.close()
+  }
+
+  /** Compares the values that the handler may hold once more when the response has left. */
+  #watch({ sender, changes }: SessionState, commit: MaybePromise<Commit>): void {
+    const watch = (): void => sender?.afterResponse(() => warnOfLateChange(changes.lateKeys()))
+    if (commit instanceof Promise) commit.then(watch, () => undefined)
+    else watch()
   }
 
   /** A record that is not honoured gives a fresh one. */

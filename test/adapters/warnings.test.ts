@@ -233,3 +233,59 @@ describe('two kinds of session with one cookie name', () => {
     expect(new Set(found).size).toBe(3)
   })
 })
+
+describe.each(all)('%s: a value that is changed after the commit', (_, make) => {
+  /** Changes the list while the session is being stored, as a handler does that goes on after its answer. */
+  function changedLate(change: (list: unknown[]) => void) {
+    const list: unknown[] = ['a']
+    const store = memoryStore()
+    const { create } = store
+    store.create = async (...args) => {
+      change(list)
+      return create(...args)
+    }
+    const sessions = createSessions({ store, cookie: { secure: false } })
+    const end = async (): Promise<void> => {
+      const server = createServer(
+        await make([sessions], async (of) => {
+          const session = await of(sessions)
+          session.set('list', list)
+          // What the format does not hold is no change.
+          session.set('gaps', { none: undefined })
+        }),
+      )
+      const { origin, close } = await listening(server)
+      await (await fetch(origin)).text()
+      await close()
+    }
+    return { end }
+  }
+
+  test('warns in development, with the key, and stores what was there', async () => {
+    const { end } = changedLate((list) => list.push('late'))
+    await end()
+    await vi.waitFor(() =>
+      expect(warnings).toEqual([expect.stringMatching(/^VIAL_LATE_CHANGE: Session key 'list'/)]),
+    )
+  })
+
+  test('says nothing in production, nor where nothing changed', async () => {
+    await changedLate(() => {}).end()
+    vi.stubEnv('NODE_ENV', 'production')
+    await changedLate((list) => list.push('late')).end()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings.filter((line) => line.includes('LATE'))).toEqual([])
+  })
+})
+
+test('a nested change in a session that can only be read warns as well', async () => {
+  const sessions = createSessions({ store: memoryStore() })
+  const first = await sessions.load(undefined)
+  first.set('list', [1])
+  const { headers } = await sessions.commit(first)
+  const cookie = headers.find(([name]) => name === 'set-cookie')?.[1].split(';')[0]
+  const session = await sessions.load(cookie, { readOnly: true })
+  ;(session.get('list') as number[]).push(2)
+  await sessions.commit(session)
+  expect(warnings).toEqual([expect.stringMatching(/^VIAL_LATE_CHANGE: Session key 'list'/)])
+})

@@ -1,7 +1,8 @@
 import { createSessions, StateError, type StoredSession } from 'vial'
+import { flaskSession } from 'vial/compat/flask-session'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
-import { Browser } from './requests.ts'
+import { Browser, SECRET } from './requests.ts'
 
 function browser(): Browser<StoredSession> {
   return new Browser(createSessions({ store: memoryStore() }))
@@ -177,4 +178,27 @@ test('neither inspection nor JSON shows the id', async () => {
     expect(shown).toContain(session.fingerprint)
     expect(session.fingerprint).toMatch(/^[0-9a-f]{12}$/)
   })
+})
+
+test('a property set on a session throws instead of being lost, on every kind of session', async () => {
+  const stored = createSessions({ store: memoryStore() })
+  const eager = createSessions({ store: memoryStore(), eager: true })
+  for (const session of [
+    await stored.load(undefined),
+    await createSessions({ secret: SECRET }).load(undefined),
+    await flaskSession({ store: memoryStore() }).load(undefined),
+    eager.session,
+  ]) {
+    expect(() => {
+      ;(session as unknown as { views: number }).views = 1
+    }).toThrow(TypeError)
+    expect(Object.keys(session)).toEqual([])
+  }
+  const session = await stored.load(undefined)
+  expect(() => Object.defineProperty(session, 'views', { value: 1 })).toThrow(TypeError)
+  expect(() => Object.assign(session, { views: 1 })).toThrow(TypeError)
+  // What is declared is set as before.
+  session.permanent = true
+  session.set('views', 1)
+  expect([session.permanent, session.get('views')]).toEqual([true, 1])
 })

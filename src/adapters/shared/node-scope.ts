@@ -50,6 +50,10 @@ export abstract class NodeScope extends Scope implements Committer {
   protected override get headersSent(): boolean {
     return this.response.headersSent
   }
+
+  override afterResponse(task: () => void): void {
+    this.response.once('close', task)
+  }
 }
 
 /** Responds with status 500 to a request that failed, and gives a process warning with the error. */
