@@ -62,11 +62,7 @@ export class Expiry {
   }
 
   /** What a write notes of a session's life. `asked`: what this request wants for it alone. */
-  noted(
-    meta: Meta,
-    asked: OwnLife | undefined,
-    now: number,
-  ): Pick<Meta, 'until' | 'idle' | 'own'> {
+  noted(meta: Meta, asked: OwnLife | undefined, now: number): Pick<Meta, 'until' | 'idle' | 'own'> {
     const lifetime = asked?.lifetime
     return {
       until: lifetime === undefined ? this.until(meta) : (beginning(meta) ?? now) + lifetime,
@@ -122,9 +118,10 @@ export class Expiry {
 
   /** Whether a record was last written under the lengths that hold for it now. */
   #keeps(meta: Meta, before: Meta): boolean {
+    const lifetime = lifetimeOf(before, before.until)
     return (
-      before.until !== undefined &&
-      lifetimeOf(before, before.until) === lifetimeOf(meta, this.until(meta)) &&
+      lifetime !== undefined &&
+      lifetime === lifetimeOf(meta, this.until(meta)) &&
       before.idle === this.#idleOf(meta)
     )
   }

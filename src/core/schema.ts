@@ -72,9 +72,12 @@ export class DataSchema {
   check(key: string, value: unknown): void {
     const problem = this.problem(key, value)
     if (problem === undefined) return
-    throw new SerializationError(`Session key '${key}' is not what \`data\` describes: ${problem}`, {
-      key,
-    })
+    throw new SerializationError(
+      `Session key '${key}' is not what \`data\` describes: ${problem}`,
+      {
+        key,
+      },
+    )
   }
 
   /**

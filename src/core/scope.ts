@@ -117,7 +117,8 @@ export abstract class Scope implements Sender {
    */
   load(): Promise<AnySession> {
     if (this.#loading !== undefined) return this.#loading
-    if (this.#isLate && !this.responseEnded && !this.responseVaries) return Promise.reject(tooLate())
+    if (this.#isLate && !this.responseEnded && !this.responseVaries)
+      return Promise.reject(tooLate())
     this.#loading = this.#start()
     return this.#loading
   }

@@ -12,8 +12,8 @@ import { type Commit, UNTOUCHED } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import type { SessionPolicy } from './policy.ts'
 import { isDevelopment } from './runtime.ts'
-import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { DataSchema } from './schema.ts'
+import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { Serializer } from './serializer.ts'
 import {
   type AnySession,

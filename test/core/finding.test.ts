@@ -105,19 +105,20 @@ test('a late session is read-only where the response varies already, and the loa
   const sessions = createSessions({ store: memoryStore() })
   const varying = new HeaderScope(sessions)
   varying.varies = true
-  varying.commit()
+  await varying.commit()
   const late = (await varying.load()) as StoredSession
   expect(() => late.set('a', 1)).toThrow(StateError)
 
   const early = new HeaderScope(sessions)
   const session = await early.load()
-  early.commit()
+  await early.commit()
   expect(await early.load()).toBe(session)
 })
 
 test('a failed request stores nothing, neither a write nor a login, but a destroy', async () => {
-  const store = countingStore(new Clock())
-  const sessions = createSessions({ store })
+  const clock = new Clock()
+  const store = countingStore(clock)
+  const sessions = createSessions({ store, now: clock.now })
   const browser = new Browser(sessions)
   const request = async (work: (session: StoredSession) => void) => {
     const scope = new HeaderScope(sessions, browser.cookie)

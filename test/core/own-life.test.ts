@@ -61,7 +61,11 @@ test.each(['stored', 'sealed'] as const)(
     clock.advance(DAY)
     const commit = await browser.visit((session) => {
       session.login('ann')
-      expect([session.lifetime, session.idle, session.permanent]).toEqual([undefined, undefined, true])
+      expect([session.lifetime, session.idle, session.permanent]).toEqual([
+        undefined,
+        undefined,
+        true,
+      ])
     })
     expect(maxAge(setCookie(commit))).toBe(1800)
     clock.advance(31 * MINUTE)
@@ -121,7 +125,9 @@ test('only one of both: the other stays as configured; in an anonymous session, 
   })
   expect(maxAge(setCookie(commit))).toBe(7200)
   clock.advance(HOUR)
-  await browser.visit((session) => expect([session.get('cart'), session.lifetime]).toEqual([1, DAY]))
+  await browser.visit((session) =>
+    expect([session.get('cart'), session.lifetime]).toEqual([1, DAY]),
+  )
   const empty = new Browser<Session>(start('stored').sessions)
   const nothing = await empty.visit((session) => {
     session.lifetime = '1h'
@@ -164,7 +170,9 @@ test('what is no duration is refused before anything is done', async () => {
 test('Flask presets: permanent only', async () => {
   const [stored, sealed] = [flaskSession({ store: memoryStore() }), flaskCookie({ secret: SECRET })]
   for (const session of [await stored.load(undefined), await sealed.load(undefined)]) {
-    expect(() => session.login('ann', { lifetime: '1d' })).toThrow(/no lifetime or idle time of its own/)
+    expect(() => session.login('ann', { lifetime: '1d' })).toThrow(
+      /no lifetime or idle time of its own/,
+    )
     expect(() => {
       session.idle = '1h'
     }).toThrow(expect.objectContaining({ code: 'ERR_VIAL_STATE' }))

@@ -8,7 +8,9 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { Browser, Clock, countingStore, listener, SECRET } from './requests.ts'
 
-const data = z.object({ views: z.number().max(3), list: z.array(z.number()), name: z.string() }).partial()
+const data = z
+  .object({ views: z.number().max(3), list: z.array(z.number()), name: z.string() })
+  .partial()
 type Data = z.infer<typeof data>
 
 /** A value from `JSON.parse`, whose type nothing checks. */
@@ -54,7 +56,11 @@ test.each(['stored', 'sealed'] as const)(
       expect(() => session.set('views', untyped('"many"'))).toThrow(refusal('views'))
       expect(() => session.setDefault('list', untyped('["a"]'))).toThrow(refusal('list'))
       expect(() => session.set('views', 4)).toThrow(refusal('views'))
-      expect([session.has('views'), session.has('list'), session.modified]).toEqual([false, false, false])
+      expect([session.has('views'), session.has('list'), session.modified]).toEqual([
+        false,
+        false,
+        false,
+      ])
       session.set('views', 1)
     })
     expect(await raw()).toEqual({ name: 'ann', views: 1 })
@@ -67,22 +73,35 @@ test.each<[string, (session: StoredSession<Data>) => void, string]>([
   ['append', (session) => session.append('list', untyped('"a"')), 'list'],
   ['increment', (session) => session.increment('views', 5), 'views'],
   ['update', (session) => session.update('name', () => untyped('7')), 'name'],
-  ['a change of a value that was set', (session) => {
-    const list = [1]
-    session.set('list', list)
-    list.push(untyped('null'))
-  }, 'list'],
-  ['clear() before it', (session) => {
-    session.clear()
-    session.append('list', untyped('{}'))
-  }, 'list'],
-  ['destroy() before it', (session) => {
-    session.destroy()
-    session.increment('views', 9)
-  }, 'views'],
+  [
+    'a change of a value that was set',
+    (session) => {
+      const list = [1]
+      session.set('list', list)
+      list.push(untyped('null'))
+    },
+    'list',
+  ],
+  [
+    'clear() before it',
+    (session) => {
+      session.clear()
+      session.append('list', untyped('{}'))
+    },
+    'list',
+  ],
+  [
+    'destroy() before it',
+    (session) => {
+      session.destroy()
+      session.increment('views', 9)
+    },
+    'views',
+  ],
 ])('%s: the commit fails before anything is stored', async (_, work, key) => {
-  const store = countingStore(new Clock())
-  const sessions = createSessions({ store, data })
+  const clock = new Clock()
+  const store = countingStore(clock)
+  const sessions = createSessions({ store, data, now: clock.now })
   const browser = new Browser(sessions)
   await browser.visit((session) => {
     session.set('views', 1)
@@ -95,7 +114,7 @@ test.each<[string, (session: StoredSession<Data>) => void, string]>([
       work(session)
     }),
   ).rejects.toEqual(refusal(key))
-  expect(store.calls).toEqual(['read'])
+  expect(store.calls.filter((verb) => verb !== 'read')).toEqual([])
   await browser.visit((session) =>
     expect([session.user, session.toJSON()]).toEqual([undefined, { views: 1, list: [1] }]),
   )
@@ -141,9 +160,21 @@ test.each(['stored', 'sealed'] as const)(
       session.set('name', 'Ann')
     })
     await browser.visit((session) => {
-      expect([session.user, session.get('views'), session.get('views', 7)]).toEqual(['ann', undefined, 7])
-      expect([session.has('views'), [...session.keys()], session.size]).toEqual([false, ['name'], 1])
-      expect([session.toJSON(), session.modified, session.isNew]).toEqual([{ name: 'Ann' }, false, false])
+      expect([session.user, session.get('views'), session.get('views', 7)]).toEqual([
+        'ann',
+        undefined,
+        7,
+      ])
+      expect([session.has('views'), [...session.keys()], session.size]).toEqual([
+        false,
+        ['name'],
+        1,
+      ])
+      expect([session.toJSON(), session.modified, session.isNew]).toEqual([
+        { name: 'Ann' },
+        false,
+        false,
+      ])
     })
     const hidden = { type: 'hidden', fingerprint: expect.any(String), keys: ['views', 'list'] }
     expect(events.splice(0)).toEqual([hidden])
@@ -185,7 +216,11 @@ test('a hidden key begins empty for setDefault, pop, increment and append', asyn
 test('a value that its format cannot read is hidden like one that does not fit', async () => {
   const store = memoryStore()
   const { events, onEvent } = listener()
-  const sessions = flaskSession({ store, data: z.object({ a: z.number(), b: z.string() }).partial(), onEvent })
+  const sessions = flaskSession({
+    store,
+    data: z.object({ a: z.number(), b: z.string() }).partial(),
+    onEvent,
+  })
   // MessagePack: a text that is not UTF-8 beside a number.
   const record = Buffer.from('82a162a1ffa16101', 'hex')
   await store.create('session:an-id-of-Flask', record, Date.now() + 60_000)
