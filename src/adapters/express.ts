@@ -5,7 +5,9 @@
  */
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { isDevelopment } from '../core/runtime.ts'
 import type { LifeCycle, RequestLocation } from '../core/scope.ts'
+import { warnOnce } from '../core/warnings.ts'
 import { locationOf } from './shared/location.ts'
 import { answerError, NodeScope } from './shared/node-scope.ts'
 
@@ -37,10 +39,35 @@ class ExpressScope extends NodeScope {
  * such middleware there is `sessionMiddleware` of `vial/adapters/node`.
  */
 export function sessionMiddleware(sessions: LifeCycle): RequestHandler {
+  const isWatched = isDevelopment()
   return (request, response, next) => {
+    if (isWatched) watchForSession(request)
     const scope = new ExpressScope(sessions, request, response, next)
     const begun: unknown = sessions.begin(request, scope, next)
     // Express 4 ignores the result of a middleware.
     if (begun instanceof Promise) begun.catch(next)
   }
+}
+
+/** Warns of code that expects `req.session`, as express-session has it. Other middleware may still define it. */
+function watchForSession(request: Request): void {
+  if ('session' in request) return
+  Object.defineProperty(request, 'session', {
+    configurable: true,
+    get() {
+      warnOnce(
+        'VIAL_REQ_SESSION',
+        '`req.session` was read, and there is none: the session is `await sessions.of(req)`.',
+      )
+      return undefined
+    },
+    set(value: unknown) {
+      Object.defineProperty(request, 'session', {
+        value,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      })
+    },
+  })
 }

@@ -289,3 +289,42 @@ test('a nested change in a session that can only be read warns as well', async (
   await sessions.commit(session)
   expect(warnings).toEqual([expect.stringMatching(/^VIAL_LATE_CHANGE: Session key 'list'/)])
 })
+
+describe('express: req.session', () => {
+  async function read(handle: express.RequestHandler, before?: express.RequestHandler) {
+    const app = express()
+    if (before !== undefined) app.use(before)
+    app.use(expressAdapter.sessionMiddleware(fresh()))
+    app.get('/', handle)
+    const { origin, close } = await listening(createServer(app))
+    const text = await (await fetch(origin)).text()
+    await close()
+    return text
+  }
+  const session = (request: express.Request) => (request as { session?: unknown }).session
+  const show: express.RequestHandler = (request, response) =>
+    void response.send(String(session(request) ?? session(request)))
+
+  test('gives undefined, and one warning in development', async () => {
+    expect([await read(show), await read(show)]).toEqual(['undefined', 'undefined'])
+    expect(warnings).toEqual([
+      expect.stringMatching(/^VIAL_REQ_SESSION: .*await sessions\.of\(req\)/),
+    ])
+  })
+
+  test('says nothing in production, nor where another middleware has it, before or after', async () => {
+    const define: express.RequestHandler = (request, _response, next) => {
+      Object.assign(request, { session: 'theirs' })
+      next()
+    }
+    expect(await read(show, define)).toBe('theirs')
+    expect(
+      await read((request, response, next) =>
+        define(request, response, () => show(request, response, next)),
+      ),
+    ).toBe('theirs')
+    vi.stubEnv('NODE_ENV', 'production')
+    expect(await read(show)).toBe('undefined')
+    expect(warnings).toEqual([])
+  })
+})
