@@ -48,7 +48,17 @@ export abstract class NodeScope extends Scope implements Committer {
   }
 
   protected override get headersSent(): boolean {
-    return this.response.headersSent
+    return this.response.headersSent || this.#isStandIn
+  }
+
+  /**
+   * True where no response can carry a cookie: WebSocket libraries run middleware on an upgrade with an object of their own
+   * as the response, or with a response that has no connection.
+   */
+  get #isStandIn(): boolean {
+    const { response } = this
+    if (typeof response.getHeaders !== 'function') return true
+    return 'upgrade' in this.request && this.request.upgrade === true && response.socket === null
   }
 
   override afterResponse(task: () => void): void {
