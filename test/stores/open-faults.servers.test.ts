@@ -24,8 +24,8 @@ async function listening(serve: Parameters<typeof createServer>[1]) {
   return { address: `127.0.0.1:${port}`, close: () => server.close() }
 }
 
-/** A free port, where nobody listens. */
-async function deserted(): Promise<string> {
+/** The address of a free port. */
+async function freeAddress(): Promise<string> {
   const { address, close } = await listening(() => undefined)
   close()
   return address
@@ -33,11 +33,11 @@ async function deserted(): Promise<string> {
 
 let cutting: Awaited<ReturnType<typeof listening>>
 let silent: Awaited<ReturnType<typeof listening>>
-let nobody = ''
+let free = ''
 beforeAll(async () => {
   cutting = await listening((socket) => socket.destroy())
   silent = await listening((socket) => socket.on('error', () => undefined))
-  nobody = await deserted()
+  free = await freeAddress()
 })
 afterAll(() => {
   cutting.close()
@@ -46,7 +46,7 @@ afterAll(() => {
 
 describe('a server that does not answer is a StoreError', () => {
   const places = [
-    ['nobody listens', () => nobody],
+    ['no program listens', () => free],
     ['connections are cut', () => cutting.address],
     ['nothing is said', () => silent.address],
   ] as const
@@ -74,24 +74,24 @@ describe('a server that does not answer is a StoreError', () => {
   )
 
   test.for(['redis', 'redis5'])('and nothing goes on in the background, by %s', async (client) => {
-    const heard: unknown[] = []
-    for (const address of [nobody, cutting.address]) {
+    const reports: unknown[] = []
+    for (const address of [free, cutting.address]) {
       await failureOf(`redis://user:${PASSWORD}@${address}`, {
         load: loading(client),
-        onError: (error) => heard.push(error),
+        onError: (error) => reports.push(error),
       })
     }
-    const before = heard.length
+    const before = reports.length
     expect(before).toBeGreaterThan(0)
     // It would have tried again a few times.
     await new Promise((resolve) => setTimeout(resolve, 500))
-    expect(heard.length).toBe(before)
+    expect(reports.length).toBe(before)
   })
 
   test.for([
-    ['redis', 'redis', 'redis', 'refused the connection: WRONGPASS'],
-    ['redis5', 'redis', 'redis', 'refused the connection: WRONGPASS'],
-    ['mysql2', 'mariadb', 'mysql', 'ER_ACCESS_DENIED'],
+    ['redis', 'redis', 'redis', 'refused the credentials. Check the user name and the password'],
+    ['redis5', 'redis', 'redis', 'refused the credentials. Check the user name and the password'],
+    ['mysql2', 'mariadb', 'mysql', 'refused the credentials'],
   ] as const)('nor is one that refuses the password: %s', async (given, { skip }) => {
     const [client, name, scheme, code] = given
     const found = service(name)
@@ -103,6 +103,42 @@ describe('a server that does not answer is a StoreError', () => {
     expect(error?.message).toContain(code)
     expect(error).toMatchObject({ retriable: false })
     expect(inspect(error, { depth: 8 })).not.toContain(PASSWORD)
+  })
+
+  test.for([
+    ['DENIED Redis is running in protected mode', 'protected mode', false],
+    ['ERR max number of clients reached', 'Raise maxclients', true],
+    ['LOADING Redis is loading the dataset in memory', 'loading its data', true],
+    ['NOAUTH Authentication required.', 'requires a password. Write one in the URL', false],
+    ['ERR DB index is out of range', 'ERR DB index is out of range', false],
+  ] as const)('nor is a Redis that answers the handshake: %s', async ([reply, text, retriable]) => {
+    const refusing = await listening((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', (commands) => {
+        const count = commands.toString().match(/^\*\d/gm)?.length ?? 0
+        socket.write(`-${reply}\r\n`.repeat(count))
+      })
+    })
+    const error = await failureOf(`redis://:${PASSWORD}@${refusing.address}/7`)
+    refusing.close()
+    expect(error).toMatchObject({ outcome: 'not-done', retriable })
+    expect(error?.message).toContain(text)
+  })
+
+  test('a server without TLS is reported as such', async () => {
+    const plain = await listening((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', () => socket.end('-ERR unknown command\r\n'))
+    })
+    const error = await failureOf(`rediss://${plain.address}`)
+    plain.close()
+    expect(error?.message).toContain('TLS failed (ERR_SSL_')
+    expect(error).toMatchObject({ outcome: 'not-done', retriable: false })
+  })
+
+  test('a name with several addresses is reported as one that cannot be reached', async () => {
+    const error = await failureOf(`redis://localhost:${free.split(':')[1]}`)
+    expect(error?.message).toContain('cannot be reached (ECONNREFUSED)')
   })
 })
 
@@ -147,6 +183,55 @@ describe('with a proxy before the server', () => {
       expect([StoreError, undefined]).toContain((await reading)?.constructor)
       await vi.waitFor(read, { timeout: 20_000, interval: 100 })
       await store.close()
+    },
+  )
+
+  const connected = schemes.filter(({ name }) => !['memcached', 'dynamodb'].includes(name))
+  test.for(titled(connected))(
+    '%s onError reports an outage once and its end once, whatever the number of attempts',
+    { timeout: BOUND },
+    async ([, { scheme, client, server, on }], { skip }) => {
+      if ('missing' in server) return skip(server.missing)
+      const proxy = await proxied(server.url)
+      const reports: unknown[] = []
+      const store = await openStore(on(proxy.url(server.url)), {
+        create: true,
+        load: loading(client),
+        onError: (error) => reports.push(error),
+      })
+      let attempts = 0
+      const broken = await listening((socket) => {
+        attempts++
+        socket.destroy()
+      })
+      const { port } = new URL(`http://${broken.address}`)
+      for (const outage of [1, 2]) {
+        const before = attempts
+        proxy.redirect({ host: '127.0.0.1', port: Number(port) })
+        proxy.cut()
+        // A pool connects for a call only.
+        while (attempts < before + 4 || reports.length < 2 * outage - 1) {
+          await Promise.resolve(store.read('a')).catch(() => undefined)
+          await new Promise(setImmediate)
+        }
+        const { hostname: host, port: original } = new URL(server.url)
+        proxy.redirect({ host, port: Number(original) })
+        const served = async () => {
+          await store.read('a')
+          expect(reports.length).toBeGreaterThanOrEqual(2 * outage)
+        }
+        await vi.waitFor(served, { timeout: BOUND, interval: 20 })
+      }
+      expect(reports).toEqual(
+        ['disconnect', 'reconnect', 'disconnect', 'reconnect'].map((operation) =>
+          expect.objectContaining({ code: 'ERR_VIAL_STORE', operation, outcome: 'not-done' }),
+        ),
+      )
+      expect(String(reports[0])).toMatch(`the connection to the ${scheme}: server was lost: `)
+      expect(String(reports[1])).toMatch(/server is back after \d+ s\.$/)
+      await store.close()
+      expect(reports).toHaveLength(4)
+      broken.close()
     },
   )
 

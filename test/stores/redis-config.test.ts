@@ -11,8 +11,9 @@ import { createClient, createClientPool, createCluster, createSentinel } from 'r
 import { ConfigError, TooLargeError } from 'vial'
 import { type RedisClient, type RedisStoreOptions, redisStore } from 'vial/stores/redis'
 import { type NearCacheOptions, nearCache } from 'vial/stores/redis-near-cache'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 
+const closed = { lazyConnect: true }
 const ioRedis = (options: RedisOptions = {}) => new IoRedis({ lazyConnect: true, ...options })
 const ioCluster = (options: ClusterOptions = {}) =>
   new IoCluster(['redis://127.0.0.1:1'], { lazyConnect: true, ...options })
@@ -104,13 +105,22 @@ test.each([
   )
 })
 
-test('a URL is refused with the function that takes one', () => {
-  const url = 'redis://127.0.0.1' as unknown as RedisClient
-  expect(() => redisStore(url)).toThrow(ConfigError)
-  expect(() => redisStore(url)).toThrow("use openStore of 'vial/stores/open'")
+test.each([
+  ['ioredis', () => new IoRedis('redis://127.0.0.1:1', { ...closed, maxRetriesPerRequest: 0 })],
+  ['iovalkey', () => new IoValkey('redis://127.0.0.1:1', { ...closed, maxRetriesPerRequest: 0 })],
+  ['an ioredis Cluster', () => ioCluster({ retryDelayOnFailover: 0 })],
+] as const)('%s that was closed fails at once, with the fix', async (_name, make) => {
+  const client = make()
+  client.disconnect()
+  await vi.waitFor(() => expect(client.status).toBe('end'))
+  await expect(redisStore(client as RedisClient).delete('id')).rejects.toMatchObject({
+    message: expect.stringContaining('close it after the last one'),
+    outcome: 'not-done',
+    retriable: false,
+  })
 })
 
-test('a client that nobody awaited is refused with the fix', () => {
+test('a client that was not awaited is refused with the fix', () => {
   const client = Promise.resolve(createClient())
   expect(() => redisStore(client as unknown as RedisClient)).toThrow('Await it first')
 })
@@ -150,6 +160,7 @@ test('a record over the limit of Redis is a TooLargeError, and nothing is sent',
 
 test.each([
   ['a client', () => createClient(), undefined],
+  ['a pool', () => createClientPool(), undefined],
   ['a Cluster', () => createCluster({ rootNodes: [] }), undefined],
   ['a Sentinel', () => sentinel(0), 'never'],
 ] as const)(
@@ -158,7 +169,7 @@ test.each([
     const store = redisStore(make() as RedisClient, { ...(retries && { retries }) })
     await expect(store.delete('id')).rejects.toMatchObject({
       message:
-        'redisStore: delete failed: the client is not connected. Await client.connect() before the first request.',
+        'redisStore: delete failed: the client is not connected. Await client.connect() before the first request, and close it after the last one.',
       outcome: 'not-done',
       retriable: false,
     })

@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredRecord } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
+import { FOR_A_URL } from '../shared/failure.ts'
 
 /** Keyv, or any object with these three methods. */
 export interface KeyValueCache {
@@ -57,7 +58,7 @@ export function cacheClient(cache: KeyValueCache | ItemStorage, prefix: string):
   }
   if (hasMethods(cache, ['get', 'set', 'delete'])) return keyValueClient(cache as KeyValueCache)
   throw new ConfigError(
-    'cacheStore: the argument is not a cache. Give a Keyv, a storage of unstorage, or an object with get, set and delete.',
+    `cacheStore: the argument is not a cache. Give a Keyv, a storage of unstorage, or an object with get, set and delete. ${FOR_A_URL}`,
   )
 }
 

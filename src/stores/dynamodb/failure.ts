@@ -53,7 +53,23 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ValidationException:
     'DynamoDB refused the request. The key of the table has to be `id`, a string, alone',
   CredentialsProviderError: 'the AWS SDK found no credentials. Pass `credentials` to the client',
+  ExpiredTokenException:
+    'the credentials have expired (ExpiredTokenException). Give the client a provider that renews them',
+  ...Object.fromEntries(
+    [
+      'IncompleteSignatureException',
+      'InvalidSignatureException',
+      'MissingAuthenticationTokenException',
+      'UnrecognizedClientException',
+    ].map((name) => [
+      name,
+      `AWS refused the credentials (${name}). Check the keys of the client, its region and the clock`,
+    ]),
+  ),
 }
+
+/** An error of the SDK that only its text tells from others. */
+const NO_REGION = 'the client has no region. Give it { region } or set AWS_REGION'
 
 /** The refusal of a write whose condition was false, with the item that exists instead; undefined for another error. */
 export function failedCondition(error: unknown): Pick<SdkError, 'Item'> | undefined {
@@ -77,7 +93,7 @@ export function isTooLarge(error: unknown): boolean {
 
 /** Describes an error of the SDK. */
 export function classifyError(error: unknown, operation: string): Failure {
-  const { name = 'Error', code, syscall, $fault } = error as SdkError
+  const { name = 'Error', message, code, syscall, $fault } = error as SdkError
   /** Nothing was done, unless by an earlier attempt. */
   const undone = (what: string, retriable = false): Failure => {
     return { ...(wasRetried(error) ? uncertain : refused)(what, retriable), cause: error }
@@ -96,7 +112,8 @@ export function classifyError(error: unknown, operation: string): Failure {
   if (syscall === 'connect' || UNCONNECTED.has(code)) {
     return undone(`the connection could not be opened (${code ?? name})`, true)
   }
-  const what = REFUSALS[name] ?? ($fault === 'client' ? name : undefined)
+  const hint = message === 'Region is missing' ? NO_REGION : REFUSALS[name]
+  const what = hint ?? ($fault === 'client' ? name : undefined)
   if (what !== undefined) return undone(what)
   const aborted = name === 'AbortError'
   const retriable = aborted || $fault === 'server' || code !== undefined || name === 'TimeoutError'

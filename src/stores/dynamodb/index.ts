@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
-import { ABORTED, failures, storeError } from '../shared/failure.ts'
+import { ABORTED, FOR_A_URL, failures, storeError } from '../shared/failure.ts'
 import type {
   DynamodbClient,
   DynamodbItem,
@@ -248,7 +248,7 @@ export function dynamodbStore(
 function assertConfig(client: Partial<DynamodbClient>, table: string): void {
   if (typeof client?.getItem !== 'function') {
     throw new ConfigError(
-      'dynamodbStore: the client has no method getItem. Pass the aggregated client, `new DynamoDB({ … })` of @aws-sdk/client-dynamodb, in place of DynamoDBClient or DynamoDBDocument.',
+      `dynamodbStore: the client has no method getItem. Pass the aggregated client, new DynamoDB({ … }) of @aws-sdk/client-dynamodb, in place of DynamoDBClient or DynamoDBDocument. ${FOR_A_URL}`,
     )
   }
   if (!/^[\w.-]{3,255}$/.test(table) && !table.startsWith('arn:')) {

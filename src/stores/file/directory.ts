@@ -8,6 +8,7 @@
 import { lstatSync, mkdirSync, realpathSync, type Stats } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConfigError } from '../../errors.ts'
+import { FOR_A_URL } from '../shared/failure.ts'
 
 /** Users by their ids; `any`: all of them. */
 export type Owners = readonly number[] | 'any'
@@ -32,6 +33,9 @@ export function prepareDirectory(
   owners: Owners,
   shared: boolean,
 ): string {
+  if (/^file:/i.test(directory)) {
+    throw new ConfigError(`${store}: the first argument is a URL. Give a path. ${FOR_A_URL}`)
+  }
   const isId = (id: unknown) => Number.isSafeInteger(id) && Number(id) >= 0
   if (owners !== 'any' && !(Array.isArray(owners) && owners.every(isId))) {
     throw new ConfigError(

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer'
 import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
 import { ConfigError, TooLargeError } from '../../errors.ts'
-import { storeError } from '../shared/failure.ts'
+import { FOR_A_URL, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
 import { expiryOf, exptimeOf, type MetaCommand, type MetaReply, RESOLUTION } from './protocol.ts'
 import { type MemcachedTransportOptions, memcachedTransport, tokenOf } from './transport.ts'
@@ -55,6 +55,11 @@ type Command = Omit<MetaCommand, 'key'>
 export function memcachedStore(options: MemcachedStoreOptions): AsyncStore {
   const { prefix = 'vial:', maxItemSize = 1_048_576, now = Date.now } = options
   checkPrefix('memcachedStore', prefix)
+  if (options.servers === undefined) {
+    throw new ConfigError(
+      `memcachedStore: servers is missing. Give { servers: 'host:port' }. ${FOR_A_URL}`,
+    )
+  }
   if (!(Number.isInteger(maxItemSize) && maxItemSize >= 1_024)) {
     throw new ConfigError(
       'memcachedStore: maxItemSize is the -I of the servers in bytes, such as 1_048_576.',

@@ -51,9 +51,10 @@ const MEANINGS: readonly (readonly [errors: readonly unknown[], what: string, ef
   [[10_058, 10_107, 13_435, 13_436], 'the server is not the primary', 'refused now'],
   [[112], 'other writers changed the record at the same time', 'busy'],
   [[50, 64, 89, 91, 189, 262, 11_600, 11_602], 'the server stopped the operation', 'uncertain'],
+  [[13], 'the server denied access. Grant the user the role readWrite on the database', 'refused'],
   [
-    [13, 18],
-    'the server denied access. Check the credentials, and grant the user the role readWrite on the database',
+    [18],
+    'the server refused the credentials. Check the user name, the password and authSource',
     'refused',
   ],
   [
@@ -73,7 +74,11 @@ const MEANINGS: readonly (readonly [errors: readonly unknown[], what: string, ef
     'the connection was lost',
     'uncertain',
   ],
-  [['MongoNotConnectedError', 'MongoTopologyClosedError'], 'the client is closed', 'refused'],
+  [
+    ['MongoClientClosedError', 'MongoNotConnectedError', 'MongoTopologyClosedError'],
+    'the client is closed. Close it after the last request',
+    'refused',
+  ],
   [['MongoOperationTimeoutError'], 'the operation took too long', 'uncertain'],
   [['MongoWriteConcernError'], 'too few members confirmed the write', 'uncertain'],
 ]

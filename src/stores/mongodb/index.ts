@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
-import { ABORTED, storeError } from '../shared/failure.ts'
+import { ABORTED, FOR_A_URL, storeError } from '../shared/failure.ts'
 import {
   assertFits,
   date,
@@ -275,7 +275,7 @@ export function mongodbStore(
 function assertConfig(collection: Partial<MongodbCollection>): void {
   if (typeof collection?.updateOne !== 'function' || typeof collection.namespace !== 'string') {
     throw new ConfigError(
-      "mongodbStore: the first argument is not a collection. Pass `client.db('flask_session').collection('sessions')` of the package mongodb.",
+      `mongodbStore: the first argument is not a collection. Pass client.db('flask_session').collection('sessions') of the package mongodb. ${FOR_A_URL}`,
     )
   }
   if (collection.writeConcern?.w === 0) {

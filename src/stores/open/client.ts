@@ -6,6 +6,7 @@
 
 import type { Store } from '../../core/store.ts'
 import { ConfigError, StoreError } from '../../errors.ts'
+import { type Failure, storeError, unsent } from '../shared/failure.ts'
 import type { StoreUrl } from './url.ts'
 
 /** Loads a package by its name, as `import()` does. */
@@ -40,7 +41,7 @@ export const CONNECT_TIMEOUT = 5_000
 /** A wait that took too long. */
 export class TimeoutError extends Error {
   constructor(ms: number) {
-    super(`no answer within ${ms / 1_000} s`)
+    super(`the server did not respond within ${ms / 1_000} s`)
   }
 }
 
@@ -88,20 +89,41 @@ export async function loadIfInstalled(load: LoadPackage, name: string): Promise<
   }
 }
 
-/** Answers of a Redis server that refuses for good. */
-const REFUSALS = ['ERR', 'NOAUTH', 'NOPERM', 'WRONGPASS']
+/** The error of a client that did not connect. The classifier never passes on its message, which may hold the URL. */
+export function connectError(error: unknown, classify: (error: unknown) => Failure): StoreError {
+  const failure = error instanceof TimeoutError ? unsent(error.message) : classify(error)
+  return storeError('openStore', 'open', { ...failure, done: false })
+}
 
-/** The error of a client that did not connect. It shows a code and not the client's message, which may hold the URL. */
-export function connectError(scheme: string, error: unknown): StoreError {
-  const { code, message = '' } = Object(error) as Partial<NodeJS.ErrnoException>
-  const answer = code ?? /^[A-Z]{3,}\b/.exec(message)?.[0]
-  const refused = answer !== undefined && REFUSALS.includes(answer)
-  const timeout = error instanceof TimeoutError ? message : undefined
-  const reason = timeout ?? answer ?? Object(error).constructor.name
-  return new StoreError(
-    refused
-      ? `openStore: the ${scheme}: server refused the connection: ${reason}. Check the user name, the password and the database of the URL.`
-      : `openStore: the ${scheme}: server was not reached: ${reason}.`,
-    { operation: 'open', outcome: 'not-done', retriable: !refused },
-  )
+/** The outages of a client that connects again by itself. */
+export interface Outages {
+  /** A connection was lost, or an attempt to open another one failed. */
+  lost(failure: Failure): void
+  /** There is a connection. */
+  restored(): void
+}
+
+/**
+ * Reports an outage once, and its end once, however often the client tries in between. The reports are StoreErrors with
+ * the `operation` `disconnect` and `reconnect`.
+ */
+export function reportOutages({ scheme }: StoreUrl, { onError, now }: OpenContext): Outages {
+  let since: number | undefined
+  function report(operation: string, what: string, cause: ErrorOptions = {}): void {
+    const options = { operation, outcome: 'not-done', retriable: true, ...cause } as const
+    onError(new StoreError(`openStore: the connection to the ${scheme}: server ${what}.`, options))
+  }
+  return {
+    lost({ what, cause }) {
+      if (since !== undefined) return
+      since = now()
+      report('disconnect', `was lost: ${what}`, cause === undefined ? {} : { cause })
+    },
+    restored() {
+      if (since === undefined) return
+      const seconds = Math.round((now() - since) / 1_000)
+      since = undefined
+      report('reconnect', `is back after ${seconds} s`)
+    },
+  }
 }

@@ -8,7 +8,8 @@
 import { randomUUID } from 'node:crypto'
 import { guarded } from '../../core/events.ts'
 import type { Store } from '../../core/store.ts'
-import { connectError, type LoadPackage, type Opener, TimeoutError, withTimeout } from './client.ts'
+import { storeError, unsent } from '../shared/failure.ts'
+import { type LoadPackage, type Opener, TimeoutError, withTimeout } from './client.ts'
 import { checkParameters, localPath, readStoreUrl } from './url.ts'
 
 export type { LoadPackage } from './client.ts'
@@ -16,7 +17,10 @@ export type { LoadPackage } from './client.ts'
 export interface OpenStoreOptions {
   /** Makes the table, the collection's indexes and whatever else the store needs if they do not exist. @default false */
   readonly create?: boolean
-  /** Called with background failures, such as of a connection that is opened again. Absent: they are ignored. */
+  /**
+   * Called with background failures: a `StoreError` with the `operation` `disconnect` when the connection is lost, once
+   * for each outage, and one with `reconnect` when there is a connection again. Absent: they are ignored.
+   */
   readonly onError?: (error: unknown) => void
   /** Loads a package by its name. @default (name) => import(name) */
   readonly load?: LoadPackage
@@ -111,7 +115,9 @@ export async function openStore(
     await withTimeout(Promise.resolve(store.read(randomUUID())), ANSWER_TIMEOUT)
   } catch (error) {
     await close().catch(onError)
-    throw error instanceof TimeoutError ? connectError(parts.scheme, error) : error
+    throw error instanceof TimeoutError
+      ? storeError('openStore', 'open', unsent(error.message))
+      : error
   }
   // Not a copy: the store may have getters.
   return Object.assign(store, { close })

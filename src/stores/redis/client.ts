@@ -52,6 +52,9 @@ const REPLIES: Replies = {
   BUSY: SCRIPT_RUNS,
   CLUSTERDOWN: refused('the Cluster is down', true),
   CROSSSLOT: NODE_OF_CLUSTER,
+  DENIED: refused(
+    'the server is in protected mode, so it takes connections from its own machine only. Set a password on the server',
+  ),
   LOADING: refused('the server is loading its data', true),
   MASTERDOWN: refused('the replica has no link to its primary', true),
   MISCONF: refused('the server cannot save to its disk, so it takes no writes', true),
@@ -74,11 +77,19 @@ const REPLIES: Replies = {
 /** Such as `OOM command not allowed …`; Redis 6 puts a text of its own before an error inside a script. */
 const REPLY = /^(?:ERR Error running script.* -?)?([A-Z]{2,}[A-Z0-9]*)(?: |$)/s
 
+/** A refusal whose first word is `ERR`. */
+const FULL = refused('the server has no connection left for this client. Raise maxclients', true)
+/** Codes of Node's TLS, such as `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+const TLS = /^ERR_(?:SSL|TLS)_|CERT|^UNABLE_TO_/
+
 /** Errors of the clients themselves. */
 const CLIENT_ERRORS: readonly (readonly [RegExp, Failure])[] = [
   [
     /^The client is closed$/,
-    unsent('the client is not connected. Await client.connect() before the first request', false),
+    unsent(
+      'the client is not connected. Await client.connect() before the first request, and close it after the last one',
+      false,
+    ),
   ],
   [
     /^The client is offline$|^The queue is full$|enableOfflineQueue options is false$/,
@@ -113,12 +124,19 @@ export function describe(error: unknown, own: Replies = {}): Failure {
   const reply = REPLY.exec(message)?.[1]
   if (reply !== undefined) {
     const unquoted = message.split(/(?:^|\W)['"`]/)[0]?.trim()
-    const known = own[reply] ?? REPLIES[reply]
+    const isFull = message.startsWith('ERR max number of clients')
+    const known = isFull ? FULL : (own[reply] ?? REPLIES[reply])
     return withCause(known ?? refused(`the server answered ${unquoted || reply}`), reply)
   }
-  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
+  // A name with several addresses has an error for each.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  const { code, syscall } = Object(first) as NodeJS.ErrnoException
   if (syscall === 'connect' || syscall === 'getaddrinfo') {
     return withCause(unsent(`the server cannot be reached (${code})`), code)
+  }
+  if (code !== undefined && TLS.test(code)) {
+    const what = `TLS failed (${code}). Check the scheme of the URL, the port and the certificates`
+    return withCause(unsent(what, false), code)
   }
   const [, known] = CLIENT_ERRORS.find(([pattern]) => pattern.test(message)) ?? []
   if (known !== undefined) return withCause(known, code)

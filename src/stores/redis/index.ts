@@ -10,7 +10,7 @@ import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { AsyncStore, Store, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
 import { ConfigError, TooLargeError } from '../../errors.ts'
-import { ABORTED, failures, storeError } from '../shared/failure.ts'
+import { ABORTED, FOR_A_URL, failures, storeError } from '../shared/failure.ts'
 import { checkPrefix } from '../shared/key.ts'
 import { describe, isNoScript, isSyntaxError, type RedisCommands, type Retries } from './client.ts'
 import { type IoRedisClient, ioRedisCommands } from './ioredis.ts'
@@ -251,7 +251,7 @@ function commandsOf(client: RedisClient, retries: Retries): RedisCommands {
     throw new ConfigError('redisStore: the client is a promise. Await it first.')
   }
   throw new ConfigError(
-    "redisStore: this is not a client of redis (5 or later), ioredis (5 or 6) or iovalkey. Give one; for a URL use openStore of 'vial/stores/open'.",
+    `redisStore: this is not a client of redis (5 or later), ioredis (5 or 6) or iovalkey. Give one. ${FOR_A_URL}`,
   )
 }
 

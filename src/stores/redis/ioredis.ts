@@ -23,6 +23,7 @@ interface Untyped {
   /** Of a Cluster alone. */
   nodes?(role: 'master'): readonly Untyped[]
   readonly options?: Options
+  readonly status?: string
 }
 
 interface Options {
@@ -76,6 +77,8 @@ export function ioRedisCommands(client: IoRedisClient, retries: Retries): RedisC
 }
 
 async function run(client: Untyped, words: readonly (string | Buffer)[]): Promise<unknown> {
+  // Such a client refuses commands in the words of one that lost them.
+  if (client.status === 'end') throw new Error('The client is closed')
   const [name, ...rest] = words
   return client[`${String(name).toLowerCase()}Buffer`]?.(...rest)
 }

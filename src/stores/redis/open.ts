@@ -9,14 +9,17 @@ import {
   connectError,
   loadPackages,
   type Opener,
+  reportOutages,
   withTimeout,
 } from '../open/client.ts'
 import { checkHost, checkParameters, clientUrl } from '../open/url.ts'
+import { refused } from '../shared/failure.ts'
+import { describe } from './client.ts'
 import { type RedisClient, redisStore } from './index.ts'
 
 interface RedisPackage {
   createClient(options: object): RedisClient & {
-    on(event: 'error', listener: (error: unknown) => void): unknown
+    on(event: 'error' | 'ready' | 'ping-interval', listener: (error: unknown) => void): unknown
     connect(): Promise<unknown>
     ping(): Promise<unknown>
     readonly isOpen: boolean
@@ -24,7 +27,16 @@ interface RedisPackage {
   }
 }
 
-export const openRedis: Opener = async (url, { load, onError, now }) => {
+/** What the refusals of a handshake mean here. */
+const REFUSALS = {
+  NOAUTH: refused('the server requires a password. Write one in the URL'),
+  WRONGPASS: refused(
+    'the server refused the credentials. Check the user name and the password of the URL',
+  ),
+}
+
+export const openRedis: Opener = async (url, context) => {
+  const { load, now } = context
   checkParameters(url, ['prefix'])
   checkHost(url)
   const [{ createClient }] = await loadPackages<[RedisPackage]>(load, url.scheme, 'redis')
@@ -49,9 +61,13 @@ export const openRedis: Opener = async (url, { load, onError, now }) => {
     // Versions before 6 throw when the client is closed already.
     if (client.isOpen) client.destroy()
   }
+  const outages = reportOutages(url, context)
   client.on('error', (error) => {
-    if (!ended) onError(error)
+    if (!ended) outages.lost(describe(error, REFUSALS))
   })
+  client.on('ready', outages.restored)
+  // A ping may fail on a connection that lasts.
+  client.on('ping-interval', outages.restored)
   const connected = new Promise<unknown>((resolve, reject) => {
     // Without this listener `connect` would try again without end.
     client.on('error', reject)
@@ -62,7 +78,7 @@ export const openRedis: Opener = async (url, { load, onError, now }) => {
     await withTimeout(connected, CONNECT_TIMEOUT)
   } catch (error) {
     destroy()
-    throw connectError(url.scheme, error)
+    throw connectError(error, (reason) => describe(reason, REFUSALS))
   }
   return {
     store,

@@ -36,6 +36,9 @@ export function unsent(what: string, retriable = true): Failure {
   return { what, sent: false, done: undefined, retriable }
 }
 
+/** The end of a message about an argument that is not a client. */
+export const FOR_A_URL = "For a URL use openStore of 'vial/stores/open'."
+
 /** What a verb rejects with whose signal was aborted before it began. */
 export const ABORTED: Failure = unsent('its signal was aborted before it began')
 

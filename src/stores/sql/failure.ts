@@ -34,6 +34,12 @@ const MISSING: Meaning = {
   kind: 'missing',
   hint: 'the table is missing or has other columns; call createTable()',
 }
+const DENIED: Meaning = { ...REFUSED, hint: 'the server refused the credentials' }
+const NO_DATABASE: Meaning = { ...REFUSED, hint: 'the server has no database of this name' }
+const NO_PERMISSION: Meaning = {
+  ...REFUSED,
+  hint: 'the user lacks a permission; grant SELECT, INSERT, UPDATE and DELETE on the table',
+}
 /** Retriable, as a replica may be promoted. */
 const READ_ONLY: Meaning = { ...BUSY, hint: 'the server is read-only; connect to the primary' }
 
@@ -43,6 +49,9 @@ const STATES: Readonly<Record<string, Meaning>> = {
   // The last two: another session creates the same table at the same time.
   ...all('23505 42P07 42710', DUPLICATE),
   ...all('3F000 42703 42P01', MISSING),
+  ...all('28', DENIED),
+  ...all('3D000', NO_DATABASE),
+  ...all('42501', NO_PERMISSION),
   ...all('54000', TOO_LARGE),
   ...all('25006', READ_ONLY),
   ...all('53100', FULL),
@@ -56,6 +65,9 @@ const NUMBERS: Readonly<Record<string, Meaning>> = {
   ...all('1020 1213', UNDONE),
   ...all('1062', DUPLICATE),
   ...all('1054 1146', MISSING),
+  ...all('1045 1698', DENIED),
+  ...all('1049', NO_DATABASE),
+  ...all('1044 1142 1143', NO_PERMISSION),
   ...all('1153 1406', TOO_LARGE),
   ...all('1223 1290 1792 1836', READ_ONLY),
   ...all('1021 1114', FULL),
@@ -85,16 +97,24 @@ interface DriverError {
   readonly syscall?: unknown
 }
 
-/** Describes the error of a statement that was sent. The cause holds the codes of the driver's error, not its message. */
-export function classifyError(error: unknown): SqlFailure {
+/** What is said of a statement that was not sent, when the driver's error says no more. */
+const UNCONNECTED =
+  'there is no connection: the server cannot be reached, or the pool or the Kysely instance is closed'
+
+/**
+ * Describes the error of a statement. The cause holds the codes of the driver's error, not its message.
+ *
+ * @param sent False: the statement got no connection.
+ */
+export function classifyError(error: unknown, sent: boolean): SqlFailure {
   const { code, errno, errcode, sqlState, syscall } = Object(error) as DriverError
   const name = String(code ?? errno ?? (error instanceof Error ? error.name : typeof error))
   const codes = Object.entries({ code, errno, errcode, sqlState, syscall })
-  const { hint, ...meaning } = meaningOf(error)
+  const { hint = sent ? undefined : UNCONNECTED, ...meaning } = meaningOf(error)
   return {
     ...meaning,
     what: hint === undefined ? name : `${name} (${hint})`,
-    sent: true,
+    sent,
     cause: Object.assign(
       new Error(name),
       Object.fromEntries(codes.filter(([, value]) => value !== undefined)),

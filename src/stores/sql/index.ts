@@ -9,7 +9,7 @@ import type { QueryExecutor } from 'kysely'
 import type { Duration } from '../../core/duration.ts'
 import type { AsyncStore, ReplaceResult, StoredRecord, StoreOptions } from '../../core/store.ts'
 import { ConfigError } from '../../errors.ts'
-import { refused } from '../shared/failure.ts'
+import { FOR_A_URL, refused } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
 import {
   errorOf,
@@ -224,7 +224,7 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
 function executorOf(db: SqlDatabase): QueryExecutor {
   if (typeof (db as Partial<SqlDatabase> | undefined)?.getExecutor !== 'function') {
     throw new ConfigError(
-      'sqlStore: the first argument is not a Kysely instance. Pass new Kysely({ dialect }).',
+      `sqlStore: the first argument is not a Kysely instance. Pass new Kysely({ dialect }). ${FOR_A_URL}`,
     )
   }
   if (db.isTransaction) {

@@ -17,6 +17,8 @@ import {
   type OpenContext,
   type OpenedStore,
   type Opener,
+  type Outages,
+  reportOutages,
 } from '../open/client.ts'
 import {
   checkHost,
@@ -26,6 +28,7 @@ import {
   localPath,
   type StoreUrl,
 } from '../open/url.ts'
+import { classifyError } from './failure.ts'
 import { type NodeSqliteDatabase, nodeSqlite } from './node-sqlite.ts'
 
 type Kysely = typeof import('kysely')
@@ -37,7 +40,7 @@ const OWN = ['table', 'schema']
 
 /** `postgres://user:password@host:port/database?table=sessions&sslmode=verify-full` by pg. */
 export const openPostgres: Opener = async (url, context) => {
-  const { load, onError } = context
+  const { load } = context
   checkParameters(url, [...OWN, 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'application_name'])
   checkHost(url)
   const packages = await loadPackages<[Kysely, Pg]>(load, url.scheme, 'kysely', 'pg')
@@ -49,9 +52,10 @@ export const openPostgres: Opener = async (url, context) => {
     keepAlive: true,
     stream: () => socketIn(sockets),
   })
-  // The pool reports errors of idle connections only. Without the second listener another one would end the process.
-  pool.on('error', onError)
-  pool.on('connect', (client) => client.on('error', onError))
+  const outages = reportOutages(url, context)
+  // Its connections report the same error. Without a listener it would end the process.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => watch(client, outages))
   return storeOn(new kysely.PostgresDialect({ pool }), kysely, url, context, sockets)
 }
 
@@ -82,7 +86,18 @@ export const openMysql: Opener = async (url, context) => {
       socketIn(sockets).connect(config.port, config.host),
     ...(ssl === 'true' && { ssl: {} }),
   })
+  const outages = reportOutages(url, context)
+  pool.on('connection', (connection) => watch(connection, outages))
   return storeOn(new kysely.MysqlDialect({ pool }), kysely, url, context, sockets)
+}
+
+/** Reports what becomes of a new connection of a pool. */
+function watch(
+  connection: { on(event: 'error', listener: (error: unknown) => void): unknown },
+  outages: Outages,
+): void {
+  outages.restored()
+  connection.on('error', (error) => outages.lost(classifyError(error, true)))
 }
 
 /** `sqlite:relative/file.db`, `sqlite:/absolute/file.db`: by Node's own SQLite, or by better-sqlite3 before Node 22.16. */
@@ -128,7 +143,7 @@ function prepared<Database extends { exec(sql: string): unknown }>(
     database.exec('pragma journal_mode = wal; pragma synchronous = full')
     return database
   } catch (error) {
-    throw connectError('sqlite', error)
+    throw connectError(error, (reason) => classifyError(reason, true))
   }
 }
 

@@ -74,12 +74,12 @@ export function statementRunner(
         return { changed: Number(numAffectedRows ?? 0), rows }
       } catch (error) {
         if (isSessionError(error)) throw error
-        const { kind, ...failure } = classifyError(error)
+        const { kind, ...failure } = classifyError(error, sent)
         if (kind === 'undone' && attempt < MOST_ATTEMPTS) continue
         if (kind !== undefined && kind === expected) return { changed: 0, rows: [], failed: kind }
         const size = values.bytes?.length ?? 0
         if (kind === 'too-large') throw tooLarge(size, Math.min(size - 1, LARGEST))
-        throw errorOf(call, { ...failure, sent, done: writes ? failure.done : false })
+        throw errorOf(call, { ...failure, done: writes ? failure.done : false })
       }
     }
   }
@@ -135,7 +135,7 @@ export async function readColumns(
   const [data, expiry] = [find('data'), find('expiry')]
   if (data === undefined || expiry === undefined) {
     const missing = { code: 'ER_NO_SUCH_TABLE', errno: 1146, sqlState: '42S02' }
-    throw errorOf(call, classifyError(missing))
+    throw errorOf(call, classifyError(missing, true))
   }
   const packet = (Number(data['packet']) - PACKET_REST) / PACKET_SHARE
   return {
