@@ -13,6 +13,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ServiceName } from '../../scripts/services/names.ts'
 import { Browser } from '../core/requests.ts'
 import { newName, openMariadb, openPostgres } from '../stores/sql-databases.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 
 /** Runs with the URL of a server, and is skipped where there is none. */
@@ -24,9 +25,12 @@ function onServer(name: ServiceName, title: string, run: (url: string) => Promis
 
 const unique = () => `flask-${randomUUID()}`
 
+/** Sessions whose store may answer late, as the machine may be busy. */
+const made = (config: FlaskConfig) => fromFlaskConfig(config, { timeout: PATIENCE })
+
 /** Logs in with one configuration, and is known with the other. */
 async function isShared(one: FlaskConfig, other: FlaskConfig): Promise<string> {
-  const [first, second] = [await fromFlaskConfig(one), await fromFlaskConfig(other)]
+  const [first, second] = [await made(one), await made(other)]
   try {
     const browser = new Browser(first)
     await browser.visit((session) => session.set('user', 'ann'))
@@ -71,7 +75,7 @@ describe('redis', () => {
     })
     onTestFinished(() => cluster.disconnect())
     await new Promise((resolve) => cluster.once('ready', resolve))
-    const sessions = await fromFlaskConfig({
+    const sessions = await made({
       SESSION_TYPE: 'redis',
       SESSION_REDIS: redisStore(cluster, { prefix: '', retries: 'accept' }),
     })

@@ -16,6 +16,7 @@ import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Browser } from '../core/requests.ts'
 import { newDirectory } from '../stores/file-directory.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 const SECRET_KEY = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
@@ -135,7 +136,10 @@ describe('without SESSION_TYPE: the cookie of Flask itself', () => {
 
 describe('with SESSION_TYPE', () => {
   const stored = async (config: FlaskConfig, options: FlaskConfigOptions = {}) => {
-    const sessions = await fromFlaskConfig({ SESSION_TYPE: 'redis', ...config }, options)
+    const sessions = await fromFlaskConfig(
+      { SESSION_TYPE: 'redis', ...config },
+      { timeout: PATIENCE, ...options },
+    )
     onTestFinished(() => sessions.close())
     const browser = new Browser(sessions)
     await browser.visit((session) => session.set('user', 'ann'))

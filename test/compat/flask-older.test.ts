@@ -10,6 +10,7 @@ import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { fromNotation, type Notation, NotHere } from '../serializers/notation.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 interface Older {
   readonly flask_session: Readonly<Record<string, readonly { hex: string; value: Notation }[]>>
@@ -56,7 +57,7 @@ test.each(Object.entries(older.cachelib))('the directory of cachelib %s', async 
   // They end in 2023.
   const now = () => 1_702_000_000_000
   const store = cachelibFileStore(directory, { now, sweepInterval: false })
-  const sessions = flaskSession({ store, format: 'pickle', now })
+  const sessions = flaskSession({ store, format: 'pickle', timeout: PATIENCE, now })
   const session = await sessions.load('session=SID0001')
   expect(session.toJSON()).toEqual({ a: 1 })
   session.increment('a')

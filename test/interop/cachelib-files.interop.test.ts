@@ -13,6 +13,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type CachelibHash, encodeId } from '../../src/stores/cachelib-file/format.ts'
 import { Browser } from '../core/requests.ts'
 import { newDirectory } from '../stores/file-directory.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { findPython, runScript } from './python.ts'
 
 const python = findPython()
@@ -54,7 +55,11 @@ describe.each(['md5', 'sha256'] as const)('named by %s', (hash) => {
     const [set, before] = cachelib(directory, { hash }, ['set', KEY, value, 3600], ['get', KEY])
     expect(set).toBe('True')
     // The names are those that the count is kept under.
-    const sessions = flaskSession({ store: openStore(directory), format: 'pickle' })
+    const sessions = flaskSession({
+      store: openStore(directory),
+      format: 'pickle',
+      timeout: PATIENCE,
+    })
     const browser = new Browser(sessions, `session=${SID}`)
     await browser.visit((session) => {
       expect(session.get('one')).toEqual(new Float(1))
@@ -71,7 +76,11 @@ describe.each(['md5', 'sha256'] as const)('named by %s', (hash) => {
   test('what was written here cachelib reads, counts and deletes', async () => {
     const directory = newDirectory()
     cachelib(directory, { hash })
-    const sessions = flaskSession({ store: openStore(directory), format: 'pickle' })
+    const sessions = flaskSession({
+      store: openStore(directory),
+      format: 'pickle',
+      timeout: PATIENCE,
+    })
     const browser = new Browser(sessions)
     await browser.visit((session) => {
       session.set('user', 'ann')
@@ -222,7 +231,11 @@ test('a directory whose cachelib was brought up to date logs nobody out', async 
   const directory = newDirectory()
   cachelib(directory, { hash: 'md5' }, ['set', KEY, "{'_permanent': True, 'user': 'ann'}", 3600])
   cachelib(directory, { hash: 'sha256' })
-  const sessions = flaskSession({ store: openStore(directory), format: 'pickle' })
+  const sessions = flaskSession({
+    store: openStore(directory),
+    format: 'pickle',
+    timeout: PATIENCE,
+  })
   const browser = new Browser(sessions, `session=${SID}`)
   await browser.visit((session) => {
     expect(session.get('user')).toBe('ann')

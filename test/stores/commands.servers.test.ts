@@ -14,6 +14,7 @@ import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import { newTable } from './dynamodb-table.ts'
 import { foreign, portOf } from './memcached-server.ts'
@@ -143,7 +144,7 @@ describe.each(Object.entries(STORES))('%s', (_, { missing, open }) => {
   test('a request that only reads costs 1 command, one that writes 2, one that asks for nothing 0', async (ctx) => {
     ctx.skip(missing !== undefined, missing)
     const { store, count } = await open()
-    const sessions = createSessions({ store, cookie: { secure: false } })
+    const sessions = createSessions({ store, timeout: PATIENCE, cookie: { secure: false } })
     let cookie = ''
     /** One request through the adapter for Fetch; resolves to what it cost. */
     async function costs(act: (session: () => Promise<Session>) => unknown) {

@@ -11,6 +11,7 @@ import type { RunningServer } from '../../scripts/services/servers/running-serve
 import { Browser } from '../core/requests.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import {
   bytes,
@@ -25,11 +26,13 @@ import {
 const found = service('dynamodb')
 const where = 'missing' in found ? `dynoxide (skipped: ${found.missing})` : 'dynoxide'
 
-/** How long a visitor waits for the store, in ms, and what must be over by then in any case. */
+/** How long a request waits for the store under a fault that lasts until the request has failed, in ms. */
 const TIMEOUT = 300
-const BOUND = 10 * TIMEOUT
 
-const failure = (promise: Promise<unknown>) => failureOf(promise, BOUND)
+const failure = (promise: Promise<unknown>) => failureOf(promise)
+/** Waits for a server that is back. */
+const again = <T>(call: () => Promise<T>): Promise<T> =>
+  vi.waitFor(call, { timeout: PATIENCE, interval: 50 })
 
 describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
   let server: RunningServer
@@ -37,27 +40,31 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
   let table: Table
   let browser: ReturnType<typeof visitor>
 
-  /** Somebody whose session has the number 1. */
+  /** A browser; `hasty` are the same sessions with the short time limit. */
   function visitor(more: { maxAttempts?: number } = {}) {
     const { store, client } = table.another(proxy.url(server.url), more)
-    const sessions = createSessions({ store, timeout: TIMEOUT, cookie: { secure: false } })
-    return Object.assign(new Browser(sessions), { sessions, store, client })
+    const sessions = (timeout: number) =>
+      createSessions({ store, timeout, cookie: { secure: false } })
+    const hasty = sessions(TIMEOUT)
+    return Object.assign(new Browser(sessions(PATIENCE)), { hasty, store, client })
   }
   type Visitor = ReturnType<typeof visitor>
 
-  const add = (who: Visitor = browser) => who.visit((session) => session.increment('n'))
-  const count = async (who: Visitor = browser) => {
+  const add = (visitor: Visitor = browser) => visitor.visit((session) => session.increment('n'))
+  const count = async (visitor: Visitor = browser) => {
     let n: unknown
-    await who.visit((session) => {
+    await visitor.visit((session) => {
       n = session.get('n')
     })
     return n
   }
-  /** The commit of one more, on its way; the session is loaded before. */
+  /** The failure of a load under a fault. */
+  const failingCount = () => failure(Promise.resolve(browser.hasty.load(browser.cookie)))
+  /** The commit of one more under a fault; the session is loaded before. */
   async function adding(): Promise<() => Promise<unknown>> {
-    const session = await browser.sessions.load(browser.cookie)
+    const session = await again(async () => browser.hasty.load(browser.cookie))
     session.increment('n')
-    return async () => browser.sessions.commit(session)
+    return async () => browser.hasty.commit(session)
   }
 
   beforeAll(async () => {
@@ -94,32 +101,32 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     expect(sent.splice(0)).toEqual(['GetItem', 'UpdateItem'])
   })
 
-  test('refused: told at once that nothing was done; served again when the server is back', async () => {
+  test('refused: an error at once, by which nothing was done; served again when the server is back', async () => {
     const commit = await adding()
     await proxy.refuse(true)
     proxy.cut()
     // What goes out on a connection that was cut may have arrived; after that there is none.
-    await failure(count())
+    await failingCount()
     expect(await failure(commit())).toMatchObject({
       operation: 'replace',
       outcome: 'not-done',
       retriable: true,
       message: expect.stringContaining('ECONNREFUSED'),
     })
-    expect(await failure(count())).toMatchObject({ operation: 'read', retriable: true })
+    expect(await failingCount()).toMatchObject({ operation: 'read', retriable: true })
     await proxy.refuse(false)
     expect(await count()).toBe(1)
   })
 
-  test('frozen: told within the deadline; served again, and nothing counted twice', async () => {
+  test('frozen: an error within the time limit; served again, and nothing counted twice', async () => {
     const commit = await adding()
     server.freeze()
     expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
-    expect(await failure(count())).toMatchObject({ operation: 'read', outcome: 'not-done' })
+    expect(await failingCount()).toMatchObject({ operation: 'read', outcome: 'not-done' })
     // More than the SDK has connections.
-    await Promise.all(Array.from({ length: 60 }, () => failure(count())))
+    await Promise.all(Array.from({ length: 60 }, () => failingCount()))
     server.thaw()
-    await vi.waitFor(async () => expect([1, 2]).toContain(await count()), BOUND)
+    await again(async () => expect([1, 2]).toContain(await count()))
   })
 
   test('killed in mid-request, restarted empty: the missing table is named, and how to make it', async () => {
@@ -142,26 +149,29 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     expect(await count()).toBe(1)
   })
 
-  test('answered after the deadline: told before, and the late answer does no harm', async () => {
+  test('a reply after the time limit: an error before, and the late reply does no harm', async () => {
     const commit = await adding()
-    proxy.delay(3 * TIMEOUT)
-    expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
-    proxy.delay(0)
-    await vi.waitFor(async () => expect(await count()).toBe(2), BOUND)
+    const caught = proxy.connectionOf((request) => request.includes('.UpdateItem'))
+    const failing = failure(commit())
+    const connection = await caught
+    connection.hold()
+    expect(await failing).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+    connection.release()
+    await again(async () => expect(await count()).toBe(2))
   })
 
-  test('silent: told within the deadline; served again when the network is back', async () => {
+  test('silent: an error within the time limit; served again when the network is back', async () => {
     const commit = await adding()
     proxy.blackhole(true)
     expect(await failure(commit())).toMatchObject({ operation: 'replace', outcome: 'unknown' })
     proxy.blackhole(false)
-    await vi.waitFor(async () => expect([1, 2]).toContain(await count()), BOUND)
+    await again(async () => expect([1, 2]).toContain(await count()))
   })
 
   test('idle connections that were cut do no harm', async () => {
     for (let turn = 0; turn < 3; turn++) {
       proxy.cut()
-      await vi.waitFor(async () => expect(await count()).toBe(1), BOUND)
+      await again(async () => expect(await count()).toBe(1))
     }
   })
 
@@ -169,13 +179,16 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     const target = (name: string) => (request: Buffer) =>
       request.includes(`DynamoDB_20120810.${name}`)
 
-    test('an increment is told as unknown, and counted once', async () => {
-      const who = visitor({ maxAttempts })
-      await add(who)
+    test('an increment is reported as unknown, and counted once', async () => {
+      const another = visitor({ maxAttempts })
+      await add(another)
       const lost = proxy.loseNextReply(target('UpdateItem'))
-      expect(await failure(add(who))).toMatchObject({ operation: 'replace', outcome: 'unknown' })
+      expect(await failure(add(another))).toMatchObject({
+        operation: 'replace',
+        outcome: 'unknown',
+      })
       await lost
-      expect(await count(who)).toBe(2)
+      expect(await count(another)).toBe(2)
     })
 
     test('every conditional verb is unknown', async () => {
@@ -198,7 +211,7 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
   })
 
   test('a touch whose reply is lost is unknown, unless the SDK repeats it', async () => {
-    for (const [maxAttempts, told] of [
+    for (const [maxAttempts, expected] of [
       [1, { outcome: 'unknown', retriable: true }],
       [3, 'touched'],
     ] as const) {
@@ -208,8 +221,8 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
       await store.create(id, bytes('x'), end)
       const lost = proxy.loseNextReply((request) => request.includes('.UpdateItem'))
       const touching = store.touch(id, end + 60_000, bytes('x'))
-      if (told === 'touched') expect(await touching).toBe(told)
-      else expect(await failure(touching)).toMatchObject(told)
+      if (expected === 'touched') expect(await touching).toBe(expected)
+      else expect(await failure(touching)).toMatchObject(expected)
       await lost
       expect((await store.read(id))?.expiresAt).toBe(end + 60_000)
     }
@@ -217,22 +230,22 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
 
   test('no increment of many is counted twice while replies are lost', async () => {
     const writers = [1, 3, 3].map((maxAttempts) => {
-      const who = visitor({ maxAttempts })
-      who.cookie = browser.cookie
-      return who
+      const writer = visitor({ maxAttempts })
+      writer.cookie = browser.cookie
+      return writer
     })
     let acknowledged = 1
     let unknown = 0
     await Promise.all(
-      writers.map(async (who) => {
+      writers.map(async (writer) => {
         for (let turn = 0; turn < 20; turn++) {
           if (turn % 5 === 0) void proxy.loseNextReply((request) => request.includes('.UpdateItem'))
-          const told = await add(who).then(
+          const outcome = await add(writer).then(
             () => 'saved',
             (error: StoreError) => error.outcome,
           )
-          if (told === 'saved') acknowledged++
-          else if (told === 'unknown') unknown++
+          if (outcome === 'saved') acknowledged++
+          else if (outcome === 'unknown') unknown++
         }
       }),
     )

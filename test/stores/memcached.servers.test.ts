@@ -8,6 +8,7 @@ import type { RunningServer } from '../../scripts/services/servers/running-serve
 import { Browser, listener } from '../core/requests.ts'
 import { bytes, content, LATER } from '../support/bytes.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import { foreign, foreignSet, missing, PATIENT, portOf, start, stats } from './memcached-server.ts'
 import { PROFILES } from './profiles.ts'
@@ -279,7 +280,7 @@ describe.skipIf(missing !== undefined)(`on a server of its own${skippedAlone}`, 
   test('a request that reads costs one command, one that writes two, others none', async () => {
     const server = await start()
     const store = open({ servers: server.url })
-    const sessions = createSessions({ store })
+    const sessions = createSessions({ store, timeout: PATIENCE })
     const browser = new Browser(sessions)
     await browser.visit((session) => session.set('a', 1))
     const commands = async (work: () => Promise<unknown>) => {
@@ -301,7 +302,7 @@ describe.skipIf(missing !== undefined)(`on a server of its own${skippedAlone}`, 
     const server = await start('-m', '4')
     const store = open({ servers: server.url })
     const { events, onEvent } = listener()
-    const sessions = createSessions({ store, onEvent })
+    const sessions = createSessions({ store, timeout: PATIENCE, onEvent })
     const browser = new Browser(sessions)
     await browser.visit((session) => session.set('name', 'ann'))
     const { cookie } = browser

@@ -5,6 +5,7 @@ import type { Collection, MongoClient, MongoClientOptions } from 'mongodb'
 import * as driver7 from 'mongodb'
 import * as driver6 from 'mongodb6'
 import { type MongodbStore, mongodbStore } from 'vial/stores/mongodb'
+import { PATIENCE } from '../support/patience.ts'
 
 /** A major version of the driver. Values of one cannot be sent by another. */
 export interface Driver {
@@ -47,11 +48,11 @@ export class Database {
     this.#MongoClient = MongoClient
   }
 
-  /** A client; one that does not wait long for a server that is not there. */
+  /** A client. A server under load answers its monitor late, so its time limits are long. */
   client(more: MongoClientOptions = {}, url: string = this.#url): MongoClient {
     const client = new this.#MongoClient(url, {
-      serverSelectionTimeoutMS: 1_000,
-      connectTimeoutMS: 1_000,
+      serverSelectionTimeoutMS: PATIENCE,
+      connectTimeoutMS: PATIENCE,
       heartbeatFrequencyMS: 500,
       ...more,
     })

@@ -15,9 +15,6 @@ import { PROFILES } from './profiles.ts'
 const found = service('mongodb')
 const url = 'url' in found ? found.url : ''
 
-/** A server under load answers late; the driver's monitor would end its connections. */
-const UNHURRIED = { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE }
-
 /** Which server it is decides what was tried: the one that `npm run services` starts is DocumentDB. */
 const server = process.env['VIAL_TEST_MONGODB_URL']
   ? 'a given server'
@@ -35,7 +32,7 @@ describe.each(DRIVERS)(`the contract on ${where}, $driver`, (driver) => {
     const { hostname: host, port } = new URL(url)
     proxy = await faultProxy({ host, port: Number(port || 27_017) })
     database = new Database(url, driver)
-    collection = database.collection('sessions', database.client(UNHURRIED))
+    collection = database.collection('sessions')
     proxied = database.collection('sessions', database.client({}, proxy.url(url)))
     await mongodbStore(collection).createIndexes()
   })
@@ -246,7 +243,9 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
   test('costs one command to read, two to write', async () => {
     const client = database.client({ monitorCommands: true })
     const own = mongodbStore(database.collection(collection.collectionName, client))
-    const browser = new Browser(createSessions({ store: own, cookie: { secure: false } }))
+    const browser = new Browser(
+      createSessions({ store: own, timeout: PATIENCE, cookie: { secure: false } }),
+    )
     await browser.visit((session) => session.set('n', 1))
     const sent = commandsOf(client)
     await browser.visit((session) => expect(session.get('n')).toBe(1))

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 // By path: without vitest `vial` is the built package.
 import { createSessions, type Store } from '../../src/index.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -21,7 +22,7 @@ export async function exercise(store: Store): Promise<void> {
   assert.equal(await store.delete(id), 'deleted')
   assert.equal(await store.read(id), undefined)
 
-  const sessions = createSessions({ store, cookie: { secure: false } })
+  const sessions = createSessions({ store, timeout: PATIENCE, cookie: { secure: false } })
   const session = await sessions.load(undefined)
   session.increment('visits')
   const { headers } = await sessions.commit(session)

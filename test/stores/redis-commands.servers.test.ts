@@ -11,6 +11,7 @@ import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
 import { bytes, content, LATER } from '../support/bytes.ts'
 import { failureOf } from '../support/failure-of.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { clientsFor, openStore } from './redis-clients.ts'
 
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
@@ -89,7 +90,7 @@ describe.skipIf(missing)(`on a server of its own${missing ? ` (skipped: ${missin
 
     test('a request that does not ask costs nothing, one that reads 1, one that writes 2', async () => {
       const store = await openStore(name, url)
-      const sessions = createSessions({ store, cookie: { secure: false } })
+      const sessions = createSessions({ store, timeout: PATIENCE, cookie: { secure: false } })
       const first = await sessions.load(undefined)
       first.set('name', 'Ada')
       const { headers } = await sessions.commit(first)

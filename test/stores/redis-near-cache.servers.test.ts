@@ -10,6 +10,7 @@ import { findProgram } from '../../scripts/services/programs.ts'
 import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import { bytes, content, LATER } from '../support/bytes.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { openStore } from './redis-clients.ts'
 import { held, isHeld, NEAR_CLIENTS, nearPlace, soon } from './redis-near.ts'
 
@@ -136,7 +137,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
   test('a commit onto a record that is behind keeps what both wrote, and a logout holds', async () => {
     const { store, tracking, server, prefix } = await nearPlace(name, LONG)
     const cookies = { cookie: { secure: false } } as const
-    const sessions = createSessions({ store, ...cookies })
+    const sessions = createSessions({ store, timeout: PATIENCE, ...cookies })
     const first = await sessions.load(undefined)
     first.set('n', 0)
     const { headers } = await sessions.commit(first)

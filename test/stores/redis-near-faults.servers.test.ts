@@ -13,6 +13,7 @@ import { startRedis } from '../../scripts/services/servers/redis.ts'
 import { redisCommand } from '../../scripts/services/servers/redis-command.ts'
 import { bytes, content, LATER } from '../support/bytes.ts'
 import type { CaughtConnection } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { CLIENTS, newPrefix, openStore } from './redis-clients.ts'
 import { held, isHeld, NEAR_CLIENTS, nearPlace, soon } from './redis-near.ts'
 
@@ -95,7 +96,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(
     test('its connection silent: a logout elsewhere is refused after maxStale at the latest', async () => {
       const maxStale = 400
       const { store, server, prefix, tracking } = await nearPlace(name, { maxStale })
-      const options = { cookie: { secure: false } } as const
+      const options = { timeout: PATIENCE, cookie: { secure: false } } as const
       const sessions = createSessions({ store, ...options })
       const first = await sessions.load(undefined)
       first.set('user', 'ada')

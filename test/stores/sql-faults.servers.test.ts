@@ -7,6 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startMariadb } from '../../scripts/services/servers/mariadb.ts'
 import { startPostgres } from '../../scripts/services/servers/postgres.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { failureOf } from '../support/failure-of.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import {
   bytes,
@@ -18,11 +20,10 @@ import {
   openMariadb,
   openPostgres,
 } from './sql-databases.ts'
-import { failureOf, soon, visitor } from './sql-visits.ts'
+import { soon, visitor } from './sql-visits.ts'
 
 const LATER = Date.now() + HOUR
-/** For a busy machine. */
-const PATIENT = { timeout: 20_000 }
+const PATIENT = { timeout: PATIENCE }
 
 const kinds = [
   ['postgres', openPostgres, startPostgres],
@@ -68,7 +69,7 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       const { outcome, retriable, operation: told } = await failureOf(call)
       expect([told, outcome, retriable]).toEqual([operation, 'not-done', true])
     }
-    await failureOf(visit)
+    await failureOf(visit.hasty)
     await server.restart()
     expect(await soon(visit)).toBeGreaterThan(1)
     await fresh.destroy()
@@ -111,15 +112,15 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     }
   })
 
-  test('frozen: an answer within the deadline, and it goes on when it thaws', async () => {
+  test('frozen: an error within the time limit, and it goes on when it thaws', async () => {
     const store = await newStore(db)
     const visit = visitor(store)
     await visit()
     server.freeze()
     try {
-      const error = await failureOf(visit)
+      const error = await failureOf(visit.hasty)
       expect(error).toMatchObject({ operation: 'read', retriable: true })
-      await Promise.all(Array.from({ length: 30 }, () => failureOf(visit)))
+      await Promise.all(Array.from({ length: 30 }, () => failureOf(visit.hasty)))
     } finally {
       server.thaw()
     }

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { type SqlStore, sqlStore } from 'vial/stores/sql'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { failureOf } from '../support/failure-of.ts'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
 import { service } from '../support/services.ts'
 import {
@@ -14,7 +15,7 @@ import {
   openMariadb,
   openPostgres,
 } from './sql-databases.ts'
-import { failureOf, soon, visitor } from './sql-visits.ts'
+import { soon, visitor } from './sql-visits.ts'
 
 const LATER = Date.now() + HOUR
 
@@ -59,27 +60,27 @@ describe.each(kinds)('the way to %s', (name, open, openSingle) => {
     expect(error).toMatchObject({ operation: 'replace', outcome: 'unknown', retriable: true })
     expect(content(await soon(() => store.read('lost')))).toBe('two')
 
-    const visit = visitor(store, 5_000)
+    const visit = visitor(store)
     expect(await visit()).toBe(1)
     void proxy.loseNextReply(isUpdate)
     expect(await failureOf(visit)).toMatchObject({ outcome: 'unknown' })
     expect(await soon(visit)).toBe(3)
   })
 
-  test('is slow: an answer within the deadline, and the late reply does no harm', async () => {
+  test('is slow: an error within the time limit, and the late reply does no harm', async () => {
     const visit = visitor(store)
     await soon(visit)
     proxy.delay(1_500)
-    await failureOf(visit)
+    await failureOf(visit.hasty)
     proxy.delay(0)
     expect(await soon(visit)).toBeGreaterThan(1)
   })
 
-  test('goes dark: an answer within the deadline', async () => {
+  test('goes dark: an error within the time limit', async () => {
     const visit = visitor(store)
     await soon(visit)
     proxy.blackhole(true)
-    await Promise.all([failureOf(visit), failureOf(visit)])
+    await Promise.all([failureOf(visit.hasty), failureOf(visit.hasty)])
     proxy.blackhole(false)
     expect(await soon(visit)).toBe(2)
   })
