@@ -78,6 +78,14 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     expect(left).toBe(0)
   })
 
+  test('a touch that is undone for ever is a conflict, so that it fails no read', async () => {
+    const { version } = (await store.create('a', bytes('0'), LATER)) as { version: unknown }
+    left = Number.POSITIVE_INFINITY
+    expect(await store.touch('a', LATER + 1, version)).toBe('conflict')
+    left = 0
+    expect(await store.read('a')).toMatchObject({ expiresAt: LATER })
+  })
+
   test('one that is undone for ever is told as not done', async () => {
     left = Number.POSITIVE_INFINITY
     const error = await store.create('a', bytes('0'), LATER).then(

@@ -6,7 +6,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AsyncStore, ReplaceResult, StoreOptions } from '../../core/store.ts'
+import type { AsyncStore, ReplaceResult, StoreOptions, TouchResult } from '../../core/store.ts'
 import { ConfigError, isSessionError } from '../../errors.ts'
 import { ABORTED, FOR_A_URL, storeError } from '../shared/failure.ts'
 import {
@@ -94,6 +94,7 @@ export function mongodbStore(
    * Rejects only with errors of this package.
    *
    * @param size The length of the record in bytes, for the error when it does not fit.
+   * @param undone What it resolves to when the server undoes every attempt. Absent: it rejects.
    */
   async function run<T>(
     operation: string,
@@ -101,6 +102,7 @@ export function mongodbStore(
     { signal }: StoreOptions,
     body: () => Promise<T>,
     size = 0,
+    undone?: T,
   ): Promise<T> {
     if (signal?.aborted) throw storeError(store, operation, ABORTED)
     for (let start = 1; ; start++) {
@@ -108,7 +110,9 @@ export function mongodbStore(
         return await body()
       } catch (error) {
         if (hasCode(error, TOO_LARGE)) throw tooLarge(size)
-        if (!hasCode(error, WRITE_CONFLICT) || start === STARTS) throw toError(operation, error, id)
+        const isUndone = hasCode(error, WRITE_CONFLICT)
+        if (isUndone && start === STARTS && undone !== undefined) return undone
+        if (!isUndone || start === STARTS) throw toError(operation, error, id)
         await delay(Math.random() * 20 * 2 ** start)
         if (signal?.aborted) throw toError(operation, error, id)
       }
@@ -208,10 +212,12 @@ export function mongodbStore(
     },
 
     touch(id, expiresAt, version, options = {}) {
-      return run('touch', id, options, async () => {
+      async function touch(): Promise<TouchResult> {
         if (await change(id, version, expiresAt)) return 'touched'
         return (await look(id)) === undefined ? 'gone' : 'conflict'
-      })
+      }
+      // Another writer is at work each time, so the request that only read does not fail.
+      return run('touch', id, options, touch, 0, 'conflict')
     },
 
     delete(id, version, options = {}) {
