@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
 import { assemble, checkOptions, type InCookie, type InStore } from './core/assemble.ts'
+import { type Deferred, type DeferredOptions, nowOrLater } from './core/deferred.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
 import { Expiry } from './core/expiry.ts'
@@ -18,7 +19,7 @@ import type { Seal } from './core/seal.ts'
 import { MAKE_A_SECRET, type Secret } from './core/secrets.ts'
 import type { Serializer } from './core/serializer.ts'
 import type { Fields, Session, StoredSession } from './core/session.ts'
-import type { Eager, Sessions, StoredSessions } from './core/sessions.ts'
+import type { Eager, SessionLifeCycle, Sessions, StoredSessions } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
 import { ConfigError } from './errors.ts'
 import { encrypted } from './seals/encrypted.ts'
@@ -90,7 +91,12 @@ export interface SealedOptions<Data extends object = Fields> extends SessionsOpt
 /**
  * Makes the life cycle of one kind of session. With a `store` the cookie only opens the record; without one it holds the record.
  *
- * @throws {ConfigError} When the options cannot work, naming the fix. Nothing about the configuration fails later.
+ * Options may be a function, also an asynchronous one: for frameworks that import the program while they build it, and for
+ * Workers, whose bindings come with the request. It is called at the first use or by `check()`, with the bindings of the
+ * request on Workers and with `process.env` elsewhere. `ambient` and `eager` then stand beside it.
+ *
+ * @throws {ConfigError} When the options cannot work, naming the fix. Nothing about the configuration fails later. Those of
+ * a function fail at the first use.
  */
 export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data> & { readonly eager: true },
@@ -104,7 +110,32 @@ export function createSessions<Data extends object = Fields>(
 export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data> | SealedOptions<Data>,
 ): Sessions<Data>
-export function createSessions(options: StoredOptions | SealedOptions): LifeCycle {
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): StoredSessions<Data> & Eager<StoredSession<Data>>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): StoredSessions<Data>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): Sessions<Data> & Eager<Session<Data>>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): Sessions<Data>
+export function createSessions(
+  options: AnyOptions | Deferred<AnyOptions, unknown>,
+  beside?: DeferredOptions,
+): LifeCycle {
+  return nowOrLater('createSessions', options, beside, make)
+}
+
+type AnyOptions = StoredOptions | SealedOptions
+
+function make(options: AnyOptions): SessionLifeCycle {
   checkNames(options)
   const lifetime = milliseconds(options.lifetime ?? '31d', 'lifetime', SECOND)
   const idle = options.idle === undefined ? undefined : milliseconds(options.idle, 'idle', SECOND)

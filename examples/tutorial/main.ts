@@ -21,6 +21,8 @@ import { siteOf } from './site.ts'
 import { recordsInFiles } from './stored-record.ts'
 
 async function start(): Promise<void> {
+  // The tutorial speaks plain http, and its cookie is Secure where this says nothing.
+  process.env['NODE_ENV'] ??= 'development'
   const settings = readSettings()
   await mkdir(settings.data, { recursive: true, mode: 0o700 })
   const directory = join(settings.data, 'sessions')

@@ -19,7 +19,7 @@ export function withSession<Rest extends readonly unknown[]>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
-    const scope = new FetchScope(sessions, { raw: request })
+    const scope = new FetchScope(sessions, { raw: request }, rest[0])
     const response = await sessions.begin(request, scope, () => handler(request, ...rest))
     let commit: Commit
     try {

@@ -20,7 +20,7 @@ const ALREADY_SENT = 'x-hono-already-sent'
  */
 export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
   return async (c, next) => {
-    const scope = new FetchScope(sessions, c.req)
+    const scope = new FetchScope(sessions, c.req, c.env)
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {

@@ -6,10 +6,11 @@
  */
 
 import { assemble, checkOptions } from '../core/assemble.ts'
+import { type Deferred, type DeferredOptions, nowOrLater } from '../core/deferred.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, Session } from '../core/session.ts'
-import type { Eager, Sessions } from '../core/sessions.ts'
+import type { Eager, SessionLifeCycle, Sessions } from '../core/sessions.ts'
 import { itsdangerous } from '../seals/itsdangerous.ts'
 import { exactFloats } from '../serializers/python/values.ts'
 import { taggedJson } from '../serializers/tagged-json/index.ts'
@@ -51,7 +52,22 @@ export function flaskCookie<Data extends object = Fields>(
 export function flaskCookie<Data extends object = Fields>(
   options: FlaskCookieOptions<Data>,
 ): Sessions<Data>
-export function flaskCookie(options: FlaskCookieOptions): unknown {
+export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<FlaskCookieOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): Sessions<Data> & Eager<Session<Data>>
+export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<FlaskCookieOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): Sessions<Data>
+export function flaskCookie(
+  options: FlaskCookieOptions | Deferred<FlaskCookieOptions, unknown>,
+  beside?: DeferredOptions,
+): unknown {
+  return nowOrLater('flaskCookie', options, beside, make)
+}
+
+function make(options: FlaskCookieOptions): SessionLifeCycle {
   checkOptions('flaskCookie', options, [...FLASK_OPTIONS, 'secret', 'clockSkew'])
   const { secret, lifetime, clockSkew = '1s' } = options
   const skew = clockSkew === 0 ? 0 : milliseconds(clockSkew, 'clockSkew')

@@ -6,11 +6,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { assemble, checkOptions } from '../core/assemble.ts'
+import { type Deferred, type DeferredOptions, nowOrLater } from '../core/deferred.ts'
 import type { Duration } from '../core/duration.ts'
 import { type Credential, type IdScheme, type RandomBytes, randomText } from '../core/ids.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, StoredSession } from '../core/session.ts'
-import type { Eager, StoredSessions } from '../core/sessions.ts'
+import type { Eager, SessionLifeCycle, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
 import { ConfigError } from '../errors.ts'
 import { flaskSigner } from '../seals/flask-signer.ts'
@@ -84,7 +85,22 @@ export function flaskSession<Data extends object = Fields>(
 export function flaskSession<Data extends object = Fields>(
   options: FlaskSessionOptions<Data>,
 ): StoredSessions<Data>
-export function flaskSession(options: FlaskSessionOptions): unknown {
+export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<FlaskSessionOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): StoredSessions<Data> & Eager<StoredSession<Data>>
+export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<FlaskSessionOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): StoredSessions<Data>
+export function flaskSession(
+  options: FlaskSessionOptions | Deferred<FlaskSessionOptions, unknown>,
+  beside?: DeferredOptions,
+): unknown {
+  return nowOrLater('flaskSession', options, beside, make)
+}
+
+function make(options: FlaskSessionOptions): SessionLifeCycle {
   checkOptions('flaskSession', options, NAMES)
   if (options.store === undefined) {
     throw new ConfigError(

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isDevelopment } from '../core/runtime.ts'
 import { ConfigError, StateError, TooLargeError } from '../errors.ts'
 
 /** The attributes of the cookie. It is always `HttpOnly`. */
@@ -15,7 +16,11 @@ export interface CookieOptions {
   readonly domain?: string
   /** @default '/' */
   readonly path?: string
-  /** `'development'` allows plain http; with NODE_ENV `production` it is an error. @default true */
+  /**
+   * `'development'`: false where NODE_ENV is `development` or `test`, so that plain http works, and true everywhere else.
+   *
+   * @default true
+   */
   readonly secure?: boolean | 'development'
   /** @default 'lax' */
   readonly sameSite?: 'lax' | 'strict' | 'none'
@@ -174,15 +179,8 @@ function lifeOf(
 
 function isSecure(secure: CookieOptions['secure'] = true): boolean {
   if (typeof secure === 'boolean') return secure
-  if (secure !== 'development') {
-    throw new ConfigError("cookie.secure is not known. Give true, false or 'development'.")
-  }
-  if (process.env['NODE_ENV'] === 'production') {
-    throw new ConfigError(
-      "cookie.secure is 'development' while NODE_ENV is 'production'. Leave it out and serve https, or say `secure: false`.",
-    )
-  }
-  return false
+  if (secure === 'development') return !isDevelopment()
+  throw new ConfigError("cookie.secure is not known. Give true, false or 'development'.")
 }
 
 function defaultName(secure: boolean, hostOnly: boolean): string {

@@ -25,6 +25,8 @@ export interface RequestLocation {
 export interface OpenOptions {
   /** A session that refuses writes. */
   readonly readOnly?: boolean
+  /** What options that are a function are called with. @default process.env */
+  readonly env?: unknown
   /** Gives where the request was sent; called only when a cookie is set or removed. Absent: not known. */
   readonly location?: () => RequestLocation | undefined
 }
@@ -72,6 +74,14 @@ export abstract class Scope implements Sender {
 
   /** Where the request was sent. Undefined: the framework does not say. */
   protected location(): RequestLocation | undefined {
+    return undefined
+  }
+
+  /**
+   * What options that are a function are called with: the bindings of the request, where the runtime gives them with each
+   * one. Undefined: `process.env`.
+   */
+  get env(): unknown {
     return undefined
   }
 

@@ -42,9 +42,20 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
   /** The session of the request being served, without the request; needs `ambient` or `eager`. */
   current(): Promise<S>
   /** Loads from a `Cookie` header, for WebSocket upgrades and jobs. Never rejects because of what the header holds. */
-  load(cookieHeader: string | null | undefined, options?: Pick<OpenOptions, 'readOnly'>): Promise<S>
+  load(
+    cookieHeader: string | null | undefined,
+    options?: Pick<OpenOptions, 'env' | 'readOnly'>,
+  ): Promise<S>
   /** Stores what changed, and gives the headers for the response. Once for each session. */
   commit(session: S, options?: CommitOptions): MaybePromise<Commit>
+  /**
+   * Evaluates options that were given as a function, so that a mistake shows when the program starts.
+   *
+   * @param options.connect Also reads from the store once.
+   * @throws {ConfigError} When the options cannot work.
+   * @throws {StoreError} When the store fails.
+   */
+  check(options?: { readonly connect?: boolean; readonly env?: unknown }): Promise<void>
   /** Ends what the store itself started, such as timers. */
   close(): Promise<void>
 }
@@ -94,6 +105,8 @@ export interface Backing {
   commit(state: SessionState): MaybePromise<Commit>
   /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide which one that is. */
   claim?(state: SessionState, key: string): Promise<unknown>
+  /** Asks the store for an id that no session has, and rejects when it fails. Absent where there is no store. */
+  probe?(): Promise<void>
 }
 
 export interface LifeCycleConfig {
@@ -239,6 +252,10 @@ export class SessionLifeCycle implements LifeCycle {
     if (value === undefined || this.#config.schema?.problem(key, value) === undefined) return value
     this.#hid(session, [key])
     return undefined
+  }
+
+  async check({ connect = false }: { readonly connect?: boolean } = {}): Promise<void> {
+    if (connect) await this.#config.backing.probe?.()
   }
 
   close(): Promise<void> {

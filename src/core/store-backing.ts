@@ -169,6 +169,10 @@ export class StoreBacking implements Backing {
     return found
   }
 
+  async probe(): Promise<void> {
+    await this.#limit().call('read', (options) => this.#config.store.read('check', options))
+  }
+
   #read(credential: Credential, limit: TimeLimit): MaybePromise<Found> {
     const { store, expiry } = this.#config
     const answer = limit.call('read', (options) => store.read(credential.key, options), {

@@ -20,7 +20,7 @@ interface Layer {
 
 const LAYERS: Readonly<Record<string, Layer>> = {
   'errors.ts': { values: [], types: [] },
-  cookies: { values: ['cookies/', 'errors.ts'], types: [] },
+  cookies: { values: ['cookies/', 'errors.ts', 'core/runtime.ts'], types: [] },
   core: { values: ['core/', 'cookies/', 'errors.ts'], types: [] },
   seals: {
     values: ['seals/', 'errors.ts', 'core/duration.ts', 'core/runtime.ts', 'core/secrets.ts'],

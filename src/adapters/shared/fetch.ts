@@ -5,6 +5,7 @@
  */
 
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
+import { isRequestBound } from '../../core/runtime.ts'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
 import { setsCookie } from './headers.ts'
 import { isPlainHttp, locationOfUrl } from './location.ts'
@@ -17,10 +18,18 @@ interface Source {
 /** The scope of a request of the Fetch standard. */
 export class FetchScope extends Scope {
   readonly #source: Source
+  readonly #env: unknown
 
-  constructor(sessions: LifeCycle, source: Source) {
+  /** @param env What the runtime gives a handler besides the request. */
+  constructor(sessions: LifeCycle, source: Source, env: unknown) {
     super(sessions)
     this.#source = source
+    this.#env = env
+  }
+
+  /** Bindings come with the request on Workers only; elsewhere a runtime gives other things in their place. */
+  override get env(): unknown {
+    return isRequestBound() ? this.#env : undefined
   }
 
   protected override cookieHeader(): string | null {
