@@ -61,12 +61,69 @@ const phrases =
   replaceme replacewith yoursecret yoursessionsecret yourrandom supersecret thisisasecret
   djangoinsecure`.split(/\s+/)
 
+/** Words that people make secrets of. The longer ones first, so that none hides in another. */
+const words = new RegExp(
+  `a abc admin an and api app application at auth bar be bit bits bytes change changed char characters chars cookie default
+  demo dev development disabled enabled example express fixme flask foo for hash hello here host in insecure is it jwt key
+  keys least letmein local login long lorem me min minimum more must my node none not of our pass passphrase password phrase
+  please private prod production public purpose purposes qwerty random really replace safe salt sample secret secrets secure session sessions
+  sign signing site some something string strong super test testing text than that the this to todo token use user value
+  very web with word world you your`
+    .split(/\s+/)
+    .sort((one, other) => other.length - one.length)
+    .join('|'),
+  'g',
+)
+/** Digits and signs in place of letters, as in `p@ssw0rd`. */
+const LETTERS: Readonly<Record<string, string>> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '@': 'a',
+  $: 's',
+}
+const MIN_BEYOND_WORDS = 8
+
+/** Whether little is left of a text without separators, the digits at its end, and common words. */
+function isWords(text: string): boolean {
+  if (!/^[ -~\s]*$/.test(text)) return false
+  const letters = text.toLowerCase().replace(/[^a-z0-9@$]/g, '')
+  const undigited = letters.replace(/\d+$/, '')
+  const spelt = letters.replace(/[01345@$]/g, (sign) => LETTERS[sign] ?? sign)
+  return [undigited, spelt].some((one) => one.replace(words, '').length < MIN_BEYOND_WORDS)
+}
+
+/** Whether bytes repeat a shorter block, the last time perhaps in part. */
+function isRepeated(bytes: Uint8Array): boolean {
+  for (let period = 1; period * 2 <= bytes.length; period++) {
+    if (bytes.every((byte, at) => at < period || byte === bytes[at - period])) return true
+  }
+  return false
+}
+
+/** Whether most bytes are the one before, or one more or less. */
+function isCount(bytes: Uint8Array): boolean {
+  const steps = bytes.filter((byte, at) => at > 0 && Math.abs(byte - (bytes[at - 1] ?? 0)) <= 1)
+  return steps.length * 4 >= (bytes.length - 1) * 3
+}
+
+/** The bytes as they are, and those that they are the hex or base64 digits of. */
+function readings(key: Buffer): Buffer[] {
+  const text = key.toString('latin1')
+  const found = [key]
+  if (/^(?:[0-9a-f]{2})+$/i.test(text)) found.push(Buffer.from(text, 'hex'))
+  if (/^[\w+/-]+={0,2}$/.test(text)) found.push(Buffer.from(text, 'base64'))
+  return found
+}
+
 /**
  * Gives the bytes of each secret. The first one seals.
  *
  * @param option The name of the option, for messages.
- * @throws {ConfigError} When a secret is missing or weak: shorter than 32 bytes, of fewer than 8 different bytes, or a
- * published sample. With `weak: 'warn'` a weak secret gives a process warning with code `VIAL_WEAK_SECRET` instead.
+ * @throws {ConfigError} When a secret is missing or weak: shorter than 32 bytes, of fewer than 8 different bytes, a
+ * published sample, made of common words, the repetition of a block, or a count. With `weak: 'warn'` a weak secret gives a process warning with code `VIAL_WEAK_SECRET` instead.
  */
 export function secretKeys(
   secret: Secret | undefined,
@@ -110,7 +167,11 @@ function weaknessOf(secret: unknown, key: Buffer): string | undefined {
   if (new Set(key).size < MIN_DISTINCT) {
     return `repeats fewer than ${MIN_DISTINCT} different bytes`
   }
-  return undefined
+  const read = readings(key)
+  if (read.some(isRepeated)) return 'repeats a shorter block'
+  if (read.some(isCount)) return 'counts up or down'
+  const isWord = isWords(typeof secret === 'string' ? secret : key.toString('latin1'))
+  return isWord ? 'is made of words that attackers try first' : undefined
 }
 
 function missing(name: string): ConfigError {

@@ -85,7 +85,62 @@ describe('secrets', () => {
   it('refuses fewer than 8 different bytes', () => {
     expectRefusal('a'.repeat(64), /fewer than 8 different bytes/)
     expectRefusal('abcdefg'.repeat(9), /fewer than 8 different bytes/)
-    expect(keys('abcdefgh'.repeat(8))).toHaveLength(1)
+    expect(keys('kT4$wq9Z'.repeat(8).slice(0, 8) + GOOD)).toHaveLength(1)
+  })
+
+  it.each([
+    'abcdefgh'.repeat(8),
+    'kT4$wq9Z'.repeat(4),
+    'nK2vQ8xR4mW7pZ1tB6'.repeat(2),
+    'nK2vQ8xR4mW7pZ1tB6nK2vQ8xR4mW7pZ1tB6nK2v',
+    '1234567890'.repeat(4),
+    '0123456789abcdef0123456789abcdef',
+    'deadbeefcafebabe'.repeat(4),
+    Buffer.from('nK2vQ8xR4mW7pZ1tB6nK2vQ8xR4mW7pZ1tB6').toString('base64'),
+  ])('refuses %j, which repeats a block', (secret) => {
+    expectRefusal(secret, /repeats/)
+    expectRefusal(Buffer.from(secret), /repeats/)
+  })
+
+  const counted = Buffer.from(Array.from({ length: 32 }, (_, at) => at + 1))
+  it.each([
+    'abcdefghijklmnopqrstuvwxyz012345',
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef',
+    '987654321zyxwvutsrqponmlkjihgfedcba',
+    'aabbccddeeffgghhiijjkkllmmnnoopp',
+    '!"#$%&\'()*+,-./0123456789:;<=>?@',
+    counted,
+    Buffer.from(counted).reverse(),
+    counted.toString('hex'),
+    counted.toString('hex').toUpperCase(),
+    counted.toString('base64'),
+    counted.toString('base64url'),
+  ])('refuses %j, which counts', (secret) => {
+    expectRefusal(secret, /counts up or down/)
+  })
+
+  it.each([
+    'thisisaverylongsecretkeyfortestingpurposes',
+    'some_secret',
+    'CHANGE_ME',
+    'auth-disabled',
+    'my-very-long-secret-session-password-2024',
+    'please change this to something random in production!',
+    'MySuperSecretKeyForMyNodeApp1234567890',
+    'p@ssw0rd_p@ssw0rd_for_my_s3cr3t_s3ss10n',
+    'development-session-secret-key-development',
+    'this-is-not-a-secret-use-your-own-secret-value',
+  ])('refuses %j, which is made of words', (secret) => {
+    expectRefusal(secret, /published sample|made of words|at least 32/)
+    expectRefusal(Buffer.from(secret), /published sample|made of words|at least 32/)
+    const warnings = watchWarnings()
+    secretKeys(secret, 'SECRET_KEY', { weak: 'warn' })
+    expect(warnings).toEqual([expect.stringMatching(/^VIAL_WEAK_SECRET: SECRET_KEY (?:is|has)/)])
+  })
+
+  it('takes long phrases of other words, and words beside random text', () => {
+    expect(keys('correct horse battery staple, seven umbrellas')).toHaveLength(1)
+    expect(keys(`session-secret-for-production-${GOOD.slice(0, 12)}`)).toHaveLength(1)
   })
 
   it.each([
