@@ -50,7 +50,7 @@ export interface FlaskMongodbClient {
 
 /**
  * The keys of an `app.config`. Null is Python's `None`, the same as an absent key. Each key that takes a client also takes
- * a `Store`. Keys that do not belong to sessions are ignored.
+ * a `Store`. Keys of other libraries are ignored.
  */
 export interface FlaskConfig {
   /** Signs the cookie, or the ids with SESSION_USE_SIGNER. */
@@ -87,7 +87,7 @@ export interface FlaskConfig {
   readonly SESSION_USE_SIGNER?: boolean | null
   /** @default 'session:' */
   readonly SESSION_KEY_PREFIX?: string | null
-  /** Length of new ids in bytes, 16 to 128. @default 32 */
+  /** Length of new ids in bytes, 16 to 144 with the usual prefix. @default 32 */
   readonly SESSION_ID_LENGTH?: number | null
   /** `msgpack` or `json`; both are read. Ignored for `filesystem` and `cachelib`. @default 'msgpack' */
   readonly SESSION_SERIALIZATION_FORMAT?: string | null
@@ -176,7 +176,7 @@ export interface FlaskConfigOptions<Data extends object = Fields>
  *
  * For Flask-Session before 0.7 give `format: 'pickle'`.
  *
- * @throws {ConfigError} When a key of sessions is unknown, keys contradict each other, a client is of another kind, or
+ * @throws {ConfigError} When a key is misspelt by one character, keys contradict each other, a client is of another kind, or
  * SECRET_KEY is missing where something is to be signed.
  * @throws {StoreError} When the server of a URL does not answer.
  */

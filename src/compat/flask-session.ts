@@ -34,7 +34,7 @@ export interface FlaskSessionOptions<Data extends object = Fields> extends Flask
   readonly keyPrefix?: string
   /** Signs ids, as with `SESSION_USE_SIGNER`; of a list, the first signs and all open. Absent: ids are not signed. */
   readonly secret?: Secret | undefined
-  /** `SESSION_ID_LENGTH`, in bytes; at least 16. @default 32 */
+  /** `SESSION_ID_LENGTH`, in bytes: 16 to 144 with the usual prefix. @default 32 */
   readonly idLength?: number
   /** `SESSION_PERMANENT`: whether a new session's cookie outlives the browser. @default true */
   readonly permanent?: boolean
@@ -112,14 +112,20 @@ function make(options: FlaskSessionOptions): SessionLifeCycle {
   }
   const { store, secret, permanent = true, randomBytes: random = randomBytes } = options
   const { format = 'msgpack', keyPrefix = 'session:', idLength = 32 } = options
+  const prefix = prefixOf(store, keyPrefix)
   const preset = flaskPreset(options)
   return assemble({
     ...preset,
-    serializer: flaskRecords(format, preset.policy.keepsFloats),
+    serializer: flaskRecords(format, options.exactFloats ?? false),
     policy: { ...preset.policy, permanent, clearsTo: 'permanent', refreshes: 'not empty' },
     place: {
       store,
-      ids: flaskIds(prefixOf(store, keyPrefix), idLength, random),
+      ids: flaskIds(
+        prefix,
+        MAX_KEY - (store.prefix ?? '').length - prefix.length,
+        idLength,
+        random,
+      ),
       randomBytes: random,
       seal: secret === undefined ? undefined : flaskSigner({ secret, weakSecret: 'warn' }),
     },
@@ -135,19 +141,22 @@ function prefixOf({ name, prefix = '' }: Store, keyPrefix: string): string {
   )
 }
 
-/** Every length that `SESSION_ID_LENGTH` can give; a UUID has 36 characters of the same alphabet. */
-const ID = /^[A-Za-z0-9_-]{6,171}$/
+/** A UUID has 36 characters of the same alphabet. */
+const ID = /^[A-Za-z0-9_-]+$/
+/** As long as a store's keys are, the prefix included. */
+const MAX_KEY = 200
 
 /** Flask-Session's ids: `secrets.token_urlsafe(length)`, and UUIDs before 0.6. The key is the prefix and the id. */
-function flaskIds(prefix: string, length: number, random: RandomBytes): IdScheme {
-  if (!Number.isSafeInteger(length) || length < 16 || length > 128) {
+function flaskIds(prefix: string, room: number, length: number, random: RandomBytes): IdScheme {
+  const most = Math.floor((room * 3) / 4)
+  if (!Number.isSafeInteger(length) || length < 16 || length > most) {
     throw new ConfigError(
-      `idLength is ${length}. Give 16 to 128 bytes: shorter ids can be guessed. Existing ids are read whatever their length.`,
+      `idLength, which is SESSION_ID_LENGTH, is ${length}. Give 16 to ${most} bytes: shorter ids can be guessed, and a store's keys have ${MAX_KEY} characters with the prefix. Existing ids are read whatever their length.`,
     )
   }
   const credential = (id: string): Credential => ({ text: id, key: prefix + id, verifier: '' })
   return {
     make: () => credential(randomText(random, length)),
-    parse: (text) => (ID.test(text) ? credential(text) : undefined),
+    parse: (text) => (text.length <= room && ID.test(text) ? credential(text) : undefined),
   }
 }

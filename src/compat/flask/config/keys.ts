@@ -5,6 +5,7 @@
  */
 
 import { type Duration, milliseconds } from '../../../core/duration.ts'
+import { warnOnce } from '../../../core/warnings.ts'
 import { ConfigError } from '../../../errors.ts'
 
 /** A configuration, before its values are checked. */
@@ -36,7 +37,7 @@ export const LIFE_KEYS = {
 export const SESSION_KEYS = {
   keyPrefix: ['SESSION_KEY_PREFIX', readText],
   permanent: ['SESSION_PERMANENT', readBoolean],
-  idLength: ['SESSION_ID_LENGTH', integer(16, 128)],
+  idLength: ['SESSION_ID_LENGTH', integer(16)],
   signed: ['SESSION_USE_SIGNER', readBoolean],
   format: ['SESSION_SERIALIZATION_FORMAT', oneOf('msgpack', 'json')],
 } as const
@@ -93,16 +94,39 @@ function keysOf(table: KeyTable): string[] {
   return Object.values(table).map(([key]) => key)
 }
 
-/** Checks the names of the keys. @throws {ConfigError} When one looks like a key of sessions and is unknown. */
+/**
+ * Checks the names of the keys that look like keys of sessions and are unknown: another library's are warned of once.
+ *
+ * @throws {ConfigError} When one is a known key but for one character, or for the letter case.
+ */
 export function checkKeys(config: Config): void {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new ConfigError('fromFlaskConfig takes an object with the keys of an app.config.')
   }
-  const unknown = Object.keys(config).find((key) => SESSION_KEY.test(key) && !KNOWN.includes(key))
-  if (unknown === undefined) return
-  throw new ConfigError(
-    `${JSON.stringify(unknown)} is not a key of Flask or Flask-Session. Valid keys: ${KNOWN.toSorted().join(', ')}.`,
+  const unknown = Object.keys(config).filter(
+    (key) => SESSION_KEY.test(key) && !KNOWN.includes(key) && get(config, key) !== undefined,
   )
+  for (const key of unknown) {
+    const meant = KNOWN.find((known) => isOneEditAway(key.toUpperCase(), known))
+    if (meant === undefined) continue
+    throw new ConfigError(
+      `${JSON.stringify(key)} is not a key of Flask or Flask-Session. Write ${meant}, or remove it.`,
+    )
+  }
+  if (unknown.length === 0) return
+  warnOnce(
+    'VIAL_FLASK_KEYS',
+    `fromFlaskConfig ignores ${unknown.join(', ')}, as Flask and Flask-Session have no such keys. If one was meant for sessions, write one of these: ${KNOWN.toSorted().join(', ')}.`,
+  )
+}
+
+/** Whether the texts are equal, or become so when one character is added, removed or replaced. */
+function isOneEditAway(a: string, b: string): boolean {
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at++
+  const [restA, restB] = [a.slice(at), b.slice(at)]
+  const [shortA, shortB] = [restA.slice(1), restB.slice(1)]
+  return shortA === shortB || shortA === restB || restA === shortB
 }
 
 /** The options of a table whose keys have a value. @throws {ConfigError} When a value has another type. */

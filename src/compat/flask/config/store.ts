@@ -63,8 +63,10 @@ const MAKERS: Readonly<Record<FlaskSessionType, MakeStore>> = {
     )
   },
 
-  filesystem: (given = 'flask_session', config, context) =>
-    cachelibFiles(given as string, config, context),
+  async filesystem(given = 'flask_session', config, context) {
+    if (typeof given === 'string' && given !== '') return cachelibFiles(given, config, context)
+    throw new ConfigError('the value is neither a directory nor a store. Give one of them.')
+  },
 
   async cachelib(given = 'file:flask_session', config, context) {
     if (typeof given !== 'string') {
@@ -136,7 +138,7 @@ export async function storeOf(
   context: StoreContext,
 ): Promise<Store> {
   const key = CLIENT_KEYS[type]
-  const given = type === 'filesystem' ? read(config, key, readString) : get(config, key)
+  const given = get(config, key)
   if (isStore(given)) return given
   try {
     return await MAKERS[type](given, config, context)
