@@ -32,7 +32,7 @@ export interface ItsdangerousOptions {
   readonly keyDerivation?: KeyDerivation
   /** Greatest age that opens, inclusive, in whole seconds, as Flask's PERMANENT_SESSION_LIFETIME. @default any age */
   readonly maxAge?: Duration
-  /** Tolerance for a peer whose clock is ahead. Python has none, and logs the visitor out. @default 0 */
+  /** With `maxAge`: tolerance for a peer whose clock is ahead. Python has none, and logs the visitor out. @default 0 */
   readonly leeway?: Duration
   /** Subtracted from the time of sealing, for a peer whose clock is behind. @default 0 */
   readonly backdate?: Duration
@@ -94,6 +94,8 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
       const opened = texts.open(text, '')
       if (!opened.ok) return opened
       const { sealedAt = 0 } = opened
+      // As in Python, a text from the future opens where no age is asked for.
+      if (maxAge === Infinity) return opened
       const age = Math.floor(now / 1000) - sealedAt / 1000
       return sealedAt - now <= leeway && age <= maxAge ? opened : EXPIRED
     },
