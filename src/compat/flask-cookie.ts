@@ -76,7 +76,7 @@ function make(options: FlaskCookieOptions): SessionLifeCycle {
   const preset = flaskPreset(options)
   return assemble({
     ...preset,
-    serializer: preset.policy.keepsFloats ? exactFloats(taggedJson) : taggedJson,
+    serializer: options.exactFloats ? exactFloats(taggedJson) : taggedJson,
     policy: { ...preset.policy, keepsPermanent: true, refreshes: 'permanent' },
     place: {
       seal: {

@@ -33,6 +33,8 @@ export interface Cell {
   edit: Edit
   /** The encoded value as last known here; undefined: no value. */
   entry: unknown
+  /** The entry that the next one takes the place of: that of the record, or the result of an operation. */
+  like: unknown
   /** The decoded value that the handler may hold on to; compared with `entry` when it counts. */
   live: unknown
   decoded: boolean
@@ -134,18 +136,21 @@ export class Changes {
   }
 
   /** A copy of the value as it is now; neither counts as read nor is watched for changes. */
-  peek(key: string): unknown {
+  peek(key: string, exactFloats = false): unknown {
     const cell = this.#cell(key)
     this.#settle(key, cell)
-    return cell.entry === undefined ? undefined : decodeOf(this.serializer, key, cell.entry)
+    return cell.entry === undefined
+      ? undefined
+      : decodeOf(this.serializer, key, cell.entry, exactFloats)
   }
 
   /** Throws {@link SerializationError} at once when the value cannot be stored. */
   put(key: string, value: unknown): void {
-    const entry = encodeOf(this.serializer, key, value)
     const cell = this.#cell(key)
+    const entry = encodeOf(this.serializer, key, value, cell.like)
     cell.edit = PUT
     cell.entry = entry
+    cell.like ??= entry
     cell.live = value
     cell.decoded = true
   }
@@ -185,6 +190,7 @@ export class Changes {
     } else if (entry === undefined) cell.edit = REMOVE
     else if (cell.edit.kind === 'remove') cell.edit = PUT
     cell.entry = entry
+    cell.like = entry ?? cell.like
     cell.live = undefined
     cell.decoded = false
   }
@@ -212,7 +218,15 @@ export class Changes {
   }
 
   #keep(key: string, base: unknown): Cell {
-    const cell = { base, edit: NONE, entry: base, live: undefined, decoded: false, read: false }
+    const cell = {
+      base,
+      edit: NONE,
+      entry: base,
+      like: base,
+      live: undefined,
+      decoded: false,
+      read: false,
+    }
     if (this.#cells === NO_CELLS) this.#cells = new Map()
     this.#cells.set(key, cell)
     return cell
@@ -221,7 +235,7 @@ export class Changes {
   /** Notices that a value the handler holds was changed inside since `entry` was made. */
   #settle(key: string, cell: Cell): void {
     if (!this.#isChanged(key, cell)) return
-    cell.entry = encodeOf(this.serializer, key, cell.live)
+    cell.entry = encodeOf(this.serializer, key, cell.live, cell.like)
     if (cell.edit.kind === 'none') cell.edit = NESTED
     else if (cell.edit.kind === 'apply') cell.edit = cell.base === undefined ? PUT : NESTED
   }
@@ -232,9 +246,9 @@ export class Changes {
   }
 
   /** Whether a value is stored as its entry says, though it reads otherwise: a format may not hold all of it. */
-  #isAsStored({ live, entry }: Cell): boolean {
+  #isAsStored({ live, like, entry }: Cell): boolean {
     try {
-      return this.serializer.equal(this.serializer.encode(live), entry)
+      return this.serializer.equal(this.serializer.encode(live, like), entry)
     } catch {
       return false
     }
@@ -242,10 +256,7 @@ export class Changes {
 
   #run(key: string, entry: unknown, operation: Operation): unknown {
     try {
-      const next = operation(
-        entry === undefined ? undefined : decodeOf(this.serializer, key, entry),
-      )
-      return next === undefined ? undefined : encodeOf(this.serializer, key, next)
+      return operated(this.serializer, key, entry, operation)
     } catch (error) {
       if (!(error instanceof TypeMismatch)) throw error
       throw new StateError(`Session key '${key}': ${error.message}`, { cause: error })
@@ -253,20 +264,45 @@ export class Changes {
   }
 }
 
-/** Encodes the value of a key. What the serializer throws says which key it is about. */
-export function encodeOf(serializer: Serializer, key: string, value: unknown): unknown {
+/** The entry that an operation makes of one. Undefined: no value. */
+export function operated(
+  serializer: Serializer,
+  key: string,
+  entry: unknown,
+  operation: Operation,
+): unknown {
+  const next = operation(entry === undefined ? undefined : decodeOf(serializer, key, entry))
+  return next === undefined ? undefined : encodeOf(serializer, key, next, entry)
+}
+
+/**
+ * Encodes the value of a key. What the serializer throws says which key it is about.
+ *
+ * @param like The entry that it takes the place of. Undefined: there is none.
+ */
+export function encodeOf(
+  serializer: Serializer,
+  key: string,
+  value: unknown,
+  like?: unknown,
+): unknown {
   try {
-    return serializer.encode(value)
+    return serializer.encode(value, like)
   } catch (error) {
     throw naming(key, error)
   }
 }
 
 /** Decodes the value of a key, likewise. */
-export function decodeOf(serializer: Serializer, key: string, entry: unknown): unknown {
-  if (isReserved(key)) return decodeReserved(entry, serializer)
+export function decodeOf(
+  serializer: Serializer,
+  key: string,
+  entry: unknown,
+  exactFloats = false,
+): unknown {
+  if (isReserved(key)) return decodeReserved(entry, serializer, exactFloats)
   try {
-    return serializer.decode(entry)
+    return serializer.decode(entry, exactFloats)
   } catch (error) {
     throw naming(key, error)
   }

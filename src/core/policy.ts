@@ -17,8 +17,6 @@ export interface SessionPolicy {
   readonly refreshes: 'all' | 'not empty' | 'permanent'
   /** Whether each save sends the cookie again, or only one that changes it. */
   readonly cookieOnSave: boolean
-  /** Whether a float that `increment` makes whole stays a float. */
-  readonly keepsFloats: boolean
 }
 
 /** vial's own. */
@@ -29,5 +27,4 @@ export const DEFAULT_POLICY: SessionPolicy = {
   clearsTo: 'nothing',
   refreshes: 'all',
   cookieOnSave: false,
-  keepsFloats: false,
 }

@@ -15,7 +15,7 @@
  */
 
 import { ConflictError } from '../errors.ts'
-import { type Changes, decodeOf, encodeOf, type Operation, TypeMismatch } from './changes.ts'
+import { type Changes, type Operation, operated, TypeMismatch } from './changes.ts'
 import type { Entries, Serializer } from './serializer.ts'
 
 /** What happened to an edit that could not be carried over as it was meant. */
@@ -70,9 +70,9 @@ function again(
   operations: readonly Operation[],
   theirs: unknown,
 ): unknown {
-  let value = theirs === undefined ? undefined : decodeOf(serializer, key, theirs)
+  let entry = theirs
   try {
-    for (const operation of operations) value = operation(value)
+    for (const operation of operations) entry = operated(serializer, key, entry, operation)
   } catch (error) {
     if (!(error instanceof TypeMismatch)) throw error
     throw new ConflictError(
@@ -80,7 +80,7 @@ function again(
       { key, cause: error },
     )
   }
-  return value === undefined ? undefined : encodeOf(serializer, key, value)
+  return entry
 }
 
 function same(serializer: Serializer, a: unknown, b: unknown): boolean {

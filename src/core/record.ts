@@ -140,10 +140,14 @@ export function isPermanent(entries: Entries, serializer: Serializer): boolean {
 }
 
 /** A damaged reserved entry is no reason to fail a request: it counts as absent. */
-export function decodeReserved(entry: unknown, serializer: Serializer): unknown {
+export function decodeReserved(
+  entry: unknown,
+  serializer: Serializer,
+  exactFloats = false,
+): unknown {
   if (entry === undefined) return undefined
   try {
-    return serializer.decode(entry)
+    return serializer.decode(entry, exactFloats)
   } catch {
     return undefined
   }

@@ -6,6 +6,7 @@
  */
 
 import type { SerializationError } from '../errors.ts'
+import type { Float } from './values.ts'
 
 /** The name of an entry. A key that is not a string rides along under a fresh symbol, invisible to the session. */
 export type EntryKey = string | symbol
@@ -33,8 +34,17 @@ export interface Serializer<E = unknown> {
    * tell, such as which numbers are floats. Absent: there is none.
    */
   encode(value: unknown, like?: E): E
-  /** Gives a new value on each call. Throws {@link SerializationError} when the inside is damaged. */
-  decode(entry: E): unknown
+  /**
+   * Gives a new value on each call. Throws {@link SerializationError} when the inside is damaged.
+   *
+   * @param exactFloats Whether a float that is whole, such as Python's `1.0`, becomes a {@link Float}, for a format that
+   * tells it from an integer. Absent: it becomes a number.
+   */
+  decode(entry: E, exactFloats?: boolean): unknown
+  /** The entry of a key that is not a string. Absent: the format has no such keys. */
+  encodePair?(key: unknown, value: unknown): E
+  /** The key and value of such an entry, with each whole float as a {@link Float}. Absent: there are none. */
+  decodePair?(entry: E): readonly [key: unknown, value: unknown]
   /** Whether two entries are the same bytes. */
   equal(a: E, b: E): boolean
 }

@@ -12,7 +12,7 @@ import { type Flash, messagesOf, type SafeHtml, toFlash, without } from './flash
 import { fingerprint } from './ids.ts'
 import { FLASHES, isReserved } from './record.ts'
 import type { SessionState } from './session-state.ts'
-import { exactFloat, Float, isInteger, tuple } from './values.ts'
+import { Float, toJson, tuple } from './values.ts'
 import { warnOnce } from './warnings.ts'
 
 /** What `util.inspect` asks for, on every runtime. */
@@ -135,14 +135,19 @@ export abstract class AnySession {
 
   /** Takes the messages that it returns, of all categories or of those given. One that arrives meanwhile stays. */
   flashes({ categories }: { readonly categories?: readonly string[] } = {}): readonly Flash[] {
-    const shown = messagesOf(this.#state.changes.peek(FLASHES)).filter(
-      (item) => categories === undefined || categories.includes(String(item[0])),
-    )
+    const { changes } = this.#state
+    const kept = messagesOf(changes.peek(FLASHES))
+    const isText = kept.every((item) => item.every((part) => typeof part === 'string'))
+    const exact = isText ? kept : messagesOf(changes.peek(FLASHES, true))
+    const shown = kept
+      .map((item, at) => ({ item, flash: toFlash(item, exact[at] ?? item) }))
+      .filter(({ flash }) => categories === undefined || categories.includes(flash.category))
     if (shown.length > 0) {
       this.#state.assertOpen()
-      this.#state.changes.apply(FLASHES, (kept) => without(messagesOf(kept), shown))
+      const items = shown.map(({ item }) => item)
+      changes.apply(FLASHES, (current) => without(messagesOf(current), items))
     }
-    return shown.map(toFlash)
+    return shown.map(({ flash }) => flash)
   }
 
   /**
@@ -281,9 +286,13 @@ export class Session<Data extends object = Fields>
     return value === undefined ? fallback : value
   }
 
-  /** The data as a plain object, for `JSON.stringify`. */
-  toJSON(): Partial<Data> {
-    return Object.fromEntries(this.entries()) as Partial<Data>
+  /**
+   * The data as a plain object, for `JSON.stringify`. What JSON has no type for is what comes near it: a string for a
+   * bigint, base64 for bytes, an object for a Map, a list for a Set.
+   */
+  toJSON(): Partial<Record<Keys<Data>, unknown>> {
+    const pairs = Array.from(this.entries(), ([key, value]) => [key, toJson(value)] as const)
+    return Object.fromEntries(pairs) as Partial<Record<Keys<Data>, unknown>>
   }
 }
 
@@ -294,7 +303,7 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
   }
 
   /**
-   * Adds to a number, whatever other requests add meanwhile. A missing one counts from 0. A {@link Float} stays one.
+   * Adds to a number, whatever other requests add meanwhile. A missing one counts from 0. A float stays one.
    *
    * @param by @default 1
    * @throws {StateError} When the value is not a number.
@@ -303,8 +312,7 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
     if (typeof by !== 'bigint' && !Number.isFinite(by)) {
       throw new StateError(`increment() adds a finite number, not ${String(by)}.`)
     }
-    const { changes, policy } = writing(this, key)
-    changes.apply(key, (value) => sum(value, by, policy.keepsFloats))
+    writing(this, key).changes.apply(key, (value) => sum(value, by))
   }
 
   /**
@@ -379,12 +387,11 @@ function lengths({ lifetime, idle }: LoginOptions): OwnLife {
   }
 }
 
-function sum(value: unknown, by: number | bigint, keepsFloats: boolean): number | bigint | Float {
+function sum(value: unknown, by: number | bigint): number | bigint | Float {
   if (value === undefined) return by
   if (value instanceof Float) return new Float(value.value + Number(by))
   if (typeof value === 'number' && typeof by === 'number') {
     const total = value + by
-    if (keepsFloats && !(isInteger(value) && isInteger(by))) return exactFloat(total)
     // Past 2^53 a number would silently stop counting.
     return Number.isSafeInteger(value) && Number.isSafeInteger(by) && !Number.isSafeInteger(total)
       ? BigInt(value) + BigInt(by)

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from 'node:buffer'
 import { SerializationError } from '../errors.ts'
 
 const TUPLE: unique symbol = Symbol.for('vial.tuple')
@@ -69,6 +70,164 @@ export function isInteger(value: number): boolean {
   return Number.isSafeInteger(value) && !Object.is(value, -0)
 }
 
+/** A number that is a float in Python, whole or not, such as `float(9)` for `9.0`. Session data takes it like a number. */
+export function float(value: number): Float {
+  return new Float(value)
+}
+
+/**
+ * The value with a {@link Float} for each whole number that is where a float was: under the same key and, in a list, at
+ * the same index. In a list of another length it is where its items had floats only.
+ *
+ * @param before The value that this one takes the place of, decoded so that whole floats are a `Float`.
+ */
+export function floatsLike(value: unknown, before: () => unknown): unknown {
+  if (typeof value === 'number' ? !isInteger(value) : typeof value !== 'object') return value
+  try {
+    return new Place([before()]).fill(value)
+  } catch {
+    // What was there is damaged, or the value cannot be read, which its encoder reports.
+    return value
+  }
+}
+
+/** What was where a value is written now: one value, or those of all items of a list. */
+class Place {
+  readonly #before: readonly unknown[]
+  readonly #fields = new Map<unknown, readonly [key: Place, value: Place]>()
+  #isFloat: boolean | undefined
+  #lists: readonly (readonly unknown[])[] | undefined
+  #columns: readonly Place[] | undefined
+  #items: Place | undefined
+  #dicts: readonly ReadonlyMap<unknown, readonly [unknown, unknown]>[] | undefined
+
+  constructor(before: readonly unknown[]) {
+    this.#before = before
+  }
+
+  fill(value: unknown): unknown {
+    if (typeof value === 'number') return this.#holdFloats() ? exactFloat(value) : value
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value) || value instanceof Set) return this.#fillList(value)
+    if (!isDict(value) || this.#allDicts().length === 0) return value
+    if (value instanceof Map) {
+      const pairs = Array.from(value, ([key, item]) => {
+        const [keys, values] = this.#field(key)
+        return [keys.fill(key), values.fill(item)] as const
+      })
+      return alike(new Map(pairs), value)
+    }
+    const object: Record<string, unknown> = {}
+    for (const [key, item] of Object.entries(value)) {
+      setOwn(object, key, this.#field(key)[1].fill(item))
+    }
+    return object
+  }
+
+  #fillList(list: readonly unknown[] | ReadonlySet<unknown>): unknown {
+    if (this.#allLists().length === 0) return list
+    // A set has no order.
+    const length = Array.isArray(list) ? list.length : -1
+    const items = Array.from(list, (item, index) => this.#item(index, length).fill(item))
+    if (!Array.isArray(list)) return alike(new Set(items), list)
+    return isTuple(list) ? tupleFrom(items) : items
+  }
+
+  #holdFloats(): boolean {
+    if (this.#isFloat === undefined) {
+      const numbers = this.#before.filter(
+        (one) => ['number', 'bigint'].includes(typeof one) || one instanceof Float,
+      )
+      const isFloat = (one: unknown): boolean =>
+        one instanceof Float || (typeof one === 'number' && !isInteger(one))
+      this.#isFloat = numbers.length > 0 && numbers.every(isFloat)
+    }
+    return this.#isFloat
+  }
+
+  #allLists(): readonly (readonly unknown[])[] {
+    this.#lists ??= this.#before.flatMap((one): unknown[][] => {
+      if (one instanceof Set) return [[...one]]
+      return Array.isArray(one) ? [one] : []
+    })
+    return this.#lists
+  }
+
+  /** The place of an item in a list of this length. */
+  #item(index: number, length: number): Place {
+    const lists = this.#allLists()
+    if (lists.every((list) => list.length === length)) {
+      this.#columns ??= Array.from({ length }, (_, i) => new Place(lists.map((list) => list[i])))
+      return this.#columns[index] ?? NOWHERE
+    }
+    this.#items ??= new Place(lists.flat())
+    return this.#items
+  }
+
+  /** The dictionaries by their keys, with a number for each float. */
+  #allDicts(): readonly ReadonlyMap<unknown, readonly [unknown, unknown]>[] {
+    this.#dicts ??= this.#before.flatMap((one) => {
+      if (!isDict(one)) return []
+      const pairs: readonly [unknown, unknown][] =
+        one instanceof Map ? [...one] : Object.entries(one)
+      return [new Map(pairs.map((pair) => [numberOf(pair[0]), pair]))]
+    })
+    return this.#dicts
+  }
+
+  /** The place of a key, and that of its value. */
+  #field(key: unknown): readonly [key: Place, value: Place] {
+    let field = this.#fields.get(key)
+    if (field === undefined) {
+      const pairs = this.#allDicts().flatMap((dict) => {
+        const pair = dict.get(numberOf(key))
+        return pair === undefined ? [] : [pair]
+      })
+      field = [new Place(pairs.map(([one]) => one)), new Place(pairs.map(([, item]) => item))]
+      this.#fields.set(key, field)
+    }
+    return field
+  }
+}
+
+const NOWHERE = new Place([])
+
+function isDict(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return value instanceof Map || prototype === Object.prototype || prototype === null
+}
+
+function numberOf(key: unknown): unknown {
+  return key instanceof Float ? key.value : key
+}
+
+/** The copy of a Map or Set, as an object of the class of the original. */
+function alike<T extends object>(copy: T, original: T): T {
+  return Object.assign(Object.setPrototypeOf(copy, Object.getPrototypeOf(original)), original) as T
+}
+
+/** As Python's `repr`: `1e+16`, `1e-05`, `9007199254740992.0`; also `nan` and `inf` as its JSON encoder has them. */
+export function pythonFloat(value: number): string {
+  if (!Number.isFinite(value)) return String(value)
+  const [mantissa, exponent] = floatParts(value)
+  if (exponent >= -4 && exponent < 16) return fixedFloat(value)
+  const digits = String(Math.abs(exponent)).padStart(2, '0')
+  return `${mantissa}e${exponent < 0 ? '-' : '+'}${digits}`
+}
+
+/** The shortest digits of a float, and its decimal exponent. */
+export function floatParts(value: number): [mantissa: string, exponent: number] {
+  const [mantissa = '', exponent = ''] = value.toExponential().split('e')
+  return [mantissa, Number(exponent)]
+}
+
+/** A float without an exponent, with a fraction. */
+export function fixedFloat(value: number): string {
+  const text = Object.is(value, -0) ? '-0' : String(value)
+  return text.includes('.') ? text : `${text}.0`
+}
+
 /** Sets an own property, also for a name such as `__proto__`, where an assignment would reach the prototype. */
 export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key in Object.prototype) {
@@ -77,6 +236,26 @@ export function setOwn(object: Record<string, unknown>, key: string, value: unkn
   } else {
     object[key] = value
   }
+}
+
+/** The value with what `JSON.stringify` refuses or empties replaced. Parts that need no change are those of `value`. */
+export function toJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Set) return Array.from(value, toJson)
+  if (Array.isArray(value)) {
+    const items = value.map(toJson)
+    return items.every((item, index) => item === value[index]) ? value : items
+  }
+  if (!isDict(value)) return value
+  const pairs: [unknown, unknown][] = value instanceof Map ? [...value] : Object.entries(value)
+  const converted = pairs.map(([key, item]) => [key, toJson(item)] as const)
+  const same = !(value instanceof Map) && converted.every(([, item], at) => item === pairs[at]?.[1])
+  if (same) return value
+  const object: Record<string, unknown> = {}
+  for (const [key, item] of converted) setOwn(object, String(key), item)
+  return object
 }
 
 let deepEqual: ((a: unknown, b: unknown) => boolean) | undefined

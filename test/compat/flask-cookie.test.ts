@@ -29,7 +29,7 @@ const seconds = (): number => clock.at / 1000
 async function read(cookie: string | undefined, options: Partial<FlaskCookieOptions> = {}) {
   const { events, onEvent } = listener()
   const session = await here({ ...options, onEvent }).load(cookie)
-  return { data: session.toJSON(), events }
+  return { data: Object.fromEntries(session), events }
 }
 
 describe('options', () => {

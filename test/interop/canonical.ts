@@ -1,5 +1,6 @@
 /** One text for a value and its type, the same in TypeScript and in Python: `interop/peers/canonical.py`. */
 
+import { pythonFloat } from '../../src/core/values.ts'
 import { isTuple, tuple } from '../../src/index.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
@@ -18,7 +19,6 @@ import {
   Uuid,
   ZonedDate,
 } from '../../src/serializers/python/values.ts'
-import { pythonFloat } from '../../src/serializers/shared/text.ts'
 
 /** Throws on what Python has no counterpart of. */
 export function canonical(value: unknown): string {

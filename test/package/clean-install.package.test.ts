@@ -135,6 +135,10 @@ describe('the package in an empty folder', () => {
         "vial/compat/flask-cookie": [
           "flaskCookie",
         ],
+        "vial/compat/flask-login": [
+          "flaskLogin",
+          "flaskLogout",
+        ],
         "vial/compat/flask-session": [
           "flaskSession",
         ],
@@ -181,6 +185,7 @@ describe('the package in an empty folder', () => {
           "Uuid",
           "ZonedDate",
           "exactFloats",
+          "float",
         ],
         "vial/serializers/tagged-json": [
           "taggedJson",

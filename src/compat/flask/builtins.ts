@@ -46,7 +46,7 @@ export function toBuiltins(value: unknown, target: BuiltinTypes): unknown {
   }
   if (value instanceof Date) return target.binary ? value : dateText(value)
   if (value instanceof Markup) return value.html
-  if (value instanceof Timedelta) return durationText(value)
+  if (value instanceof Timedelta) return value.toJSON()
   if (TEXT_TYPES.some((type) => value instanceof type)) return (value as Uuid).text
   return isPlainObject(value) ? mapToBuiltins(new Map(Object.entries(value)), target) : value
 }
@@ -74,18 +74,6 @@ function dateText(date: Date): string {
   return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${minutes === 0 ? 'Z' : zone}`
 }
 
-/** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */
-function durationText({ days, seconds, microseconds }: Timedelta): string {
-  const total = (BigInt(days) * 86_400n + BigInt(seconds)) * 1_000_000n + BigInt(microseconds)
-  if (total === 0n) return 'P0D'
-  const size = total < 0n ? -total : total
-  const [whole, part] = [size / 1_000_000n, size % 1_000_000n]
-  const [day, rest] = [whole / 86_400n, whole % 86_400n]
-  const fraction = part === 0n ? '' : `.${padded(part, 6)}`
-  const time = rest > 0n || fraction !== '' ? `T${rest}${fraction}S` : ''
-  return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
-}
-
-function padded(value: number | bigint, size: number): string {
+function padded(value: number, size: number): string {
   return String(value).padStart(size, '0')
 }

@@ -47,10 +47,10 @@ export interface FlaskOptions<Data extends object = Fields> {
   /** `SESSION_REFRESH_EACH_REQUEST`: a request that only reads its session moves the expiry as well. @default true */
   readonly refreshEachRequest?: boolean
   /**
-   * Reads Python's `1.0` as a `Float` of `vial/serializers/python-values`, which is written as a float again. False: as
-   * the number 1, which is written as an int when the value around it changes.
+   * Reads Python's `1.0` as a `Float` of `vial/serializers/python-values`. False: as the number 1; a number that takes its
+   * place is written as a float again.
    *
-   * @default true; false with `data`, whose types say number
+   * @default false
    */
   readonly exactFloats?: boolean
   /** A synchronous schema: types the data, and checks each value when it is set, stored and loaded. Every key must be optional. */
@@ -139,7 +139,6 @@ export function flaskPreset(options: FlaskOptions) {
     ...DEFAULT_POLICY,
     metadata: false,
     cookieOnSave: true,
-    keepsFloats: options.exactFloats ?? options.data === undefined,
   }
   return {
     options,

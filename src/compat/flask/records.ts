@@ -5,32 +5,29 @@
  */
 
 import type { Entries, EntryKey, Serializer } from '../../core/serializer.ts'
-import { isDeepStrictEqual } from '../../core/values.ts'
+import { floatsLike, isDeepStrictEqual } from '../../core/values.ts'
 import { ConfigError, SerializationError } from '../../errors.ts'
 import { json } from '../../serializers/json/index.ts'
 import { msgpack } from '../../serializers/msgpack/index.ts'
 import { type PickleEntry, pickle } from '../../serializers/pickle/index.ts'
-import {
-  type FloatSerializer,
-  exactFloats as withExactFloats,
-} from '../../serializers/python/values.ts'
+import { exactFloats as withExactFloats } from '../../serializers/python/values.ts'
 import { type BuiltinTypes, toBuiltins } from './builtins.ts'
 
 /** `msgpack` and `json` of Flask-Session 0.7 and later, `pickle` of earlier ones and cachelib. */
 export type FlaskFormat = 'msgpack' | 'json' | 'pickle' | 'cachelib-redis'
 
 interface Format {
-  readonly serializer: FloatSerializer
+  readonly serializer: Serializer
   /** The types that it holds; values of others are converted. Absent: pickle, which holds all, also foreign objects. */
   readonly holds?: BuiltinTypes
 }
 
 const PICKLE = pickle({ protocol: 4 })
 const FORMATS: Readonly<Record<FlaskFormat, Format>> = {
-  msgpack: { serializer: msgpack as FloatSerializer, holds: { binary: true, bigints: false } },
-  json: { serializer: json as FloatSerializer, holds: { binary: false, bigints: true } },
-  pickle: { serializer: PICKLE as FloatSerializer },
-  'cachelib-redis': { serializer: marked(PICKLE) as FloatSerializer },
+  msgpack: { serializer: msgpack as Serializer, holds: { binary: true, bigints: false } },
+  json: { serializer: json as Serializer, holds: { binary: false, bigints: true } },
+  pickle: { serializer: PICKLE as Serializer },
+  'cachelib-redis': { serializer: marked(PICKLE) as Serializer },
 }
 
 /** An entry and its format. */
@@ -55,7 +52,7 @@ export function flaskRecords(name: FlaskFormat, exactFloats: boolean): Serialize
   const formats = [...new Set([written, ...Object.values(FORMATS)])]
   const keeper = written.holds === undefined ? written : FORMATS.pickle
 
-  const serializer: FloatSerializer<FormattedEntry> = {
+  const serializer: Serializer<FormattedEntry> = {
     name: formats.map((format) => format.serializer.name).join(' or '),
 
     split(bytes) {
@@ -72,16 +69,15 @@ export function flaskRecords(name: FlaskFormat, exactFloats: boolean): Serialize
     join(entries) {
       const target = [...entries.values()].find(isForeign)?.format ?? written
       const converted: Entries = new Map()
-      for (const [key, entry] of entries) converted.set(key, convert(key, entry, target))
+      for (const [key, entry] of entries) converted.set(...convert(key, entry, target))
       return target.serializer.join(converted)
     },
 
     encode(value, like) {
       try {
-        const replaced = like?.format === written ? like.entry : undefined
-        return { format: written, entry: written.serializer.encode(value, replaced) }
+        return encodeAs(written, value, like)
       } catch (error) {
-        const kept = foreignEntry(value, keeper)
+        const kept = foreignEntry(keeper, value, like)
         if (kept === undefined) throw error
         return kept
       }
@@ -98,32 +94,71 @@ export function flaskRecords(name: FlaskFormat, exactFloats: boolean): Serialize
   return (exactFloats ? withExactFloats(serializer) : serializer) as Serializer
 }
 
+/** Encodes a value with the floats of the entry that it takes the place of, which may be of another format. */
+function encodeAs(
+  format: Format,
+  value: unknown,
+  like: FormattedEntry | undefined,
+): FormattedEntry {
+  const { serializer } = format
+  if (like === undefined || like.format === format) {
+    return { format, entry: serializer.encode(value, like?.entry) }
+  }
+  const kept = floatsLike(value, () => like.format.serializer.decode(like.entry, true))
+  return { format, entry: serializer.encode(kept) }
+}
+
 /** Whether the entry holds an object of a class that only pickle can keep. */
 function isForeign({ format, entry }: FormattedEntry): boolean {
   return format.holds === undefined && (entry as PickleEntry).hasForeign
 }
 
-/** The entry in another format. An error names the session key that the format cannot hold. */
-function convert(key: EntryKey, { format, entry }: FormattedEntry, to: Format): unknown {
-  if (format === to) return entry
-  if (typeof key === 'symbol') {
-    throw new SerializationError(
-      `The record is ${format.serializer.name} and has a key that is not a string, which ${to.serializer.name} cannot hold: delete the key in Python.`,
-    )
-  }
+/** The key and its entry in another format. An error names the session key that the format cannot hold. */
+function convert(
+  key: EntryKey,
+  { format, entry }: FormattedEntry,
+  to: Format,
+): [key: EntryKey, entry: unknown] {
+  if (format === to) return [key, entry]
   try {
+    if (typeof key === 'symbol') return convertPair(key, format.serializer.decodePair?.(entry), to)
     const value = format.serializer.decode(entry, true)
-    return to.serializer.encode(to.holds === undefined ? value : toBuiltins(value, to.holds))
+    const held = to.holds === undefined ? value : toBuiltins(value, to.holds)
+    return [key, to.serializer.encode(held)]
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error
-    throw new SerializationError(`Session key '${key}': ${error.message}`, { key, cause: error })
+    const name = typeof key === 'symbol' ? key.description : `'${key}'`
+    const message = `Session key ${name}: ${error.message}`
+    throw new SerializationError(message, {
+      ...(typeof key === 'string' && { key }),
+      cause: error,
+    })
   }
 }
 
+/** As msgspec does: MessagePack keeps the key's type, and JSON makes a string of it. */
+function convertPair(
+  name: symbol,
+  [key, value]: readonly [unknown, unknown] = [undefined, undefined],
+  to: Format,
+): [key: EntryKey, entry: unknown] {
+  const { serializer, holds } = to
+  const held = holds === undefined ? undefined : toBuiltins(new Map([[key, value]]), holds)
+  const pairs = held instanceof Map ? [...held] : Object.entries(held ?? {})
+  const [heldKey, heldValue] = pairs[0] ?? [key, value]
+  if (typeof heldKey === 'string') return [heldKey, serializer.encode(heldValue)]
+  if (serializer.encodePair !== undefined) return [name, serializer.encodePair(heldKey, heldValue)]
+  throw new SerializationError(`${serializer.name} cannot hold it: delete the key in Python.`)
+}
+
 /** The pickle of a value with a foreign object in it. Undefined: there is none. */
-function foreignEntry(value: unknown, format: Format): FormattedEntry | undefined {
+function foreignEntry(
+  format: Format,
+  value: unknown,
+  like: FormattedEntry | undefined,
+): FormattedEntry | undefined {
   try {
-    const formatted = { format, entry: format.serializer.encode(value) }
+    const formatted = encodeAs(format, value, like)
     return isForeign(formatted) ? formatted : undefined
   } catch {
     return undefined
@@ -131,7 +166,7 @@ function foreignEntry(value: unknown, format: Format): FormattedEntry | undefine
 }
 
 /** A pickle behind the `!` of cachelib's Redis, where plain integers are stored as digits. */
-function marked(serializer: FloatSerializer<PickleEntry>): FloatSerializer<PickleEntry> {
+function marked(serializer: Serializer<PickleEntry>): Serializer<PickleEntry> {
   const mark = 0x21
   return {
     ...serializer,

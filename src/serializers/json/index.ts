@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Entries } from '../../core/serializer.ts'
-import { Float, isInteger } from '../../core/values.ts'
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { Float, floatsLike, isInteger } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import type { FloatSerializer } from '../python/values.ts'
 import {
   encodeWith,
   isPlainObject,
@@ -18,24 +17,31 @@ import {
 } from '../shared/path.ts'
 import { decodeUtf8, msgspecFloat } from '../shared/text.ts'
 import { parseJson } from './parse.ts'
-import { cutObject, writeBigint, writeList } from './text.ts'
+import { cutObject, hasFloat, writeBigint, writeList } from './text.ts'
 
 /**
  * Keeps records as JSON. Values are what JSON brings back: null, booleans, finite numbers, bigints, strings, arrays and
  * plain objects. Others, such as Date and Uint8Array, are refused, because they would come back as text. An entry is the
  * text of its value.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
- * of `python-values`), and keys such as "1" of an object come before its others.
+ * Python's 1.0 is decoded as the number 1. When its entry is written again, a number in its place is a float again; see
+ * `float` of `python-values`. Inside a value that is *changed*, and never otherwise, keys such as "1" of an object come
+ * before its others.
  */
-export const json: FloatSerializer<string> = {
+export const json: Serializer<string> = {
   name: 'json',
   split,
   join,
-  encode: (value) => encodeWith('JSON', (path) => write(value, path)),
-  decode: (entry, exactFloats = false) =>
-    parseJson(entry, { maxDepth: MAX_DEPTH, lenient: false, exactFloats }),
+  encode(value, like) {
+    const kept = hasFloat(like) ? floatsLike(value, () => decode(like, true)) : value
+    return encodeWith('JSON', (path) => write(kept, path))
+  },
+  decode,
   equal: (a, b) => a === b,
+}
+
+function decode(entry: string, exactFloats = false): unknown {
+  return parseJson(entry, { maxDepth: MAX_DEPTH, lenient: false, exactFloats })
 }
 
 const encoder = new TextEncoder()

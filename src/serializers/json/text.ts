@@ -16,6 +16,13 @@ const CLOSE_OBJECT = 0x7d
 /** Numbers, and words such as `true` and `NaN`. */
 const SCALAR = /[0-9A-Za-z+.-]+/y
 
+const FLOAT = /[0-9][.eE]|NaN|Infinity/
+
+/** Whether there may be a float in an entry. */
+export function hasFloat(entry: string | undefined): entry is string {
+  return entry !== undefined && FLOAT.test(entry)
+}
+
 /** The position of the first character from `start` on that is not white space. */
 export function skipSpace(text: string, start: number): number {
   let at = start

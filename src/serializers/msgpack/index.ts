@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Entries } from '../../core/serializer.ts'
+import { Buffer } from 'node:buffer'
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { floatsLike } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import type { FloatSerializer } from '../python/values.ts'
 import { keyText, Writer } from './bytes.ts'
 import { itemEnd, readLength, Slice } from './cut.ts'
 import { decodeItem } from './decode.ts'
@@ -20,17 +21,38 @@ export { Ext } from './cut.ts'
  * {@link Ext}, and bigints for integers beyond 2^53, within 64 bits; a dictionary with a key that is not a string is a
  * Map. An entry is a slice of the record's bytes. A key that is not a string, or not UTF-8, is kept under a symbol.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
- * of `python-values`), and keys such as "1" of an object come before its others. A Date that Python gave keeps its
- * nanoseconds: see {@link Timestamp}.
+ * Python's 1.0 is decoded as the number 1. When its entry is written again, a number in its place is a float again; see
+ * `float` of `python-values`. Inside a value that is *changed*, and never otherwise, keys such as "1" of an object come
+ * before its others. A Date that Python gave keeps its nanoseconds: see {@link Timestamp}.
  */
-export const msgpack: FloatSerializer<Slice> = {
+export const msgpack: Serializer<Slice> = {
   name: 'msgpack',
   split,
   join,
-  encode: (value) => new Slice(encodeItem(value)),
+  encode: (value, like) =>
+    new Slice(
+      encodeItem(
+        like !== undefined && hasFloat(like)
+          ? floatsLike(value, () => decodeItem(like, true))
+          : value,
+      ),
+    ),
   decode: decodeItem,
+  encodePair: (key, value) => new Slice(Buffer.concat([encodeItem(key), encodeItem(value)])),
+  decodePair({ bytes, start, end }) {
+    const keyEnd = itemEnd(bytes, start, end)
+    const parts = [new Slice(bytes, start, keyEnd), new Slice(bytes, keyEnd, end)] as const
+    return [decodeItem(parts[0], true), decodeItem(parts[1], true)]
+  },
   equal: (a, b) => a.equals(b),
+}
+
+/** Whether there may be a float in an entry: one of its bytes is the head of one. */
+function hasFloat({ bytes, start, end }: Slice): boolean {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === 0xca || bytes[at] === 0xcb) return true
+  }
+  return false
 }
 
 function split(record: Uint8Array): Entries<Slice> | undefined {

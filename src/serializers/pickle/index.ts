@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Entries } from '../../core/serializer.ts'
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { floatsLike } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import type { FloatSerializer } from '../python/values.ts'
 import { encodeWith, ValuePath } from '../shared/path.ts'
 import { Dict } from './objects.ts'
 import { parseCode, parsePickle } from './read.ts'
@@ -42,7 +42,7 @@ export interface PickleEntry extends Code {
  *
  * @throws {SerializationError} On an unknown protocol.
  */
-export function pickle(options: PickleOptions = {}): FloatSerializer<PickleEntry> {
+export function pickle(options: PickleOptions = {}): Serializer<PickleEntry> {
   const protocol = protocolOf(options)
   return {
     name: 'pickle',
@@ -52,8 +52,19 @@ export function pickle(options: PickleOptions = {}): FloatSerializer<PickleEntry
       writer.record(Array.from(entries, ([name, entry]) => [entry.key ?? String(name), entry]))
       return writer.finish()
     },
-    encode: (value) => write(value, 4).take(),
-    decode: ({ code }, exactFloats) => parseCode(code, exactFloats ? 'floats' : 'numbers'),
+    encode(value, like) {
+      const kept = like === undefined ? value : floatsLike(value, () => decode(like, true))
+      return write(kept, 4).take()
+    },
+    decode,
+    encodePair(key, value) {
+      const writer = new Writer(new ValuePath('pickle'), 4)
+      writer.key(key)
+      const code = writer.take()
+      writer.value(value)
+      return { ...writer.take(), key: code }
+    },
+    decodePair: (entry) => [parseCode(entry.key?.code ?? 'N', 'floats'), decode(entry, true)],
     equal: (a, b) => a.code === b.code,
   }
 }
@@ -81,6 +92,10 @@ export function writePickle(value: unknown, options: PickleOptions = {}): Uint8A
 /** Where the pickle at `start` ends: old caches put two into a file. Throws {@link SerializationError} when it does not. */
 export function pickleEnd(bytes: Uint8Array, start = 0): number {
   return parsePickle(bytes, start).end
+}
+
+function decode({ code }: PickleEntry, exactFloats = false): unknown {
+  return parseCode(code, exactFloats ? 'floats' : 'numbers')
 }
 
 function protocolOf({ protocol = 4 }: PickleOptions): Protocol {

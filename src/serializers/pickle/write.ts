@@ -6,11 +6,10 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { Float, isInteger, isTuple } from '../../core/values.ts'
+import { Float, isInteger, isTuple, pythonFloat } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { ByteArray, DefaultDict, Foreign, FrozenSet, OrderedDict } from '../python/values.ts'
 import { isPlainObject, lengthOf, MAX_DIGITS, ownPairs, refuse, ValuePath } from '../shared/path.ts'
-import { pythonFloat } from '../shared/text.ts'
 import { Dict, Name, OldString } from './objects.ts'
 import { BUDGET, OPCODE_COST, parseCode } from './read.ts'
 import { Reference, reduce } from './reduce.ts'

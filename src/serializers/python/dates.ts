@@ -53,6 +53,28 @@ export class Timedelta {
     }
   }
 
+  /** As Python's `str()`: `1 day, 0:00:05`, `-1 day, 23:59:59.000001`. */
+  toString(): string {
+    const [hours, minutes] = [Math.floor(this.seconds / 3600), Math.floor(this.seconds / 60) % 60]
+    const clock = `${hours}:${padded(minutes, 2)}:${padded(this.seconds % 60, 2)}`
+    const fraction = this.microseconds === 0 ? '' : `.${padded(this.microseconds, 6)}`
+    const unit = Math.abs(this.days) === 1 ? 'day' : 'days'
+    return `${this.days === 0 ? '' : `${this.days} ${unit}, `}${clock}${fraction}`
+  }
+
+  /** ISO 8601 in days and seconds only, as msgspec writes it: `P1DT2.000003S`, `-PT5S`, `P0D`. */
+  toJSON(): string {
+    const seconds = BigInt(this.days) * 86_400n + BigInt(this.seconds)
+    const total = seconds * 1_000_000n + BigInt(this.microseconds)
+    if (total === 0n) return 'P0D'
+    const size = total < 0n ? -total : total
+    const [whole, part] = [size / 1_000_000n, size % 1_000_000n]
+    const [day, rest] = [whole / 86_400n, whole % 86_400n]
+    const fraction = part === 0n ? '' : `.${padded(part, 6)}`
+    const time = rest > 0n || fraction !== '' ? `T${rest}${fraction}S` : ''
+    return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
+  }
+
   /** The whole span in milliseconds, rounded. */
   get milliseconds(): number {
     return this.days * 86_400_000 + this.seconds * 1000 + Math.round(this.microseconds / 1000)
@@ -73,6 +95,23 @@ export class Timezone {
     }
     this.offset = offset
     this.label = label
+  }
+
+  /** As Python's `str()`: the zone's name, or `UTC`, `UTC+01:00`. */
+  toString(): string {
+    if (this.label !== undefined) return this.label
+    const { days, seconds, microseconds } = this.offset
+    if (days === 0 && seconds === 0 && microseconds === 0) return 'UTC'
+    const size = days < 0 ? new Timedelta(0, -days * 86_400 - seconds, -microseconds) : this.offset
+    const [hours, minutes] = [Math.floor(size.seconds / 3600), Math.floor(size.seconds / 60) % 60]
+    const rest =
+      size.seconds % 60 === 0 && microseconds === 0 ? '' : `:${padded(size.seconds % 60, 2)}`
+    const fraction = microseconds === 0 ? '' : `.${padded(size.microseconds, 6)}`
+    return `UTC${days < 0 ? '-' : '+'}${padded(hours, 2)}:${padded(minutes, 2)}${rest}${fraction}`
+  }
+
+  toJSON(): string {
+    return this.toString()
   }
 }
 
@@ -123,6 +162,10 @@ export class PlainDateTime extends TextValue {
     super(`${checkedDate(date)}T${checkedTime(time)}`)
     this.fold = fold
   }
+}
+
+function padded(value: number | bigint, size: number): string {
+  return String(value).padStart(size, '0')
 }
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/

@@ -9,7 +9,7 @@ import type { Serializer } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 import { TextValue } from './dates.ts'
 
-export { Float } from '../../core/values.ts'
+export { Float, float } from '../../core/values.ts'
 export {
   type Fold,
   PlainDate,
@@ -20,15 +20,9 @@ export {
   ZonedDate,
 } from './dates.ts'
 
-/** A serializer that can tell Python's whole floats from ints; every one of vial can. */
-export interface FloatSerializer<E = unknown> extends Serializer<E> {
-  /** @param exactFloats Whether a float that is whole is decoded as a `Float`. */
-  decode(entry: E, exactFloats?: boolean): unknown
-}
-
 /**
- * Wraps a serializer so that it decodes Python's `1.0` as a `Float`, which is written as a float again. Without the
- * wrapper it is the number 1, which is written as an int inside a value that was changed.
+ * Wraps a serializer so that it decodes Python's `1.0` as a `Float`. Without the wrapper it is the number 1, and a number
+ * that takes its place is written as a float again.
  *
  * ```ts
  * import { msgpack } from 'vial/serializers/msgpack'
@@ -37,7 +31,7 @@ export interface FloatSerializer<E = unknown> extends Serializer<E> {
  * export const serializer = exactFloats(msgpack)
  * ```
  */
-export function exactFloats<E>(serializer: FloatSerializer<E>): Serializer<E> {
+export function exactFloats<E>(serializer: Serializer<E>): Serializer<E> {
   return { ...serializer, decode: (entry) => serializer.decode(entry, true) }
 }
 

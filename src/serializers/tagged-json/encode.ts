@@ -6,11 +6,10 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { Float, isInteger, isTuple } from '../../core/values.ts'
+import { Float, isInteger, isTuple, pythonFloat } from '../../core/values.ts'
 import { writeBigint, writeList } from '../json/text.ts'
 import { Markup, Uuid } from '../python/values.ts'
 import { encodeWith, isPlainObject, ownPairs, refuse, type ValuePath } from '../shared/path.ts'
-import { pythonFloat } from '../shared/text.ts'
 
 /** Keys that mark a dictionary of one key as another type. */
 export const TAGS: ReadonlySet<string> = new Set([' di', ' t', ' b', ' m', ' u', ' d'])

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Entries } from '../../core/serializer.ts'
+import type { Entries, Serializer } from '../../core/serializer.ts'
+import { floatsLike } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { cutList, cutObject, unquote } from '../json/text.ts'
-import type { FloatSerializer } from '../python/values.ts'
+import { cutList, cutObject, hasFloat, unquote } from '../json/text.ts'
 import { decodeUtf8 } from '../shared/text.ts'
 import { decodeTagged, unescapeKey } from './decode.ts'
 import { encodeTagged, TAGS, writeDictionary } from './encode.ts'
@@ -18,14 +18,15 @@ import { encodeTagged, TAGS, writeDictionary } from './encode.ts'
  * arrays, tuples, plain objects, Uint8Array, Date without its milliseconds, and `Markup` and `Uuid` of `python-values`.
  * An entry is the text of its value. A record may also be null, or a list of pairs, as Flask makes a dictionary of those.
  *
- * Inside a value that is *changed*, and never otherwise, Python's 1.0 is written back as the integer 1 (see `exactFloats`
- * of `python-values`), and a time zone becomes UTC.
+ * Python's 1.0 is decoded as the number 1. When its entry is written again, a number in its place is a float again; see
+ * `float` of `python-values`. Inside a value that is *changed*, and never otherwise, a time zone becomes UTC.
  */
-export const taggedJson: FloatSerializer<string> = {
+export const taggedJson: Serializer<string> = {
   name: 'tagged-json',
   split,
   join,
-  encode: encodeTagged,
+  encode: (value, like) =>
+    encodeTagged(hasFloat(like) ? floatsLike(value, () => decodeTagged(like, true)) : value),
   decode: decodeTagged,
   equal: (a, b) => a === b,
 }
