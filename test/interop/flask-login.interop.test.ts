@@ -149,7 +149,7 @@ test('a form’s token passes through here, and its errors show here as there', 
   const [flash] = session.flashes()
   expect([flash?.message]).toEqual(shown)
   expect(flash?.value).toEqual({
-    age: ['Not a valid integer value.'],
+    age: ['This field is required.'],
     name: ['This field is required.'],
   })
 })
