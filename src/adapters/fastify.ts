@@ -15,6 +15,7 @@ import {
   mergeHeaders,
   setsCookie,
   tooLate,
+  varies,
 } from './shared/headers.ts'
 import { isPlainHttp, locationOf } from './shared/location.ts'
 
@@ -114,6 +115,14 @@ class FastifyScope extends Scope implements HeaderTarget {
 
   protected override get headersSent(): boolean {
     return this.#reply.raw.headersSent
+  }
+
+  protected override get responseEnded(): boolean {
+    return this.#reply.raw.writableEnded
+  }
+
+  protected override get responseVaries(): boolean {
+    return varies((name) => this.#reply.getHeader(name))
   }
 
   override afterResponse(task: () => void): void {

@@ -6,7 +6,7 @@
 
 import type { Commit } from '../core/commit-headers.ts'
 import type { LifeCycle } from '../core/scope.ts'
-import { discardBody, FetchScope, patchResponse } from './shared/fetch.ts'
+import { discardBody, FetchScope } from './shared/fetch.ts'
 
 /**
  * Gives a handler its session: `await sessions.of(request)`. The session is stored before the response is returned.
@@ -28,6 +28,6 @@ export function withSession<Rest extends readonly unknown[]>(
       discardBody(response)
       throw error
     }
-    return patchResponse(response, commit.headers)
+    return scope.patch(response, commit.headers)
   }
 }

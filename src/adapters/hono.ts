@@ -7,7 +7,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
 import type { LifeCycle } from '../core/scope.ts'
-import { discardBody, FetchScope, patchResponse } from './shared/fetch.ts'
+import { discardBody, FetchScope, mergeFetchHeaders, patchResponse } from './shared/fetch.ts'
 import { isRepresentationHeader, setsCookie, tooLate } from './shared/headers.ts'
 
 /** The header of `RESPONSE_ALREADY_SENT` of @hono/node-server. */
@@ -31,11 +31,19 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
       replace(c, new Response(null, { status: 500, headers: keptHeaders(c.res) }))
       throw error
     }
-    if (commit.headers.length === 0) return
+    if (commit.headers.length === 0) {
+      if (c.finalized) scope.patch(c.res, commit.headers)
+      return
+    }
     if (c.res.headers.has(ALREADY_SENT) && setsCookie(commit.headers)) {
       throw tooLate(', and answer with `c`')
     }
-    const patched = patchResponse(c.res, commit.headers)
+    if (!c.finalized) {
+      // No handler has responded. A response would hide that from Hono, whose error page takes these headers over.
+      mergeFetchHeaders(c.res.headers, commit.headers)
+      return
+    }
+    const patched = scope.patch(c.res, commit.headers)
     if (patched !== c.res) replace(c, patched)
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { cookieValues } from '../cookies/parse.ts'
 import type { CookieWriter } from '../cookies/serialize.ts'
 import { ConfigError, StateError } from '../errors.ts'
 import { type Commit, NOT_ASKED, type Sender, UNTOUCHED } from './commit-headers.ts'
@@ -148,6 +149,12 @@ export abstract class Scope implements Sender {
       // The rejected load was reported to its caller; the response still depends on the cookie.
       () => UNTOUCHED,
     )
+  }
+
+  /** Whether another scope, begun while this one is open, has the same session: the values of its cookie are equal. */
+  covers(other: Scope, cookieName: string): boolean {
+    const values = (scope: Scope): string => cookieValues(scope.cookieHeader(), cookieName).join()
+    return !this.#committed && values(this) === values(other)
   }
 
   /** The scope that a life cycle began, among those of one request. */

@@ -208,7 +208,7 @@ export class SessionLifeCycle implements LifeCycle {
     const marked = request as Record<symbol, Scope | undefined>
     // A middleware that is registered twice must not make two sessions of one request.
     const first = marked[this.#mark]
-    const own = first?.ownedBy(this) ?? scope
+    const own = first?.ownedBy(this) ?? this.#enclosing(scope)
     if (first === undefined) marked[this.#mark] = own
     else if (own.owner === undefined) {
       own.beside = first.beside ?? first
@@ -219,6 +219,12 @@ export class SessionLifeCycle implements LifeCycle {
     if (ambient === undefined) return next()
     if (!this.#config.eager) return ambient.run(own, next)
     return own.load().then(() => ambient.run(own, next))
+  }
+
+  /** A sub-request of the same visitor, which an application sends to itself, belongs to the request around it. */
+  #enclosing(scope: Scope): Scope {
+    const around = this.#ambient?.getStore()
+    return around?.covers(scope, this.#config.cookieName) === true ? around : scope
   }
 
   async of(request: object): Promise<AnySession> {

@@ -1,7 +1,7 @@
 import type { Server, ServerResponse } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { sessionMiddleware } from 'vial/adapters/hono'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -60,6 +60,99 @@ test('a response that is a constant gets no cookie of another visitor', async ()
       expect((await visitor.ask(`/login/${what}`)).cookies).toHaveLength(1)
       expect(await visitor.ask(`/${what}`)).toMatchObject({ cookies: [], vary: [] })
     }
+  })
+})
+
+test('a handler that responds with nothing stays an error of Hono, and what was written is not lost', async () => {
+  const { sessions, watch } = memorySessions()
+  const printed: unknown[] = []
+  const app = new Hono()
+  app.onError((error, c) => {
+    printed.push(error.message)
+    return c.text('failed', 500)
+  })
+  app.use(sessionMiddleware(sessions))
+  app.get('/write', (async (c: Context) => {
+    ;(await sessions.of(c)).set('name', 'Ada')
+  }) as never)
+  app.get('/read', (async (c: Context) => {
+    ;(await sessions.of(c)).get('name')
+  }) as never)
+  app.get('/nothing', (async () => {}) as never)
+  app.use('/next', async (c, next) => {
+    ;(await sessions.of(c)).set('name', 'Ada')
+    await next()
+  })
+  await visiting(served(app), async (visitor) => {
+    for (const path of ['/write', '/read', '/nothing']) {
+      visitor.jar.clear()
+      const { status, text, cookies } = await visitor.ask(path)
+      // The page of `onError` is a response, so the session is stored with it.
+      expect([status, text, cookies.length]).toEqual([500, 'failed', path === '/write' ? 1 : 0])
+    }
+    expect(watch.calls).toEqual(['create'])
+    expect(printed).toEqual(Array(3).fill(expect.stringContaining('not finalized')))
+    expect(await visitor.ask('/next')).toMatchObject({ status: 404, cookies: [expect.anything()] })
+  })
+})
+
+test('the middleware outside and inside of mount(): one ambient session, one cookie', async () => {
+  const { sessions, watch } = memorySessions({ ambient: true })
+  const app = new Hono()
+  app.use(sessionMiddleware(sessions))
+  app.use(async (c, next) => {
+    ;(await sessions.of(c)).set('app', true)
+    await next()
+  })
+  const child = new Hono().use(sessionMiddleware(sessions)).get('/', async (c) => {
+    const session = await sessions.of(c)
+    session.set('child', true)
+    return c.json([...session.keys(), session === (await sessions.current())])
+  })
+  app.mount('/mount', (request) => child.fetch(request))
+  app.get('/other', async (c) => {
+    // A request with a cookie of its own is another visitor's.
+    const headers = { cookie: '__Host-session=x' }
+    const inner = await child.request('/', { headers })
+    return c.json([await inner.json(), inner.headers.getSetCookie().length])
+  })
+  await visiting(served(app), async (visitor) => {
+    const { text, cookies } = await visitor.ask('/mount')
+    expect([text, cookies.length]).toEqual(['["app","child",true]', 1])
+    expect(watch.calls).toEqual(['create'])
+    const again = await visitor.ask('/mount')
+    expect([again.text, again.cookies.length]).toEqual(['["app","child",true]', 0])
+    visitor.jar.clear()
+    const other = await visitor.ask('/other')
+    expect([other.text, other.cookies.length]).toEqual(['[["child",true],1]', 1])
+  })
+})
+
+test('without ambient, two cookies of one name in a response are a warning', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const { sessions } = memorySessions()
+  const app = new Hono().use(sessionMiddleware(sessions))
+  app.use(async (c, next) => {
+    ;(await sessions.of(c)).set('app', true)
+    c.header('set-cookie', '__Host-sessions=other', { append: true })
+    await next()
+  })
+  app.get('/once', (c) => c.text('once'))
+  const child = new Hono().use(sessionMiddleware(sessions)).get('/', async (c) => {
+    ;(await sessions.of(c)).set('child', true)
+    return c.text('child')
+  })
+  app.mount('/mount', (request) => child.fetch(request))
+  await visiting(served(app), async (visitor) => {
+    await visitor.ask('/once')
+    expect(warned).not.toHaveBeenCalled()
+    visitor.jar.clear()
+    await visitor.ask('/mount')
+    visitor.jar.clear()
+    await visitor.ask('/mount')
+    expect(warned.mock.calls).toEqual([
+      [expect.stringContaining('`ambient: true`'), { code: 'VIAL_COOKIE_NAME' }],
+    ])
   })
 })
 

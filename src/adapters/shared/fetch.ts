@@ -7,7 +7,7 @@
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 import { isRequestBound } from '../../core/runtime.ts'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
-import { setsCookie } from './headers.ts'
+import { checkTwins, setsCookie, varies } from './headers.ts'
 import { isPlainHttp, locationOfUrl } from './location.ts'
 
 /** What has the request; Hono's may become another one. */
@@ -19,6 +19,7 @@ interface Source {
 export class FetchScope extends Scope {
   readonly #source: Source
   readonly #env: unknown
+  #response: Response | undefined
 
   /** @param env What the runtime gives a handler besides the request. */
   constructor(sessions: LifeCycle, source: Source, env: unknown) {
@@ -30,6 +31,16 @@ export class FetchScope extends Scope {
   /** Bindings come with the request on Workers only; elsewhere a runtime gives other things in their place. */
   override get env(): unknown {
     return isRequestBound() ? this.#env : undefined
+  }
+
+  /** Gives the response with the headers of a commit, and keeps it. */
+  patch(response: Response, patch: HeaderPatch): Response {
+    this.#response = patchResponse(response, patch)
+    return this.#response
+  }
+
+  protected override get responseVaries(): boolean {
+    return varies((name) => this.#response?.headers.get(name))
   }
 
   protected override cookieHeader(): string | null {
@@ -58,21 +69,23 @@ export function patchResponse(response: Response, patch: HeaderPatch): Response 
   // The constructor accepts no other status. 101 is never shared between visitors, so it is changed in place.
   const copyable = response.status >= 200 && response.status <= 599
   const patched = copyable ? new Response(response.body, response) : response
-  merge(patched, patch)
+  mergeFetchHeaders(patched.headers, patch)
   return patched
 }
 
 /** Merges in place; false for an immutable response, such as a redirect. */
 function isMerged(response: Response, patch: HeaderPatch): boolean {
   try {
-    merge(response, patch)
+    mergeFetchHeaders(response.headers, patch)
     return true
   } catch {
     return false
   }
 }
 
-function merge({ headers }: Response, patch: HeaderPatch): void {
+/** Merges the headers of a commit into those of a response. */
+export function mergeFetchHeaders(headers: Headers, patch: HeaderPatch): void {
+  if (setsCookie(patch)) checkTwins(headers.getSetCookie(), patch)
   for (const [name, value] of patch) {
     if (name === 'set-cookie') headers.append(name, value)
     else headers.set(name, mergeHeader(name, headers.get(name) ?? undefined, value))

@@ -7,7 +7,8 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
-import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
+import { type HeaderPatch, mergeHeader, type PatchName } from '../../core/commit-headers.ts'
+import { warnOnce } from '../../core/warnings.ts'
 import { StateError } from '../../errors.ts'
 
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
@@ -24,6 +25,7 @@ export interface HeaderTarget {
 
 /** Merges the headers of a commit into those of the application. A second call changes nothing. */
 export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
+  if (setsCookie(patch)) checkTwins(linesOf(target.getHeader('set-cookie')), patch)
   for (const [name, value] of patch) {
     const existing = target.getHeader(name)
     if (name !== 'set-cookie') {
@@ -36,9 +38,40 @@ export function mergeHeaders(target: HeaderTarget, patch: HeaderPatch): void {
   }
 }
 
+const SAFE = [
+  ['vary', 'Cookie'],
+  ['cache-control', 'private'],
+] as const
+
+/** Whether the headers of a response keep caches from giving it to other visitors. */
+export function varies(header: (name: PatchName) => HeaderValue | null): boolean {
+  return SAFE.some(([name, value]) => {
+    const existing = linesOf(header(name) ?? undefined).join(', ')
+    return existing !== '' && mergeHeader(name, existing, value) === existing
+  })
+}
+
 /** Whether the headers of a commit have a cookie, which cannot be left out. */
 export function setsCookie(patch: HeaderPatch): boolean {
   return patch.some(([name]) => name === 'set-cookie')
+}
+
+/**
+ * Warns when a response has a cookie already of a name that a commit sets: one request has two sessions then.
+ *
+ * @param lines The `Set-Cookie` lines of the response.
+ */
+export function checkTwins(lines: readonly string[], patch: HeaderPatch): void {
+  for (const [header, value] of patch) {
+    if (header !== 'set-cookie') continue
+    const name = value.slice(0, value.indexOf('=') + 1)
+    if (!lines.some((line) => line.startsWith(name) && !patch.some(([, own]) => own === line)))
+      continue
+    warnOnce(
+      'VIAL_COOKIE_NAME',
+      `A response sets two cookies '${name.slice(0, -1)}', so one of two sessions is lost. The session middleware may have run twice for one request, on another request object, as under Hono's mount() or in a sub-request: register it once, or give \`ambient: true\`.`,
+    )
+  }
 }
 
 /** The error for a cookie that can no longer be sent. `advice` ends the message. */

@@ -7,7 +7,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
-import type { NodeResponse } from './headers.ts'
+import { type NodeResponse, varies } from './headers.ts'
 import { isPlainHttp, locationOf } from './location.ts'
 import { type Committer, ResponseGate } from './response-gate.ts'
 
@@ -49,6 +49,14 @@ export abstract class NodeScope extends Scope implements Committer {
 
   protected override get headersSent(): boolean {
     return this.response.headersSent || this.#isStandIn
+  }
+
+  protected override get responseEnded(): boolean {
+    return this.#isStandIn || this.response.writableEnded
+  }
+
+  protected override get responseVaries(): boolean {
+    return varies((name) => this.response.getHeader(name))
   }
 
   /**
