@@ -17,6 +17,7 @@ import * as nodeAdapter from 'vial/adapters/node'
 import { flaskSession } from 'vial/compat/flask-session'
 import { memoryStore } from 'vial/stores/memory'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { PATIENCE } from '../support/patience.ts'
 import { watchWarnings } from '../support/warnings.ts'
 import { listening } from './suite.ts'
 
@@ -264,8 +265,10 @@ describe.each(all)('%s: a value that is changed after the commit', (_, make) => 
   test('warns in development, with the key, and stores what was there', async () => {
     const { end } = changedLate((list) => list.push('late'))
     await end()
-    await vi.waitFor(() =>
-      expect(warnings).toEqual([expect.stringMatching(/^VIAL_LATE_CHANGE: Session key 'list'/)]),
+    await vi.waitFor(
+      () =>
+        expect(warnings).toEqual([expect.stringMatching(/^VIAL_LATE_CHANGE: Session key 'list'/)]),
+      PATIENCE,
     )
   })
 
