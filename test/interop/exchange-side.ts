@@ -49,7 +49,7 @@ export function textOf(entries: Iterable<readonly [string, unknown]>): string {
 }
 
 function cookieVisit(): Side['visit'] {
-  const sessions = flaskCookie({ secret: SECRET })
+  const sessions = flaskCookie({ secret: SECRET, exactFloats: true })
   return async (record, work) =>
     cookieOf(await run(sessions, record === undefined ? undefined : `session=${record}`, work))
 }
@@ -57,7 +57,7 @@ function cookieVisit(): Side['visit'] {
 function storedVisit(format: Exclude<ExchangeFormat, 'cookie'>): Side['visit'] {
   return async (record, work) => {
     const store = memoryStore()
-    const sessions = flaskSession({ store, format, permanent: false })
+    const sessions = flaskSession({ store, format, permanent: false, exactFloats: true })
     if (record === undefined) {
       const id = cookieOf(await run(sessions, undefined, work))
       return hexOf((await store.read(`session:${id}`))?.bytes)

@@ -18,7 +18,14 @@ export function sessionsOn(
   { secret, lifetime, signer, format = 'msgpack' }: SiteSettings,
 ): Sessions {
   const life = { lifetime: lifetime * 1000 }
-  if (store === undefined) return flaskCookie({ secret, ...life })
+  if (store === undefined) return flaskCookie({ secret, exactFloats: true, ...life })
   // The machine of the tests is busy.
-  return flaskSession({ store, format, timeout: '10s', ...life, ...(signer && { secret }) })
+  return flaskSession({
+    store,
+    format,
+    exactFloats: true,
+    timeout: '10s',
+    ...life,
+    ...(signer && { secret }),
+  })
 }
