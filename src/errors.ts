@@ -10,8 +10,15 @@ const BRAND: unique symbol = Symbol.for('vial.error')
 /** The base of all errors of this package; `cause` is set when another error is behind it. */
 export abstract class SessionError extends Error {
   abstract readonly code: string
+  /** The status of a response that reports the error. Express, Koa and Fastify use it. */
+  readonly status: number = 500
   /** Marks errors of every copy of this package that a program may have loaded. */
   readonly [BRAND] = true
+
+  /** The same as `status`, which some frameworks look for under this name. */
+  get statusCode(): number {
+    return this.status
+  }
 }
 
 /** The developer acts: the configuration cannot work. Thrown when the program starts, as a rule. */
@@ -43,6 +50,7 @@ export class SerializationError extends SessionError {
 export class TooLargeError extends SessionError {
   override readonly name = 'TooLargeError'
   readonly code = 'ERR_VIAL_TOO_LARGE'
+  override readonly status = 413
 
   /** What the session takes, in bytes. */
   readonly size: number
@@ -66,6 +74,7 @@ export type StoreOutcome = 'not-done' | 'unknown'
 export class StoreError extends SessionError {
   override readonly name = 'StoreError'
   readonly code = 'ERR_VIAL_STORE'
+  override readonly status = 503
   /** The verb of the store contract, such as `replace`. */
   readonly operation: string
   /** After `unknown` the write may have happened, so it is not tried again, but for a rotation, which can be settled. */
@@ -95,6 +104,7 @@ export class StoreError extends SessionError {
 export class ConflictError extends SessionError {
   override readonly name = 'ConflictError'
   readonly code = 'ERR_VIAL_CONFLICT'
+  override readonly status = 409
   /** The session key whose edit no longer fits; absent when time ran out. */
   readonly key: string | undefined
 

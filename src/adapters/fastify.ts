@@ -7,6 +7,7 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
 import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { isSessionError } from '../errors.ts'
 import { discardBody, isResponse, patchResponse } from './shared/fetch.ts'
 import {
   type HeaderTarget,
@@ -183,7 +184,7 @@ class FastifyScope extends Scope implements HeaderTarget {
       for (const name of Object.keys(this.#reply.getHeaders())) {
         if (isRepresentationHeader(name)) this.#reply.removeHeader(name)
       }
-      this.#reply.code(500)
+      this.#reply.code(isSessionError(error) ? error.status : 500)
     }
     throw error
   }

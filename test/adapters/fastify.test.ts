@@ -78,10 +78,10 @@ test('an error handler answers for a session that cannot be stored', async () =>
   })
   await visiting(await served(app), async (visitor) => {
     const { status, text, cookies, vary, header } = await visitor.ask('/')
-    expect([status, text]).toEqual([500, '{"code":"ERR_VIAL_STORE"}'])
+    expect([status, text]).toEqual([503, '{"code":"ERR_VIAL_STORE"}'])
     expect([cookies, header('location'), vary]).toEqual([[], '', ['cookie']])
     expect(header('access-control-allow-origin')).toBe('*')
-    expect((await visitor.ask('/stream')).status).toBe(500)
+    expect((await visitor.ask('/stream')).status).toBe(503)
     expect(stream.destroyed).toBe(true)
   })
 })
@@ -154,7 +154,7 @@ test('a second answer during a commit that fails: the error page leaves, once', 
   })
   await visiting(await served(app), async (visitor) => {
     const { status, text, cookies } = await visitor.ask('/')
-    expect([status, cookies]).toEqual([500, []])
+    expect([status, cookies]).toEqual([503, []])
     expect(JSON.parse(text)).toMatchObject({ code: 'ERR_VIAL_STORE' })
   })
 })

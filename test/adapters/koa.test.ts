@@ -72,7 +72,7 @@ test('when handler and store both fail, both are told', async () => {
   })
   await visiting(createServer(app.callback()), async (visitor) => {
     const { status, cookies } = await visitor.ask('/')
-    expect([status, cookies]).toEqual([500, []])
+    expect([status, cookies]).toEqual([503, []])
     expect(told).toEqual(['handler', 'The store is down'])
   })
 })
