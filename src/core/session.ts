@@ -13,7 +13,6 @@ import { fingerprint } from './ids.ts'
 import { FLASHES, isReserved } from './record.ts'
 import type { SessionState } from './session-state.ts'
 import { Float, toJson, tuple } from './values.ts'
-import { warnOnce } from './warnings.ts'
 
 /** What `util.inspect` asks for, on every runtime. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')
@@ -352,19 +351,6 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
       return next
     })
   }
-}
-
-/**
- * Warns of a value that the handler changed too late: after its session was committed, or in one that can only be read.
- *
- * @param keys The keys of such values. Empty: no warning.
- */
-export function warnOfLateChange([key]: readonly string[]): void {
-  if (key === undefined) return
-  warnOnce(
-    'VIAL_LATE_CHANGE',
-    `Session key '${key}': its value was changed inside after the session was committed, or in a session that can only be read, and the change is not stored. Change it before the response begins.`,
-  )
 }
 
 /** The state for a write to this key. Throws {@link StateError} when the key or the moment does not allow one. */

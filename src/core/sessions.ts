@@ -22,11 +22,11 @@ import {
   type Session,
   type StoredSession,
   stateOf,
-  warnOfLateChange,
   writing,
 } from './session.ts'
 import { type Origin, SessionState } from './session-state.ts'
 import type { MaybePromise } from './store.ts'
+import { warnOnce } from './warnings.ts'
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
@@ -352,4 +352,17 @@ function eagerSession(prototype: object, current: () => unknown): AnySession {
     }
   }
   return Object.preventExtensions(session) as AnySession
+}
+
+/**
+ * Warns of a value that the handler changed too late: after its session was committed, or in one that can only be read.
+ *
+ * @param keys The keys of such values. Empty: no warning.
+ */
+function warnOfLateChange([key]: readonly string[]): void {
+  if (key === undefined) return
+  warnOnce(
+    'VIAL_LATE_CHANGE',
+    `Session key '${key}': its value was changed inside after the session was committed, or in a session that can only be read, and the change is not stored. Change it before the response begins.`,
+  )
 }
