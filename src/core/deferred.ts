@@ -55,7 +55,7 @@ class DeferredLifeCycle implements LifeCycle {
     this.#make = make
   }
 
-  get session(): AnySession | undefined {
+  get session(): AnySession {
     if (this.#made !== undefined) return this.#made.session
     throw new StateError('No request is being served here: `session` works inside a handler.')
   }

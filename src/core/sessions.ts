@@ -133,20 +133,27 @@ export class SessionLifeCycle implements LifeCycle {
   readonly #mark: symbol
   /** Made only where it is configured: on Node 20 its mere existence slows every `await` of the process. */
   readonly #ambient: AsyncLocalStorage<Scope> | undefined
-  readonly session: AnySession | undefined
+  readonly #eager: AnySession | undefined
   readonly #isDevelopment = isDevelopment()
 
   constructor(config: LifeCycleConfig) {
     this.#config = config
     this.#mark = Symbol.for(`vial.scope ${config.cookieName}`)
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
-    this.session = config.eager
+    this.#eager = config.eager
       ? eagerSession(config.sessionClass.prototype, () => {
           const session = this.#ambient?.getStore()?.session
           if (session !== undefined) return session
           throw new StateError('No request is being served here: `session` works inside a handler.')
         })
       : undefined
+  }
+
+  get session(): AnySession {
+    if (this.#eager !== undefined) return this.#eager
+    throw new StateError(
+      '`session` needs `eager: true`. Without it, use `await sessions.of(request)`.',
+    )
   }
 
   async load(
