@@ -156,3 +156,26 @@ test('a read follows a changed idle time: the browser keeps a permanent cookie a
   expect([shorter.outcome, lifeOf(shorter)]).toEqual(['touched', 30 * 60])
   expect((await again.visit()).outcome).toBe('untouched')
 })
+
+test('a secret is changed in three steps, and servers of two steps at a time open each other’s cookies', async () => {
+  const [old, fresh] = [SECRET, 'nK2vQ8xR4mW7pZ1tB6yH3jL9dF5sG0aC']
+  const steps = [[old], [old, fresh], [fresh, old], [fresh]].map((secret) =>
+    createSessions({ secret }),
+  )
+  const opens = async (from: (typeof steps)[number], to: (typeof steps)[number]) => {
+    const browser = new Browser(from)
+    await browser.visit((session) => session.set('a', 1))
+    return (await to.load(browser.cookie)).get('a') === 1
+  }
+  const found: boolean[][] = []
+  for (const from of steps) {
+    found.push(await Promise.all(steps.map((to) => opens(from, to))))
+  }
+  // Each row seals, each column opens. Neighbouring steps run side by side while a deploy rolls.
+  expect(found).toEqual([
+    [true, true, true, false],
+    [true, true, true, false],
+    [false, true, true, true],
+    [false, true, true, true],
+  ])
+})
