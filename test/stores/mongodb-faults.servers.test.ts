@@ -249,7 +249,6 @@ describe('a failure of the driver', () => {
     ['no rights', answer(13), 'not-done', false, 'readWrite'],
     ['wrong password', answer(18), 'not-done', false, 'AuthenticationFailed|Some'],
     ['no retryable writes', answer(301), 'not-done', false, 'retryWrites: false'],
-    ['undone for the sake of another writer', answer(112), 'not-done', true, 'at the same time'],
     ['full disk', answer(14_031), 'not-done', true, 'disk of the server is full'],
     ['something else', answer(8_000), 'unknown', false, '8000'],
     [
@@ -302,6 +301,20 @@ describe('a failure of the driver', () => {
       operation: 'list',
       outcome: 'not-done',
     })
+  })
+
+  test('a write that is undone for another writer is not done, and a touch is a conflict', async () => {
+    const store = answering(answer(112))
+    for (const verb of [
+      () => store.create('a', bytes('x'), LATER),
+      () => store.replace('a', bytes('x'), LATER, bytes('y')),
+    ]) {
+      const error = await failure(verb())
+      expect(error).toMatchObject({ outcome: 'not-done', retriable: true })
+      expect(error.message).toContain('at the same time')
+      expect(inspect(error, { depth: 6 })).not.toContain('a-secret-id')
+    }
+    expect(await store.touch('a', LATER, bytes('y'))).toBe('conflict')
   })
 
   test('is known not to be done where the driver sends nothing again', async () => {
