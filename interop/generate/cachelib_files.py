@@ -2,7 +2,7 @@
 
 Takes a JSON list of {"directory": "...", "options": {...}, "steps": [[name, argument, ...], ...]} on standard input, and
 prints for each the list of what its steps gave. Steps: ["set", key, "a Python expression", timeout], ["get", key] and
-["delete", key] give repr; ["count"] gives the count that is kept; ["recount"] counts anew, as at a start; ["clock",
+["delete", key] give repr; ["count"] gives the count that is kept; ["recount"] counts again, as at a start; ["clock",
 seconds] stops the clock; ["spin", key, turns] writes a record again and again; ["set old", key, "a
 Python expression", timeout, protocol] and ["get old", key] work as cachelib before 0.7, whose files are two pickles. "hash" among the options is the name of
 a hash method. Needs cachelib.

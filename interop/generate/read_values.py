@@ -1,7 +1,7 @@
 """Reads records as Flask and Flask-Session read them and says what Python makes of them.
 
 Takes a JSON list of {"format": "msgpack" | "json" | "tagged-json", "hex": "..."} on standard input. Each is the record
-{"v": value}. Prints a list of {"type", "repr"} of the values with "again", the record as Python writes it anew, or
+{"v": value}. Prints a list of {"type", "repr"} of the values with "again", the record as Python writes it again, or
 {"error"}. Needs flask, flask-session and msgspec.
 """
 

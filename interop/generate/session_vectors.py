@@ -39,7 +39,7 @@ BEFORE = 1000
 
 
 class Ids:
-    """Ids that tell in which order they were made; the same bytes as random ones would be."""
+    """Ids that show in which order they were made; the same bytes as random ones would be."""
 
     def __init__(self):
         self.made = 0
@@ -157,7 +157,7 @@ def remove(client):
 
 
 def before(client):
-    """Gives every key a thousand seconds, so that a deadline that is moved can be told from one that is not."""
+    """Gives every key a thousand seconds, so that a deadline that is moved differs from one that is not."""
     for key in client.scan_iter(RUN + "*"):
         client.expire(key, BEFORE)
     return content(client)

@@ -1,4 +1,4 @@
-"""Records the vectors of interop/fixtures/flask-vectors.json anew, from the inputs that they hold.
+"""Records the vectors of interop/fixtures/flask-vectors.json again, from the inputs that they hold.
 
     python interop/generate/vectors.py           writes the file
     python interop/generate/vectors.py --check   only says what differs; exit status 1 if anything does

@@ -1,4 +1,4 @@
-"""How Flask-Session is told about each backend, and how to see what it keeps there."""
+"""How Flask-Session is configured for each backend, and how to see what it keeps there."""
 
 import datetime as dt
 import os

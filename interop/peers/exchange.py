@@ -1,7 +1,7 @@
 """Makes and reads sessions as Flask and Flask-Session do, as long as it is asked: a line of JSON in, a line of JSON out.
 
 {"do": "make", "format": "msgpack", "seed": 7, "count": 100}   sessions out of a number
-{"do": "read", "format": "msgpack", "records": ["83..."]}      sessions that somebody else wrote
+{"do": "read", "format": "msgpack", "records": ["83..."]}      sessions that another program wrote
 
 Both answer with a list of [record, text]: the record as Python writes what it read, and what that is (`canonical.py`).
 A record is hexadecimal, or the cookie of the format `cookie`.

@@ -62,7 +62,7 @@ def read():
 
 
 def show(value):
-    # That of msgspec's Ext tells its address only.
+    # That of msgspec's Ext shows its address only.
     return canonical(value) if type(value).__name__ == "Ext" else repr(value)
 
 

@@ -224,7 +224,7 @@ test('a reply that another hook gives before ours passes', async () => {
   })
 })
 
-test('after hijack nothing waits: what needs no cookie is stored, a cookie that is lost is told', async () => {
+test('after hijack nothing waits: what needs no cookie is stored, a cookie that is lost is reported', async () => {
   const { sessions, watch } = memorySessions()
   const { app, logged } = logging()
   await app.register(sessionPlugin(sessions))

@@ -15,7 +15,7 @@ test('the handler gets what the platform hands over besides the request', async 
   expect(await (await handler(request(), { name: 'env' }, 7)).json()).toEqual(['env', 7])
 })
 
-test('a response is left as it is when nobody asked, and copied when it gets a cookie', async () => {
+test('a response is left as it is without a session, and copied when it gets a cookie', async () => {
   const { sessions } = memorySessions()
   const constant = new Response(null, {
     status: 204,
@@ -46,7 +46,7 @@ test('a response without a cookie is the same one, and says that it depends on t
     expect(response).toBe(shared)
     expect(response.headers.get('vary')).toBe('Accept, Cookie')
   }
-  // Nobody may change its headers, so it is another one.
+  // Its headers cannot be changed, so it is another one.
   const home = await handler(request('/home'))
   expect([home.status, home.headers.get('location'), home.headers.get('vary')]).toEqual([
     303,

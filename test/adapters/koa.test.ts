@@ -59,12 +59,12 @@ test('the middleware outside sees the headers, and the error when nothing could 
   })
 })
 
-test('when handler and store both fail, both are told', async () => {
+test('when handler and store both fail, both are reported', async () => {
   const { sessions, watch } = memorySessions()
   watch.fail('writes')
   const app = new Koa()
-  const told: string[] = []
-  app.on('error', (error: Error) => told.push(error.message))
+  const errors: string[] = []
+  app.on('error', (error: Error) => errors.push(error.message))
   app.use(sessionMiddleware(sessions))
   app.use(async (ctx) => {
     ;(await sessions.of(ctx)).set('name', 'Ada')
@@ -73,7 +73,7 @@ test('when handler and store both fail, both are told', async () => {
   await visiting(createServer(app.callback()), async (visitor) => {
     const { status, cookies } = await visitor.ask('/')
     expect([status, cookies]).toEqual([503, []])
-    expect(told).toEqual(['handler', 'The store is down'])
+    expect(errors).toEqual(['handler', 'The store is down'])
   })
 })
 

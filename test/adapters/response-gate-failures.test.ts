@@ -26,7 +26,7 @@ test('after a failure nothing of the response is left', async () => {
         // Long enough for a drain: what was piped before must not wake up and mix with it.
         Readable.from(['e'.repeat(40_000), 'f'.repeat(40_000), String(error)]).pipe(response)
         response.once('finish', () => {
-          // The handler has not heard yet.
+          // The handler does not know yet.
           expect(response.write('late', (late) => dropped.push(late))).toBe(false)
           response.end('later')
         })

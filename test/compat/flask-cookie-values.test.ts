@@ -78,7 +78,7 @@ describe('the dictionary', () => {
     expect(payload(browser.cookie)).toBe(`{"a":2,${others}}`)
   })
 
-  test('what was read and written anew means the same to Flask', async () => {
+  test('what was read and written again means the same to Flask', async () => {
     const json =
       '{"b":{" b":"AP8="},"f":1.0,"l":[1.0,{"k":2.0}],"m":{" m":"<b>"},"t":{" t":[1,2.0]},"u":{" u":"00000000000000000000000000000005"}}'
     const browser = visitor({}, flaskMade(json, seconds()))
@@ -134,7 +134,7 @@ describe('strangers', () => {
     expect(events).toEqual(reason === undefined ? [] : [{ type: 'rejected', reason }])
   })
 
-  test('a damaged value is an error for who reads it, and goes back as it is', async () => {
+  test('a damaged value is an error when it is read, and goes back as it is', async () => {
     const browser = visitor({}, flaskMade('{"a":1,"u":{" u":"x"}}', seconds()))
     await browser.visit((session) => {
       expect(() => session.get('u')).toThrow(/'u'.*/)

@@ -252,7 +252,7 @@ describe('the header', () => {
     expect(setCookie(short)).not.toMatch(EXPIRES)
   })
 
-  test('who only asks gets Vary, and nothing else', async () => {
+  test('a handler that only asks gets Vary, and nothing else', async () => {
     const commit = await visitor().visit()
     expect(commit).toEqual({ outcome: 'untouched', headers: [['vary', 'Cookie']], cookies: [] })
   })

@@ -34,7 +34,7 @@ function current(page: string): string {
   return text
 }
 
-test('the page tells every difference, with its reason', () => {
+test('the page names every difference, with its reason', () => {
   const page = readFileSync(FILE, 'utf8')
   if (process.env['VIAL_WRITE_DOCS'] === '1') writeFileSync(FILE, current(page))
   expect(readFileSync(FILE, 'utf8')).toBe(current(page))

@@ -170,7 +170,7 @@ describe('floats', () => {
     'hex',
   )
 
-  test('read and written anew stay floats', async () => {
+  test('read and written again stay floats', async () => {
     const written = await kept(floats, (session) => {
       expect(session.get('f')).toBe(1)
       for (const [key, value] of [...session]) session.set(key, value)

@@ -128,7 +128,7 @@ describe('signed ids', () => {
     expect(await site.hex(`session:${idOf(old.cookie)}`)).toBe(ONE)
     const both = site.browser({ secret: [SECRET, OLDER] }, old.cookie)
     await both.visit((session) => expect(session.get('a')).toBe(1))
-    // The refresh gave it again, signed anew.
+    // The refresh gave it again, signed again.
     await site.browser({ secret: SECRET }, both.cookie).visit((session) => {
       expect(session.get('a')).toBe(1)
     })
@@ -289,7 +289,7 @@ describe('deadlines', () => {
   })
 })
 
-test('who logged in is noted where Flask carries it along, and an emptied record goes all the same', async () => {
+test('the user is noted where Flask carries it along, and an emptied record goes all the same', async () => {
   await site.put(KEY, ONE)
   const browser = site.browser({}, COOKIE)
   await browser.visit((session) => session.login('ann'))

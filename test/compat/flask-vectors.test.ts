@@ -61,7 +61,7 @@ describe.each(['msgpack', 'json'] as const)('what another format becomes in %s',
     const entries = records.split(bytes(one.hex))
     if (entries === undefined) throw new Error('not read')
     if (one.status === 500) {
-      // Flask-Session answers 500 until the record expires. Here the record is lost to nobody: it is written as text
+      // Flask-Session answers 500 until the record expires. Here the record is not lost: it is written as text
       // where that says the same, or refused by name.
       const outcome = written(records, entries)
       expect(typeof outcome === 'string' || outcome instanceof SerializationError).toBe(true)

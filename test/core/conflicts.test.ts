@@ -29,10 +29,10 @@ async function meet(begin: object, mine: Work, theirs: Work): Promise<Met> {
   await sessions.commit(other)
   events.length = 0
   const commit = await sessions.commit(session)
-  const told = [...events]
+  const reported = [...events]
   const after = await sessions.load(setCookie(commit)?.split(';')[0] ?? browser.cookie)
   const data = after.isNew ? undefined : after.toJSON()
-  return { data, events: told, outcome: commit.outcome }
+  return { data, events: reported, outcome: commit.outcome }
 }
 
 const types = (met: Met): string[] =>
@@ -57,7 +57,7 @@ test('set against set: the later commit stays; blind writes overwrite nothing th
   expect([met.data, types(met)]).toEqual([{ a: 1 }, []])
 })
 
-test('get then set is the later writer’s, and is told', async () => {
+test('get then set is the later writer’s, and is reported', async () => {
   const count: Work = (s) => s.set('a', Number(s.get('a', 0)) + 1)
   for (const begin of [{ a: 0 }, { x: 1 }]) {
     const met = await meet(begin, count, count)
@@ -75,7 +75,7 @@ test('set against delete: written', async () => {
   expect(met.data).toEqual({ a: 1, x: 1 })
 })
 
-test('a nested change writes the whole value, and tells what it overwrote', async () => {
+test('a nested change writes the whole value, and reports what it overwrote', async () => {
   const push =
     (item: number): Work =>
     (s) =>
@@ -84,7 +84,7 @@ test('a nested change writes the whole value, and tells what it overwrote', asyn
   expect([met.data, types(met)]).toEqual([{ a: [0, 1] }, ['overwritten']])
 })
 
-test('a nested change of a key that was deleted is dropped, and told', async () => {
+test('a nested change of a key that was deleted is dropped, and reported', async () => {
   const met = await meet(
     { user: { name: 'x' }, a: 1 },
     (s) => {
@@ -115,7 +115,7 @@ test('increment, append and update apply to the newer value', async () => {
   expect(met.data).toEqual({ n: 3, list: ['x', 'x'], u: 3 })
 })
 
-test('increment, append and update begin anew where the key is gone', async () => {
+test('increment, append and update start again where the key is gone', async () => {
   const work: Work = (s) => {
     s.increment('n')
     s.append('list', 'x')
@@ -148,7 +148,7 @@ test('clear removes what others wrote meanwhile', async () => {
   expect(met.data).toEqual({ new: 1 })
 })
 
-test('left empty, the record is deleted; a write in flight is dropped and told', async () => {
+test('left empty, the record is deleted; a write in flight is dropped and reported', async () => {
   const emptied = await meet(
     { a: 1 },
     (s) => s.increment('n'),
@@ -173,7 +173,7 @@ test('logged out stays logged out: a write in flight does not bring the session 
   expect(met).toMatchObject({ data: undefined, outcome: 'gone' })
 })
 
-test('destroy counts as done when somebody else was faster', async () => {
+test('destroy counts as done when another request was faster', async () => {
   const met = await meet(
     { user: 'x' },
     (s) => s.destroy(),

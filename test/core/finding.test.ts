@@ -31,7 +31,7 @@ class HeaderScope extends Scope {
   }
 }
 
-test('of() loads once, whoever asks, and finds the request inside what frameworks hand out', async () => {
+test('of() loads once, whatever the number of calls, and finds the request inside what frameworks hand out', async () => {
   const store = countingStore(new Clock())
   const sessions = createSessions({ store })
   const browser = new Browser(sessions)

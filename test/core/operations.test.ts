@@ -97,7 +97,7 @@ test('idle: the session ends at the deadline, not a millisecond later', async ()
   expect(events).toEqual([{ type: 'rejected', reason: 'unknown' }])
 })
 
-test('lifetime: neither activity nor a new id prolongs it; a login begins it anew', async () => {
+test('lifetime: neither activity nor a new id prolongs it; a login restarts it', async () => {
   const { clock, browser } = start({ lifetime: '1d', idle: '12h' })
   await browser.visit((session) => session.set('a', 1))
   for (let hours = 0; hours < 20; hours += 4) {

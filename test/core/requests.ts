@@ -4,7 +4,7 @@ import type { AnySession, Commit, LifeCycle, SessionEvent, Store } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import type { MaybePromise } from '../../src/core/store.ts'
 
-/** A clock that moves when told; ms since the epoch. */
+/** A clock that moves when it is set; ms since the epoch. */
 export class Clock {
   at = 1_800_000_000_000
   readonly now = (): number => this.at
@@ -70,11 +70,11 @@ export function setCookie(commit: Commit): string | undefined {
   return commit.headers.find(([name]) => name === 'set-cookie')?.[1]
 }
 
-/** An event listener that keeps what it hears. */
+/** An event listener that keeps its events. */
 export function listener(): { events: SessionEvent[]; onEvent: (event: SessionEvent) => void } {
   const events: SessionEvent[] = []
   return { events, onEvent: (event) => void events.push(event) }
 }
 
-/** 32 bytes that nobody else uses. */
+/** 32 bytes that are used once. */
 export const SECRET = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'

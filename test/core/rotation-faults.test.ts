@@ -76,7 +76,7 @@ test.each(['regenerate', 'login'] as const)(
 type Fate = 'answered' | 'done' | 'late' | 'never'
 const FATES: readonly Fate[] = ['answered', 'done', 'late', 'never']
 
-/** A store whose calls end as told once it is armed. A late write arrives after `delay` further calls. */
+/** A store whose calls end as the test says once it is armed. A late write arrives after `delay` further calls. */
 class UnreliableStore implements Store {
   readonly name = 'unreliable'
   readonly atomic = true

@@ -271,7 +271,7 @@ test('claim gives no value that does not fit', async () => {
   expect(events).toMatchObject([{ type: 'hidden' }, { type: 'hidden', keys: ['views'] }])
 })
 
-test('what a schema transforms is ignored, and what it is told about other formats holds', async () => {
+test('what a schema transforms is ignored, and what it says about other formats holds', async () => {
   const schema = z.object({ n: z.string().transform(Number) }).partial()
   const sessions = createSessions({ store: memoryStore(), serializer: json, data: schema })
   const browser = new Browser(sessions)

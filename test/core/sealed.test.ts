@@ -85,7 +85,7 @@ test('the lifetime and the idle time are inside the seal', async () => {
   )
 })
 
-test('a new secret first: cookies of the old one open, and are sealed anew when they change', async () => {
+test('a new secret first: cookies of the old one open, and are sealed again when they change', async () => {
   const { browser } = start()
   await browser.visit((session) => session.set('a', 1))
   const rotated = start({ secret: ['Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6', SECRET] })

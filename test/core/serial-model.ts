@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import type { StoredSession } from 'vial'
 
-/** What a request is told to do. */
+/** What a request does. */
 export type Op =
   | { readonly op: 'set'; readonly key: string; readonly value: number }
   | { readonly op: 'get-set'; readonly key: string; readonly by: number }

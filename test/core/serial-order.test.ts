@@ -110,7 +110,7 @@ test('what requests leave behind is what some order of them would have left', {
           old: await stateOf(memory, id),
           fresh: await Promise.all(results.map((result) => stateOf(memory, result.cookie))),
         }
-        // A login is never dropped, and without faults no record is left that nobody knows.
+        // A login is never dropped, and without faults no record is left without a cookie.
         for (const { outcome, done } of results)
           expect(outcome === 'gone' && isLogin(done)).toBe(false)
         if (!results.some((result) => result.outcome === 'failed')) {

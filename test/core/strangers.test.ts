@@ -157,10 +157,10 @@ test('an unsigned id that was made up costs one read; what has not its shape, or
 })
 
 test('several ids: the one that exists counts; two that exist count for nothing', async () => {
-  const heard: SessionEvent[] = []
+  const events: SessionEvent[] = []
   const sessions = createSessions({
     store: memoryStore(),
-    onEvent: (event) => void heard.push(event),
+    onEvent: (event) => void events.push(event),
   })
   const [one, two] = [new Browser(sessions), new Browser(sessions)]
   await one.visit((session) => session.set('a', 1))
@@ -168,7 +168,7 @@ test('several ids: the one that exists counts; two that exist count for nothing'
   const unknown = `${NAME}=${COOKIE}`
   expect((await sessions.load(`${unknown}; ${two.cookie}`)).get('a')).toBe(2)
   expect((await sessions.load(`${one.cookie}; ${two.cookie}`)).isNew).toBe(true)
-  expect(heard).toEqual([{ type: 'rejected', reason: 'ambiguous' }])
+  expect(events).toEqual([{ type: 'rejected', reason: 'ambiguous' }])
 })
 
 test('every rejection was one of the known reasons', () => {

@@ -25,7 +25,7 @@ export class ExchangePeer {
     })
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })
     lines.on('line', (line) => this.#waiting.shift()?.(line))
-    // Whoever still waits when Python has ended gets to know it.
+    // Calls that still wait when Python has ended are rejected.
     lines.on('close', () => {
       this.#ended = true
       for (const answer of this.#waiting.splice(0)) answer('{"error": "Python ended"}')

@@ -22,7 +22,7 @@ import { startSqliteSite } from './sqlite-site.ts'
 import { vialSite } from './vial-site.ts'
 
 const SECRET = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'
-/** They differ, so that each shows who wrote a deadline; s. */
+/** They differ, so that each shows which side wrote a deadline; s. */
 const LIFETIMES = { flask: 7200, vial: 5000 } as const
 
 /** A pair that runs. */
@@ -143,7 +143,7 @@ async function siteOf(
   return origin
 }
 
-/** What Flask makes of each value when nobody else has touched the session. */
+/** What Flask makes of each value when no other request has changed the session. */
 async function readAlone({ origin, names }: FlaskPeer): Promise<Pair['alone']> {
   const alone: Record<string, [string, string]> = {}
   for (const some of chunks(names)) {

@@ -34,7 +34,7 @@ export class PicklePeer {
     this.#child = spawn(command, [SCRIPT], { env, stdio: ['pipe', 'pipe', 'inherit'] })
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })
     lines.on('line', (line) => this.#waiting.shift()?.(line))
-    // Whoever still waits when Python has ended gets to know it.
+    // Calls that still wait when Python has ended are rejected.
     lines.on('close', () => {
       for (const answer of this.#waiting.splice(0)) answer('{"error": "Python ended"}')
     })

@@ -33,7 +33,7 @@ export interface Row {
   readonly sqlite?: true
   /** Packages of Debian that this Flask uses in place of its own. */
   readonly borrows?: readonly string[]
-  /** What else tells this row from others. */
+  /** What else distinguishes this row from others. */
   readonly note?: string
 }
 

@@ -198,11 +198,15 @@ async function permanence(pair: Pair): Promise<readonly string[]> {
       await browser.visit(origin, 'change', 1)
       await browser.visit(origin, 'permanent', permanent)
       const kept = browser.persistent
-      const told = await browser.visit(other, 'permanent')
+      const answer = await browser.visit(other, 'permanent')
       await browser.visit(other, 'change', 2)
       found.push(
         ...differences([
-          [`set ${name}`, [kept, told, browser.persistent], [permanent, { permanent }, permanent]],
+          [
+            `set ${name}`,
+            [kept, answer, browser.persistent],
+            [permanent, { permanent }, permanent],
+          ],
         ]),
       )
     }

@@ -31,7 +31,7 @@ interface Asked {
 interface Answer {
   readonly type?: string
   readonly repr?: string
-  /** The record as Python writes it anew, in hex. */
+  /** The record as Python writes it again, in hex. */
   readonly again?: string
   readonly error?: string
 }
@@ -196,15 +196,15 @@ describe(`Python writes`, () => {
     expect(compared).toBeGreaterThan(40)
   })
 
-  it('values that Python reads as before when they are written anew here', () => {
-    const anew = written.map(({ format, hex }) => {
+  it('values that Python reads as before when they are written again here', () => {
+    const rewritten = written.map(({ format, hex }) => {
       const serializer = formats[format] as Serializer
       return record(format, serializer.decode(serializer.split(Buffer.from(hex, 'hex'))?.get('v')))
     })
-    const answers = runScript<Answer[]>(command, 'read_values.py', anew)
+    const answers = runScript<Answer[]>(command, 'read_values.py', rewritten)
     for (const [index, { name, format, hex, repr }] of written.entries()) {
       if (name === 'float') {
-        // The one loss: a whole float inside a value that is written anew.
+        // The one loss: a whole float inside a value that is written again.
         expect(answers[index], format).toMatchObject({ type: 'int', repr: '1' })
       } else if (name === 'dict' && format !== 'tagged-json') {
         expect(answers[index]?.repr, format).toBe(
@@ -212,7 +212,7 @@ describe(`Python writes`, () => {
         )
       } else {
         expect(answers[index]?.repr, `${format} ${name}`).toBe(repr)
-        expect(anew[index]?.hex, `${format} ${name}`).toBe(hex)
+        expect(rewritten[index]?.hex, `${format} ${name}`).toBe(hex)
       }
     }
   })

@@ -167,7 +167,7 @@ const CHANGED: Readonly<Record<ValueFormat, Readonly<Record<string, unknown>>>> 
   },
 }
 
-/** Throws for a name that nobody wrote down. */
+/** Throws for a name that is not in the list. */
 export function valueNamed(format: ValueFormat, name: string): unknown {
   const changed = CHANGED[format]
   if (Object.hasOwn(changed, name)) return changed[name]

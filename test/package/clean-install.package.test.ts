@@ -33,7 +33,7 @@ const specifiers = Object.keys(manifest.exports)
 let folder: string
 let packed: Packed
 
-/** Runs npm without what the npm around the tests tells its children, such as where the project is. */
+/** Runs npm without what the npm around the tests passes to its children, such as where the project is. */
 function npm(args: readonly string[], cwd: string): string {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV$)/i.test(name))
   return execFileSync('npm', [...args], {
@@ -74,7 +74,7 @@ describe('the package in an empty folder', () => {
   })
 
   test('gives the same names to import and to require', () => {
-    // The one optional peer that is loaded, by whoever asks for that store.
+    // The one optional peer that is loaded, when that store is asked for.
     lend('kysely')
     const imported = node(
       'import.mjs',

@@ -1,4 +1,4 @@
-/** Who may import whom. The linter knows the folders; only this knows types from values. */
+/** Which folder may import which. The linter knows the folders; only this test separates types from values. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, posix } from 'node:path'
@@ -152,7 +152,7 @@ describe('the import rule', () => {
     expect(loadedBy('stores/redis/near-cache/index.ts').filter(near)).toHaveLength(4)
   })
 
-  test('finds imports of every form, and tells types from values', () => {
+  test('finds imports of every form, and separates types from values', () => {
     const source = [
       "import 'a'",
       "import b from 'b'",

@@ -66,7 +66,7 @@ describe('the fault proxy', () => {
     expect(asked).toEqual(['before', 'lost'])
     await lost
     expect(await ask(bystander, 'after')).toBe('you said after')
-    expect(await ask(await open(proxy.port), 'anew')).toBe('you said anew')
+    expect(await ask(await open(proxy.port), 'again')).toBe('you said again')
   })
 
   test('loses the reply to the request that matches', async () => {
@@ -128,7 +128,7 @@ describe('the fault proxy', () => {
     await new Promise((resolve) => server.close(resolve))
     const nowhere = await faultProxy({ host: '127.0.0.1', port })
     endings.push(() => nowhere.close())
-    expect(await ask(await open(nowhere.port), 'anybody')).toBe('ECONNRESET')
+    expect(await ask(await open(nowhere.port), 'a question')).toBe('ECONNRESET')
   })
 })
 
@@ -186,7 +186,7 @@ describe('a private server', () => {
     }
   })
 
-  test('that cannot start tells what it said', async () => {
+  test('that cannot start is reported with its output', async () => {
     await expect(startRedis({ arguments: ['--no-such-option', '1'] })).rejects.toThrow(
       /ended by itself.*no-such-option/s,
     )
@@ -196,7 +196,7 @@ describe('a private server', () => {
 describe('npm run services', () => {
   beforeEach((ctx) => ctx.skip(!redis, why))
 
-  test('starts once, tells the state, notices a crash, and ends what it started', async () => {
+  test('starts once, reports the state, notices a crash, and ends what it started', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'vial-test-'))
     endings.push(
       () => rm(folder, { recursive: true }),

@@ -40,7 +40,7 @@ const subjects: Record<string, Subject> = {
   encrypted: { make: (secret) => encrypted({ secret }), bound: true, payloads: records },
   signed: { make: (secret) => signed({ secret }), bound: true, payloads: ids },
   'flask-signer': { make: (secret) => flaskSigner({ secret }), bound: false, payloads: ids },
-  // Its format knows no cookie name; the salt tells uses apart.
+  // Its format knows no cookie name; the salt distinguishes uses.
   itsdangerous: { make: (secret) => itsdangerous({ secret }), bound: false, payloads: records },
 }
 
@@ -95,7 +95,7 @@ describe.each(Object.entries(subjects))('%s', (_, { make, bound, payloads }) => 
     expect(tried).toBeGreaterThan(10_000)
   })
 
-  it('opens nothing of another secret, and of another cookie where the format tells', () => {
+  it('opens nothing of another secret, and of another cookie where the format holds its name', () => {
     for (const payload of payloads) {
       const bytes = Buffer.from(payload)
       expect(foreign.open(seal.seal(bytes, NOW, NAME), NOW, NAME)).toEqual({

@@ -97,7 +97,7 @@ describe('the cache of opened texts', () => {
     }
   })
 
-  test('is not changed by a caller who changes the bytes of the first opening', () => {
+  test('is not changed by a caller that changes the bytes of the first opening', () => {
     const { open } = makeCache()
     for (let n = 0; n < 2; n++) {
       const first = open('a', 'session')

@@ -45,7 +45,7 @@ const names = [
 ]
 const lengths = [0, 1, 4, 10, 127, 128, 255]
 
-/** A small generator of random numbers that begins anew from each seed. */
+/** A small generator of random numbers that starts from each seed. */
 function randomFrom(seed: number): (below: number) => number {
   let state = Math.imul(seed, 0x9e3779b1) | 0
   return (below) => {

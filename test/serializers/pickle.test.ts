@@ -146,7 +146,7 @@ describe('a record', () => {
 })
 
 describe('options', () => {
-  it('writes protocol 4 unless told', () => {
+  it('writes protocol 4 unless the option says otherwise', () => {
     expect(Buffer.from(writePickle({})).toString('latin1')).toBe('\x80\x04(d.')
     expect(Buffer.from(writePickle({}, { protocol: 5 })).toString('latin1')).toBe('\x80\x05(d.')
     expect(Buffer.from(writePickle({}, { protocol: 0 })).toString()).toBe('(d.')

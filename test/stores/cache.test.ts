@@ -130,7 +130,7 @@ describe('what lies in the cache', () => {
     expect(readFileSync(join(directory, 'vial', DIGEST), 'utf8')).toBe(`vial1:${LATER}:1:eA==`)
   })
 
-  test('is told to live a minute longer than the record, a century at most', async () => {
+  test('lives a minute longer than the record, a century at most', async () => {
     const set = vi.fn()
     const store = cacheStore(
       { get: () => undefined, set, delete: () => true },
@@ -141,7 +141,7 @@ describe('what lies in the cache', () => {
     expect(set.mock.calls.map(([, , ttl]) => ttl)).toEqual([65_001, 3_155_760_000_000])
   })
 
-  test('is told so in seconds for unstorage', async () => {
+  test('is in seconds for unstorage', async () => {
     const storage = createStorage()
     const setItem = vi.spyOn(storage, 'setItem')
     await cacheStore(storage, { now: () => 0 }).create('id', bytes('x'), 5_001)
@@ -193,7 +193,7 @@ describe('sweep', () => {
     expect(text(await store.read('long'))).toBe('x')
   })
 
-  test('is not there where a cache cannot tell its keys', () => {
+  test('is not there where a cache cannot list its keys', () => {
     expect(cacheStore(newKeyv()).sweep).toBeUndefined()
   })
 })

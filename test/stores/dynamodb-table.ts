@@ -16,7 +16,7 @@ export function text(record: { readonly bytes: Uint8Array } | undefined): string
   return record && new TextDecoder().decode(record.bytes)
 }
 
-/** A client of the SDK; one that sends each request once, unless told otherwise. */
+/** A client of the SDK; one that sends each request once, unless the options say otherwise. */
 export function newClient(endpoint: string, more: DynamoDBClientConfig = {}): DynamoDB {
   return new DynamoDB({
     endpoint,

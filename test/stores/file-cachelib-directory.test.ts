@@ -127,7 +127,7 @@ describe('the threshold', () => {
 
   test('holds without a count, and leaves files alone that are none of cachelib’s', async () => {
     const root = newDirectory()
-    writeFileSync(join(root, 'README'), 'of somebody')
+    writeFileSync(join(root, 'README'), 'of another program')
     const store = openStore(root, { threshold: 2 })
     for (let n = 0; n < 10; n++) await store.create(`id-${n}`, bytes('x'), LATER + n * SECOND)
     expect(namesIn(root)).toHaveLength(4)
@@ -189,7 +189,7 @@ describe('the layout before cachelib 0.7', () => {
     }
   })
 
-  test.each(deadlines)('%s: the visit of a page logs nobody out', async (_, deadline) => {
+  test.each(deadlines)('%s: the visit of a page keeps the login', async (_, deadline) => {
     const root = newDirectory()
     const pickle = writePickle({ user: 'ann' })
     const path = join(root, encodeId('session:an-id-of-Flask', 'md5'))

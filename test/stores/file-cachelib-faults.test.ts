@@ -83,7 +83,7 @@ describe('a folder in the place of a record', () => {
   })
 })
 
-test('a count that cannot be kept is told to onError, and the session is kept', async () => {
+test('a count that cannot be kept is reported to onError, and the session is kept', async () => {
   const root = newDirectory()
   startCounting(root)
   const onError = vi.fn(() => {

@@ -30,7 +30,7 @@ import {
 import { pathOf } from './file-path.ts'
 
 const noProc = !existsSync('/proc/thread-self/stat')
-const unknowable = noProc ? ' (skipped: no /proc here, so only the age of a lock tells)' : ''
+const unknowable = noProc ? ' (skipped: no /proc here, so only the age of a lock decides)' : ''
 
 /** A lock that is held until the test ends it. */
 async function holdLock(locks: FileLocks, path: string): Promise<() => Promise<void>> {
@@ -79,7 +79,7 @@ function writeLock(path: string, text: string): void {
 }
 
 describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
-  test('blocks nobody', async () => {
+  test('blocks no other process', async () => {
     const root = newDirectory()
     const store = openStore(root)
     await store.create('id', bytes('first'), LATER)
@@ -103,7 +103,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     expect(existsSync(leftOver)).toBe(false)
   })
 
-  test('blocks nobody, though the one who broke its lock was killed as well', async () => {
+  test('blocks no other process, though the one that broke its lock was killed as well', async () => {
     const root = newDirectory()
     const store = openStore(root)
     await store.create('id', bytes('first'), LATER)
@@ -115,7 +115,7 @@ describe.skipIf(noProc)(`a holder that was killed${unknowable}`, () => {
     expect(readdirSync(dirname(lock))).toEqual([])
   })
 
-  test('is told from a later process with its number', async () => {
+  test('is distinguished from a later process with its number', async () => {
     const root = newDirectory()
     writeLock(lockOf(root, 'id'), describeOwner().replace(/"start":"\d+"/, '"start":"1"'))
     expect((await openStore(root).create('id', bytes('x'), LATER, soon())).kind).toBe('created')
@@ -229,7 +229,7 @@ describe('a holder that lives', () => {
   })
 })
 
-describe('a holder of whom nothing can be known', () => {
+describe('a holder of which nothing can be known', () => {
   const texts = {
     'of another machine': describeOwner().replace(/"host":"[^"]*"/, '"host":"another"'),
     'of another container': describeOwner().replace(/"pidNamespace":"[^"]*"/, '"pidNamespace":"x"'),
@@ -304,7 +304,7 @@ describe('a sweep', () => {
     expect(content(await store.read('id'))).toBe('live')
   })
 
-  test('leaves alone what somebody is writing', async () => {
+  test('leaves alone what another process is writing', async () => {
     const root = newDirectory()
     const store = openStore(root, { now: () => LATER })
     await openStore(root).create('id', bytes('short'), LATER)
@@ -324,7 +324,7 @@ describe('a sweep', () => {
   })
 })
 
-test('this machine is named so that others can tell', () => {
+test('this machine has a name that others do not have', () => {
   const owner = JSON.parse(describeOwner())
   expect(owner).toMatchObject({ pid: process.pid })
   expect(describeOwner()).not.toBe(describeOwner())

@@ -27,7 +27,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   'of another program': (path) => writeFileSync(path, 'something else altogether'),
   'with an expiry that is no number': (path) => overwrite(path, 8, Buffer.alloc(8, 0xff)),
 }
-/** Where the head is whole, only the serializer can tell. */
+/** Where the head is whole, only the serializer finds the damage. */
 const INSIDE: Readonly<Record<string, Damage>> = {
   'cut off behind the head': (path) => truncateSync(path, 20),
   'cut off at the head': (path) => truncateSync(path, 16),

@@ -173,7 +173,7 @@ describe('the background sweep', () => {
     expect(content(await store.read('long'))).toBe('x')
   })
 
-  test('tells onError what fails, and goes on', async () => {
+  test('calls onError with what fails, and goes on', async () => {
     const root = newDirectory()
     const onError = vi.fn(() => {
       throw new Error('broken logger')

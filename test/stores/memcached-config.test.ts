@@ -69,7 +69,7 @@ describe('expiries', () => {
   const part = fc.integer({ min: 0, max: 999 })
 
   /**
-   * When a server ends what it was told at `base`. Its time is a count of seconds that is taken once a second; those
+   * When a server ends what it got at `base`. Its time is a count of seconds that is taken once a second; those
    * moments drift, by a millisecond or so each second.
    */
   function endOf(exptime: number, sinceTick: number, phaseAtEnd: number): number {
@@ -104,7 +104,7 @@ describe('expiries', () => {
     expect(exptimeOf(Infinity, base)).toBe(0)
   })
 
-  test('are told to a second, or not at all', () => {
+  test('are known to a second, or not at all', () => {
     expect(expiryOf('61', base)).toBe(base + 60_000)
     expect(expiryOf('-1', base)).toBeUndefined()
     expect(expiryOf(undefined, base)).toBeUndefined()

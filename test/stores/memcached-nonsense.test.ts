@@ -24,14 +24,14 @@ function transport(options: MemcachedTransportOptions): MemcachedTransport {
   return made
 }
 
-/** A server of our own that says what it is told to, to each piece of what it hears. */
-async function impostor(answer: (heard: string, socket: Socket, turn: number) => void) {
+/** A server that answers each piece of data with a reply of the test. */
+async function impostor(answer: (received: string, socket: Socket, turn: number) => void) {
   const sockets: Socket[] = []
   const server: Server = createServer((socket) => {
     sockets.push(socket)
     let turn = 0
     socket.on('error', () => undefined)
-    socket.on('data', (heard) => answer(heard.toString('latin1'), socket, turn++))
+    socket.on('data', (received) => answer(received.toString('latin1'), socket, turn++))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   ended.push(() => {
@@ -42,14 +42,14 @@ async function impostor(answer: (heard: string, socket: Socket, turn: number) =>
 }
 
 /** Greets as Memcached does; what comes next is up to the test. */
-function greeting(then: (heard: string, socket: Socket) => void) {
-  return impostor((heard, socket) =>
-    heard === 'mn\r\n' ? socket.write('MN\r\n') : then(heard, socket),
+function greeting(then: (received: string, socket: Socket) => void) {
+  return impostor((received, socket) =>
+    received === 'mn\r\n' ? socket.write('MN\r\n') : then(received, socket),
   )
 }
 
 /** The number that the answer to the first of these commands has to repeat. */
-const numberOf = (heard: string) => / O(\w+)\r\n/.exec(heard)?.[1] ?? ''
+const numberOf = (received: string) => / O(\w+)\r\n/.exec(received)?.[1] ?? ''
 
 const read = { verb: 'mg', key: 'a', flags: 'v c' } as const
 const write = { verb: 'ms', key: 'a', flags: 'c', value: bytes('x') } as const
@@ -65,9 +65,9 @@ describe('something that is no Memcached', () => {
     ['an end without a beginning', '\r\n'],
   ]
 
-  test.each(nonsense)('answers with %s: a typed error, and connected anew', async (_, answer) => {
-    const { servers, sockets } = await greeting((heard, socket) =>
-      socket.write(answer.replaceAll('#', numberOf(heard)), 'latin1'),
+  test.each(nonsense)('answers with %s: a typed error, and connected again', async (_, answer) => {
+    const { servers, sockets } = await greeting((received, socket) =>
+      socket.write(answer.replaceAll('#', numberOf(received)), 'latin1'),
     )
     const client = transport({ servers })
     const results = await Promise.allSettled([client.send(write), client.send(write)])
@@ -81,8 +81,8 @@ describe('something that is no Memcached', () => {
   test("is never taken for the answer to another's question", async () => {
     // The answer to the first command is lost on the way.
     const numbers: string[] = []
-    const { servers } = await greeting((heard, socket) => {
-      numbers.push(numberOf(heard))
+    const { servers } = await greeting((received, socket) => {
+      numbers.push(numberOf(received))
       if (numbers.length === 2) socket.write(`VA 6 O${numbers[1]}\r\nsecret\r\n`)
     })
     const client = transport({ servers })

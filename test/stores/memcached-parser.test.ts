@@ -129,7 +129,7 @@ test.each([
   expect(() => parse([Buffer.from(text)])).toThrow(ProtocolError)
 })
 
-test('what was complete before the nonsense is told', () => {
+test('what was complete before the nonsense is reported', () => {
   const replies: MetaReply[] = []
   const push = replyParser((one) => replies.push(one))
   expect(() => push(Buffer.from('HD c1\r\nwhat?\r\n'))).toThrow(ProtocolError)

@@ -17,7 +17,7 @@ export function start(...more: string[]): Promise<RunningServer> {
   return startMemcached({ arguments: more })
 }
 
-/** Starts a server that does not answer whoever comes without a password or TLS. */
+/** Starts a server that does not answer a client without a password or TLS. */
 export function startGuarded(...more: string[]): Promise<RunningServer> {
   const command = findProgram('memcached') ?? ''
   return startServer(

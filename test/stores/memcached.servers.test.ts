@@ -67,7 +67,7 @@ function contract(
     test: (title, body) => run(title, { concurrent: true }, body),
     name,
     ...PROFILES.memcached.suite,
-    // What it tells is whole seconds.
+    // What it reports is whole seconds.
     serverTime: { slack: 1_000 },
     ids: 10_000,
     async make({ now }) {

@@ -11,7 +11,7 @@ const found = service('mongodb')
 const url = 'url' in found ? found.url : ''
 const where = `DocumentDB behind a gateway${'missing' in found ? ` (skipped: ${found.missing})` : ''}`
 
-/** As DocumentDB tells that it ended a deadlock, which many creates of one id may run into. */
+/** As DocumentDB reports that it ended a deadlock, which many creates of one id may run into. */
 const undone = () => new MongoServerError({ ok: 0, code: 112, errmsg: 'deadlock detected' })
 
 describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (driver) => {
@@ -86,7 +86,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     expect(await store.read('a')).toMatchObject({ expiresAt: LATER })
   })
 
-  test('one that is undone for ever is told as not done', async () => {
+  test('one that is undone for ever is reported as not done', async () => {
     left = Number.POSITIVE_INFINITY
     const error = await store.create('a', bytes('0'), LATER).then(
       () => undefined,
@@ -98,7 +98,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     expect(await store.read('a')).toBeUndefined()
   })
 
-  test('is not sent again when nobody waits any more', async () => {
+  test('is not sent again when no caller waits any more', async () => {
     const controller = new AbortController()
     left = Number.POSITIVE_INFINITY
     let sent = 0
@@ -125,7 +125,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     }
   })
 
-  test('a list of several pages tells each id once, and needs no cursor in between', async () => {
+  test('a list of several pages gives each id once, and needs no cursor in between', async () => {
     const ids = Array.from({ length: 2_000 }, (_, n) => `session:${n}`)
     const all = [...ids, 'session:1', 'session:999']
     const expiration = new Date(LATER)

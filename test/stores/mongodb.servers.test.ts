@@ -218,7 +218,7 @@ describe.skipIf('missing' in found).each(DRIVERS)(`on ${where}, $driver`, (drive
     expect(await collection.countDocuments()).toBe(1)
   })
 
-  test('one command a verb, one more to tell a lost race from a record that is gone', async () => {
+  test('one command a verb, one more to distinguish a lost race from a record that is gone', async () => {
     const client = database.client({ monitorCommands: true })
     const own = mongodbStore(database.collection(collection.collectionName, client), {
       now: () => NOW,

@@ -9,12 +9,11 @@ import { StoreError } from 'vial'
 import { openStore } from 'vial/stores/open'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import { failureOf, loading, schemes, titled, urlsAt } from './open-schemes.ts'
 
 const PASSWORD = 's3cr3t-pass'
-/** What has to be over by then in any case, in ms. */
-const BOUND = 45_000
 
 /** A server that does this with each connection; resolves to its address. */
 async function listening(serve: Parameters<typeof createServer>[1]) {
@@ -62,16 +61,12 @@ describe('a server that does not answer is a StoreError', () => {
   )
 
   // Some five seconds each; the clients' own limits, and theirs that have none, are far beyond.
-  test.concurrent.for(cases)(
-    '%s',
-    { timeout: 25_000 },
-    async ([, url, address, client], { expect }) => {
-      const error = await failureOf(url.replace('ADDRESS', address()), { load: loading(client) })
-      expect(error).toBeInstanceOf(StoreError)
-      expect(error).toMatchObject({ outcome: 'not-done', retriable: true })
-      expect(inspect(error, { depth: 8 })).not.toContain(PASSWORD)
-    },
-  )
+  test.concurrent.for(cases)('%s', async ([, url, address, client], { expect }) => {
+    const error = await failureOf(url.replace('ADDRESS', address()), { load: loading(client) })
+    expect(error).toBeInstanceOf(StoreError)
+    expect(error).toMatchObject({ outcome: 'not-done', retriable: true })
+    expect(inspect(error, { depth: 8 })).not.toContain(PASSWORD)
+  })
 
   test.for(['redis', 'redis5'])('and nothing goes on in the background, by %s', async (client) => {
     const reports: unknown[] = []
@@ -160,7 +155,6 @@ describe('with a proxy before the server', () => {
 
   test.for(titled(schemes))(
     '%s a connection that breaks is a StoreError; served again by another one',
-    { timeout: BOUND },
     async ([, { client, server, on }], { skip }) => {
       if ('missing' in server) return skip(server.missing)
       const proxy = await proxied(server.url)
@@ -181,7 +175,7 @@ describe('with a proxy before the server', () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
       proxy.blackhole(false)
       expect([StoreError, undefined]).toContain((await reading)?.constructor)
-      await vi.waitFor(read, { timeout: 20_000, interval: 100 })
+      await vi.waitFor(read, { timeout: PATIENCE, interval: 100 })
       await store.close()
     },
   )
@@ -189,7 +183,6 @@ describe('with a proxy before the server', () => {
   const connected = schemes.filter(({ name }) => !['memcached', 'dynamodb'].includes(name))
   test.for(titled(connected))(
     '%s onError reports an outage once and its end once, whatever the number of attempts',
-    { timeout: BOUND },
     async ([, { scheme, client, server, on }], { skip }) => {
       if ('missing' in server) return skip(server.missing)
       const proxy = await proxied(server.url)
@@ -220,7 +213,7 @@ describe('with a proxy before the server', () => {
           await store.read('a')
           expect(reports.length).toBeGreaterThanOrEqual(2 * outage)
         }
-        await vi.waitFor(served, { timeout: BOUND, interval: 20 })
+        await vi.waitFor(served, { timeout: PATIENCE, interval: 20 })
       }
       expect(reports).toEqual(
         ['disconnect', 'reconnect', 'disconnect', 'reconnect'].map((operation) =>
@@ -252,13 +245,12 @@ describe('with a proxy before the server', () => {
 
   test.for(titled(schemes))(
     '%s the program ends by itself once the store is closed, also while the server is silent',
-    { timeout: 2 * BOUND },
     async ([, { client, server, on }], { skip }) => {
       if ('missing' in server) return skip(server.missing)
       const proxy = await proxied(server.url)
       for (const silent of [false, true]) {
         const { child, ended, said } = run(on(proxy.url(server.url)), client)
-        await vi.waitFor(() => expect(said()).toBe('open\n'), { timeout: BOUND, interval: 50 })
+        await vi.waitFor(() => expect(said()).toBe('open\n'), { timeout: PATIENCE, interval: 50 })
         proxy.blackhole(silent)
         child.stdin.end()
         expect(await ended).toBe(0)
@@ -267,7 +259,7 @@ describe('with a proxy before the server', () => {
     },
   )
 
-  test('the program ends by itself when no store could be opened', { timeout: BOUND }, async () => {
+  test('the program ends by itself when no store could be opened', async () => {
     const runs = urlsAt(silent.address, PASSWORD).map((url) => run(url))
     for (const { ended, said } of runs) {
       expect(await ended).toBe(0)

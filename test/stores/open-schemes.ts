@@ -17,7 +17,7 @@ export interface Scheme {
   readonly on: (server: string) => string
 }
 
-/** A name that nobody else has. */
+/** A name that is used once. */
 export const own = (): string => `open_${randomUUID().slice(0, 8)}`
 
 const prefixed = (url: string) => `${url}?prefix=${own()}:`

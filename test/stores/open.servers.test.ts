@@ -84,7 +84,7 @@ describe('a store that is there', () => {
     expect((await promisify(execFile)(parts.node, args)).stdout).toBe('done\n')
   })
 
-  test('mysql: tells the resolution of a table that was there, once it is known', async ({
+  test('mysql: has the resolution of a table that was there, once it is known', async ({
     skip,
   }) => {
     const found = service('mariadb')

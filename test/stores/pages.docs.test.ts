@@ -56,8 +56,8 @@ beforeAll(async () => {
 afterAll(() => rm(scratch, { recursive: true, force: true }))
 
 test('each page has a program', async () => {
-  const told = new Set(programs.map(({ name }) => name.replace(/-\d+$/, '.md').replace('-', '/')))
-  expect([...told].sort()).toEqual((await pages()).sort())
+  const named = new Set(programs.map(({ name }) => name.replace(/-\d+$/, '.md').replace('-', '/')))
+  expect([...named].sort()).toEqual((await pages()).sort())
 })
 
 test('every program compiles', async () => {

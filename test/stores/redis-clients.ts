@@ -26,7 +26,7 @@ export interface Opened {
 }
 
 export interface More {
-  /** Where another address stands for one that the servers tell, such as a proxy's, by port on 127.0.0.1. */
+  /** Where another address stands for one that the servers report, such as a proxy's, by port on 127.0.0.1. */
   readonly detours?: ReadonlyMap<number, number>
   /** Whether it goes on looking for a Cluster or Sentinels that are not there; default true. */
   readonly patient?: boolean

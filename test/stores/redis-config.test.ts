@@ -219,7 +219,7 @@ describe('a near cache', () => {
     expect(redisStore(client, { retries: 'never' }).name).toBe('redis')
   })
 
-  test('with a prefix of other bytes than text is refused: the server would tell of another', () => {
+  test('with a prefix of other bytes than text is refused: the server would report another one', () => {
     const client = ioRedis({ maxRetriesPerRequest: 0, keyPrefix: Buffer.from([0xff]) as never })
     expect(() => redisStore(client, { nearCache: nearCache() })).toThrow('valid UTF-8')
   })

@@ -19,14 +19,14 @@ import { clientsFor, newPrefix, openStore } from './redis-clients.ts'
 const missing = findProgram('redis-server') ? undefined : 'redis-server is not installed'
 const because = missing ? ` (skipped: ${missing})` : ''
 const MINUTE = 60_000
-/** It asks for the new primary only when a node tells it to, which a dead one does not. Mended in node-redis 6. */
+/** It asks for the new primary only after a reply of a node, which a dead one does not give. Mended in node-redis 6. */
 const STAYS = 'node-redis 5 Cluster'
 
 type Fate = 'done' | 'not-done' | 'unknown'
 
-/** Requests that all count on one session, until it is told to stop. */
+/** Requests that all count on one session, until it is stopped. */
 interface Load {
-  /** What each request was told, by its number, and when. */
+  /** The outcome of each request, by its number, and when. */
   readonly fates: Map<number, { readonly fate: Fate; readonly at: number }>
   /** Ends it; resolves to what the session holds. */
   stop(): Promise<{ readonly count: number; readonly log: readonly number[] }>
@@ -88,7 +88,7 @@ const done = ({ fates }: Load) => [...fates.values()].filter(({ fate }) => fate 
 
 /**
  * Loads a session over each store for that many ms, of which the last two thirds come after `fail`, and checks what each
- * request was told against what is there.
+ * request was answered against what is there.
  */
 async function survive(
   stores: readonly Awaited<ReturnType<typeof openStore>>[],
@@ -112,10 +112,10 @@ async function survive(
     expect(there.size, 'nothing counted twice').toBe(log.length)
     expect(count).toBe(log.length)
     for (const [number, { fate, at }] of running.fates) {
-      if (fate === 'not-done') expect(there.has(number), 'told not-done').toBe(false)
+      if (fate === 'not-done') expect(there.has(number), 'reported not-done').toBe(false)
       // Replication is asynchronous: what was acknowledged just before the kill may be gone.
       if (fate === 'done' && (at < killed - 1_000 || at > over + 2_000)) {
-        expect(there.has(number), 'told done').toBe(true)
+        expect(there.has(number), 'reported done').toBe(true)
       }
     }
   }

@@ -170,7 +170,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
     connection.release()
   })
 
-  test('what was told before the reply to an older read came is not undone by it', async () => {
+  test('a change that arrived before the reply to an older read is not undone by it', async () => {
     const { store, proxy, raw, prefix } = await nearPlace(name, LONG)
     await raw('SET', `${prefix}witness`, 'x')
     await held(store, 'witness')
@@ -186,7 +186,7 @@ describe.skipIf(missing).each(NEAR_CLIENTS)(`the near cache over %s${because}`, 
       const connection = await asked
       connection.hold()
       await raw(String(command), ...(command === 'FLUSHALL' ? [] : [key]), ...more)
-      // The server tells of changes in their order.
+      // The server reports changes in their order.
       await raw('SET', `${prefix}witness`, 'changed after it')
       const readings = [reading]
       await soon(async () => {

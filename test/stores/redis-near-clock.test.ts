@@ -35,7 +35,7 @@ function made(maxStale = 2_000, store: AsyncStore = serverStore()) {
   const place = {
     clock: 1_000,
     now: 1_000_000,
-    told: [] as unknown[],
+    reports: [] as unknown[],
     /** Every one that was opened. */
     connections: [] as { readonly listener: TrackingListener; ended: boolean }[],
     /** Answered by themselves while absent. */
@@ -58,7 +58,7 @@ function made(maxStale = 2_000, store: AsyncStore = serverStore()) {
       },
     }
   }
-  const onError = (error: unknown) => void place.told.push(error)
+  const onError = (error: unknown) => void place.reports.push(error)
   const bounds = { maxEntries: 10_000, maxBytes: 2 ** 25, maxStale }
   const settings = { ...bounds, prefix: 'p:', now: () => place.now, onError }
   const near = nearStore(store, track, settings, () => place.clock)
@@ -95,7 +95,7 @@ describe('a record is served', () => {
     expect(await isHeld(near, 'id')).toBe(false)
   })
 
-  test('to its end as the server told it, counted from before it was asked', async () => {
+  test('to its end as the server reported it, counted from before the request', async () => {
     const inner = serverStore()
     const { near, place } = made(2_000, {
       ...inner,
@@ -164,7 +164,7 @@ test('an empty one asks no more, and one that holds something goes on', async ()
   for (const { near } of [idle, busy]) await near.close?.()
 })
 
-test('one that fails is ended, told once, and left alone for longer each time, until it works', async () => {
+test('one that fails is ended, reported once, and tried again after a longer pause each time, until it works', async () => {
   const { near, place } = made()
   place.questions = []
   const pauses: number[] = []
@@ -183,13 +183,13 @@ test('one that fails is ended, told once, and left alone for longer each time, u
     )
   }
   expect(pauses).toEqual([0, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000])
-  expect(place.told).toHaveLength(1)
+  expect(place.reports).toHaveLength(1)
   place.questions = undefined
   place.clock += 30_000
   await near.create('id', bytes('x'), FOREVER)
   await held(near, 'id')
   place.connections.at(-1)?.listener.onLost(new Error('again'))
-  expect(place.told).toHaveLength(2)
+  expect(place.reports).toHaveLength(2)
   place.clock += 250
   await held(near, 'id')
   // What an older connection says late ends nothing.

@@ -1,4 +1,4 @@
-/** A near cache that holds what was read before a change it has heard of, too much, or what its caller can change. */
+/** A near cache that holds what was read before a change that was reported, too much, or what its caller can change. */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -30,8 +30,8 @@ class World {
   tracked = false
   readonly versions: Record<Id, number> = { a: 0, b: 0, c: 0 }
   readonly ends: Record<Id, number | undefined> = { a: undefined, b: undefined, c: undefined }
-  /** What the server has told and nobody has heard: the id, or nothing for all. */
-  told: { readonly id: Id | undefined; readonly versions: Record<Id, number> }[] = []
+  /** What the server has sent and the cache has not received: the id, or nothing for all. */
+  sent: { readonly id: Id | undefined; readonly versions: Record<Id, number> }[] = []
   /** Nothing older may be served. */
   readonly known: Record<Id, number> = { a: 0, b: 0, c: 0 }
   readings: Reading[] = []
@@ -70,16 +70,16 @@ class World {
   change(id: Id, end: number | undefined): void {
     this.versions[id]++
     this.ends[id] = end === undefined ? undefined : this.time + end
-    this.told.push({ id, versions: { ...this.versions } })
+    this.sent.push({ id, versions: { ...this.versions } })
   }
 
   flush(): void {
     for (const id of IDS) this.versions[id]++
-    this.told.push({ id: undefined, versions: { ...this.versions } })
+    this.sent.push({ id: undefined, versions: { ...this.versions } })
   }
 
-  hear(): void {
-    const next = this.told.shift()
+  receive(): void {
+    const next = this.sent.shift()
     if (next === undefined) return
     this.entries.change(next.id)
     this.know(next.id === undefined ? IDS : [next.id], next.versions)
@@ -99,7 +99,7 @@ class World {
 
   track(on: boolean): void {
     this.tracked = on
-    this.told = []
+    this.sent = []
     this.entries.track(on)
     this.know(IDS, this.versions)
   }
@@ -125,7 +125,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
           world.change(id, end),
     ),
   },
-  { weight: 3, arbitrary: fc.constant((world: World) => world.hear()) },
+  { weight: 3, arbitrary: fc.constant((world: World) => world.receive()) },
   { weight: 1, arbitrary: fc.constant((world: World) => world.flush()) },
   { weight: 2, arbitrary: id.map((id) => (world: World) => world.beginWrite(id)) },
   {
@@ -198,7 +198,7 @@ describe('what is held', () => {
     expect(held()).toEqual(['a', 'b', 'c'])
     put(entries, 'd', 1)
     put(entries, 'e', 1)
-    // Whoever was spared was spared once.
+    // A record that was spared was spared once.
     expect(entries.size).toBe(3)
     expect(held()).toEqual(['c', 'd', 'e'])
     put(entries, 'f', 1)

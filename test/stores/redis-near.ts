@@ -39,10 +39,10 @@ export interface NearPlace {
   readonly prefix: string
   /** A store with the near cache, behind the proxy. */
   readonly store: Store
-  /** The connection of the store on which the server tells what changes; another one after each that is lost. */
+  /** The connection of the store on which the server reports what changes; another one after each that is lost. */
   readonly tracking: () => Promise<CaughtConnection>
-  /** What its `onError` heard. */
-  readonly told: Error[]
+  /** What its `onError` was called with. */
+  readonly reports: Error[]
   /** A command of another program. */
   readonly raw: (...words: string[]) => Promise<unknown>
   /** The ids of the connections that track, as the server sees them. */
@@ -72,8 +72,8 @@ export async function nearPlace(
     return next
   }
   const prefix = newPrefix()
-  const told: Error[] = []
-  const onError = (error: unknown) => void told.push(error as Error)
+  const reports: Error[] = []
+  const onError = (error: unknown) => void reports.push(error as Error)
   const store = await openStore(name, proxy.url(server.url), {
     prefix,
     nearCache: nearCache({ ...options, onError }),
@@ -86,7 +86,7 @@ export async function nearPlace(
     prefix,
     store,
     tracking: () => tracking,
-    told,
+    reports,
     raw,
     async trackers() {
       const list = String(await raw('CLIENT', 'LIST'))

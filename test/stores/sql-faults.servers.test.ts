@@ -66,8 +66,8 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       ['delete', () => cold.delete('id')],
       ['createTable', () => cold.createTable()],
     ] as const) {
-      const { outcome, retriable, operation: told } = await failureOf(call)
-      expect([told, outcome, retriable]).toEqual([operation, 'not-done', true])
+      const { outcome, retriable, operation: failed } = await failureOf(call)
+      expect([failed, outcome, retriable]).toEqual([operation, 'not-done', true])
     }
     await failureOf(visit.hasty)
     await server.restart()

@@ -11,6 +11,7 @@ import {
 import { ConfigError, TooLargeError } from 'vial'
 import { sqlStore } from 'vial/stores/sql'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
 import {
   bytes,
@@ -28,7 +29,7 @@ import { openPglite } from './sql-pglite.ts'
 
 const LATER = Date.now() + HOUR
 /** For a busy machine. */
-const PATIENT = { timeout: 20_000 }
+const PATIENT = { timeout: PATIENCE }
 
 const servers = [
   ['postgres', 'postgres', openPostgres, 'UTC'],
@@ -144,7 +145,7 @@ describe.each(servers)('%s', (name, dialect, open) => {
   })
 
   describe('createTable', () => {
-    test('makes Flask-Session’s columns and an index on expiry, once, whoever calls', async () => {
+    test('makes Flask-Session’s columns and an index on expiry, once, whatever the number of callers', async () => {
       const table = newName()
       const stores = Array.from({ length: 8 }, () => sqlStore(db, { table, sweepInterval: false }))
       await Promise.all(stores.map((store) => store.createTable()))

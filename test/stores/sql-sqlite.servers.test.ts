@@ -24,7 +24,7 @@ test('SQLite keeps the contract under node:test, with node:sqlite and better-sql
   expect(count('skipped')).toBeLessThanOrEqual(process.getuid?.() === 0 ? 0 : 2)
 })
 
-/** The name of each test that failed, with what TAP tells below it. */
+/** The name of each test that failed, with what TAP prints below it. */
 function failuresIn(output: string): string[] {
   return [...output.matchAll(/^ *not ok \d+ - ([\s\S]*?)^ *\.\.\.$/gm)].map(
     ([, text]) => text ?? '',

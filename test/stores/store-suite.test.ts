@@ -120,7 +120,7 @@ describe('the suite', () => {
     const make: StoreSuiteOptions['make'] = ({ now }) => {
       const memory = memoryStore({ now })
       let losing = false
-      const told = <T>(operation: string, reply: T): T => {
+      const reported = <T>(operation: string, reply: T): T => {
         if (!losing) return reply
         losing = false
         throw failure(operation, 'unknown')
@@ -131,11 +131,12 @@ describe('the suite', () => {
           if (options?.signal?.aborted) throw failure('read', 'not-done')
           return memory.read(id)
         },
-        create: (id, bytes, ...rest) => told('create', memory.create(id, fitting(bytes), ...rest)),
+        create: (id, bytes, ...rest) =>
+          reported('create', memory.create(id, fitting(bytes), ...rest)),
         replace: (id, bytes, ...rest) =>
-          told('replace', memory.replace(id, fitting(bytes), ...rest)),
-        touch: (...call) => told('touch', memory.touch(...call)),
-        delete: (...call) => told('delete', memory.delete(...call)),
+          reported('replace', memory.replace(id, fitting(bytes), ...rest)),
+        touch: (...call) => reported('touch', memory.touch(...call)),
+        delete: (...call) => reported('delete', memory.delete(...call)),
       }
       return {
         store,

@@ -113,7 +113,7 @@ test('sessions in the cookie do not offer what they cannot promise', async () =>
   session.append('cart', 'pen')
   // @ts-expect-error two responses at once would lose one
   session.update('views', () => 1)
-  // @ts-expect-error nothing can decide who came first
+  // @ts-expect-error nothing can decide which one came first
   await sealed.claim(session, 'cart')
   // @ts-expect-error only a store has one
   createSessions({ secret, timeout: '1s' })
