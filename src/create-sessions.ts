@@ -6,7 +6,13 @@
 
 import { randomBytes } from 'node:crypto'
 import { type CookieOptions, cookieWriter } from './cookies/serialize.ts'
-import { assemble, checkOptions, type InCookie, type InStore } from './core/assemble.ts'
+import {
+  assemble,
+  checkOptions,
+  checkPlaces,
+  type InCookie,
+  type InStore,
+} from './core/assemble.ts'
 import { type Deferred, type DeferredOptions, nowOrLater } from './core/deferred.ts'
 import { type Duration, milliseconds } from './core/duration.ts'
 import type { OnEvent } from './core/events.ts'
@@ -198,11 +204,20 @@ const NAMES = [
   'timeout',
 ] as const
 
-const COOKIE_NAMES = ['domain', 'name', 'partitioned', 'path', 'sameSite', 'secure'] as const
+const COOKIE_NAMES = [
+  'domain',
+  'formerly',
+  'name',
+  'partitioned',
+  'path',
+  'sameSite',
+  'secure',
+] as const
 
 function checkNames(options: StoredOptions | SealedOptions): void {
   checkOptions<AnyOption>('createSessions', options, NAMES)
   if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
+  checkPlaces(options.cookie?.formerly)
   // What is named and undefined was most often meant to come from the environment, and must not change the kind of
   // session by its absence.
   for (const name of ['store', 'secret', 'seal'] as const) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { CookieOptions, ResponseCookie } from './cookies/serialize.ts'
+export type { CookieOptions, CookiePlace, ResponseCookie } from './cookies/serialize.ts'
 export {
   type Commit,
   type CommitOutcome,
@@ -13,7 +13,7 @@ export {
   type PatchName,
 } from './core/commit-headers.ts'
 export type { Duration } from './core/duration.ts'
-export type { OnEvent, Rejection, SessionEvent } from './core/events.ts'
+export type { Asked, OnEvent, Rejection, SessionEvent } from './core/events.ts'
 export type { Flash, SafeHtml } from './core/flashes.ts'
 export type { OnInvalid, Schema, SchemaIssue, SchemaResult } from './core/schema.ts'
 export {
@@ -35,7 +35,7 @@ export type {
   Session,
   StoredSession,
 } from './core/session.ts'
-export type { Eager, InferData, Sessions, StoredSessions } from './core/sessions.ts'
+export type { Eager, InferData, LoadOptions, Sessions, StoredSessions } from './core/sessions.ts'
 export type {
   AsyncStore,
   CreateResult,

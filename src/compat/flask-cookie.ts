@@ -41,8 +41,9 @@ export interface FlaskCookieOptions<Data extends object = Fields> extends FlaskO
  * ```
  *
  * Differences from Flask, on purpose: a request that never asks for its session gets no cookie; of several cookies of
- * the name, the valid one counts and not the first; a cookie that browsers would drop is a `TooLargeError`; a damaged
- * payload is a fresh session and not an error; a response that sets the cookie has `Cache-Control: private`.
+ * the name, the valid one counts and not the first, and of several valid ones of one user the newest; a cookie that
+ * browsers would drop is a `TooLargeError`; a damaged payload is a fresh session and not an error; a response that sets the
+ * cookie has `Cache-Control: private`.
  *
  * @throws {ConfigError} When the options cannot work, naming the fix.
  */
@@ -78,15 +79,7 @@ function make(options: FlaskCookieOptions): SessionLifeCycle {
     ...preset,
     serializer: options.exactFloats ? exactFloats(taggedJson) : taggedJson,
     policy: { ...preset.policy, keepsPermanent: true, refreshes: 'permanent' },
-    place: {
-      seal: {
-        ...seal,
-        open(text, now, cookie) {
-          const opened = seal.open(text, now, cookie)
-          // The seal alone checks the age, to the second, as Flask does.
-          return opened.ok ? { ok: true, bytes: opened.bytes } : opened
-        },
-      },
-    },
+    // To the second, as Flask does.
+    place: { seal, agedBySeal: true },
   })
 }

@@ -26,6 +26,21 @@ export interface CookieOptions {
   readonly sameSite?: 'lax' | 'strict' | 'none'
   /** Keeps a separate cookie for each site that embeds this one. @default false */
   readonly partitioned?: boolean
+  /**
+   * Where this cookie stood before a change of `domain`, `path` or `partitioned`. It is removed there by a logout, and where
+   * a browser sends several cookies of the name. @default none
+   */
+  readonly formerly?: readonly CookiePlace[]
+}
+
+/** A place at which a browser keeps a cookie. */
+export interface CookiePlace {
+  /** @default only the host that set it */
+  readonly domain?: string
+  /** @default '/' */
+  readonly path?: string
+  /** @default false */
+  readonly partitioned?: boolean
 }
 
 /** Further options of another library's cookie. */
@@ -45,6 +60,14 @@ export interface CookieLife {
   readonly now: number
 }
 
+/** Where a request was sent. */
+export interface RequestLocation {
+  /** In lower case, without a port. IPv6 addresses are in brackets. */
+  readonly host: string
+  /** Begins with `/` and has no query. */
+  readonly path: string
+}
+
 /** Makes `Set-Cookie` values for one cookie. */
 export interface CookieWriter {
   readonly name: string
@@ -61,6 +84,21 @@ export interface CookieWriter {
   parts(value: string, life?: CookieLife): ResponseCookie
   /** The header of {@link remove}, in parts. */
   readonly removal: ResponseCookie
+  /** The headers that remove the cookie from where it once stood. */
+  readonly formerly: readonly CookieRemoval[]
+  /**
+   * The headers that remove a cookie of this name from the places besides its own where a browser may hold one: those of
+   * {@link formerly}, and at most 8 that follow from where the request was sent. A name with `__Host-` has one place.
+   *
+   * @param request Undefined: not known.
+   */
+  elsewhere(request: RequestLocation | undefined): CookieRemoval[]
+}
+
+/** A header that removes a cookie, and the same in parts. */
+export interface CookieRemoval {
+  readonly line: string
+  readonly parts: ResponseCookie
 }
 
 /** A `Set-Cookie` header in parts, for a framework that writes the header. An absent attribute is left out. */
@@ -119,19 +157,32 @@ export function cookieWriter(
     prefixProblem(name, secure, hostOnly, httpOnly) ?? siteProblem(sameSite, secure, partitioned)
   if (problem !== undefined) object(problem)
 
-  const head = domain === undefined ? '' : `; Domain=${domain}`
-  const tail =
-    `${secure ? '; Secure' : ''}${httpOnly ? '; HttpOnly' : ''}; Path=${path}` +
-    `${sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`}${partitioned ? '; Partitioned' : ''}`
-  const attributes = {
-    path,
-    secure,
-    httpOnly,
-    partitioned,
-    ...(domain !== undefined && { domain }),
-    ...(sameSite !== undefined && { sameSite }),
+  const at = ({ domain, path = '/', partitioned = false }: CookiePlace) => ({
+    head: domain === undefined ? '' : `; Domain=${domain}`,
+    tail:
+      `${secure ? '; Secure' : ''}${httpOnly ? '; HttpOnly' : ''}; Path=${path}` +
+      `${sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`}${partitioned ? '; Partitioned' : ''}`,
+    attributes: {
+      path,
+      secure,
+      httpOnly,
+      partitioned,
+      ...(domain !== undefined && { domain }),
+      ...(sameSite !== undefined && { sameSite }),
+    },
+  })
+  const removalAt = (place: CookiePlace): CookieRemoval => {
+    const { head, tail, attributes } = at(place)
+    return {
+      line: `${name}=${head}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${tail}`,
+      parts: { name, value: '', ...attributes, expires: new Date(0), maxAge: 0 },
+    }
   }
-  const removal = `${name}=${head}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0${tail}`
+  const own: CookiePlace = { path, partitioned, ...(domain !== undefined && { domain }) }
+  const { head, tail, attributes } = at(own)
+  const { line: removal, parts: removalParts } = removalAt(own)
+  const isBound = /^__host-/i.test(name)
+  const formerly = placesOf(options.formerly, secure, isBound).map(removalAt)
 
   return {
     name,
@@ -163,8 +214,62 @@ export function cookieWriter(
       return { name, value, ...attributes, ...lifeOf(life, form) }
     },
 
-    removal: { name, value: '', ...attributes, expires: new Date(0), maxAge: 0 },
+    removal: removalParts,
+    formerly,
+
+    elsewhere(request) {
+      const places = isBound ? [] : placesAround(own, request)
+      return [...formerly, ...places.map(removalAt)]
+    },
   }
+}
+
+/** The most removals that a response gets for places that are only guessed. */
+const MOST_GUESSED = 8
+
+/** The places besides its own at which a browser may hold a cookie for this request. */
+function placesAround(own: CookiePlace, request: RequestLocation | undefined): CookiePlace[] {
+  const segment = /^\/[^/]*/.exec(request?.path ?? '')?.[0] ?? '/'
+  const paths = new Set(['/', own.path ?? '/', ...(PATH.test(segment) ? [segment] : [])])
+  const domains = new Set([undefined, ...(request ? domainsOf(request.host) : []), own.domain])
+  const { partitioned = false } = own
+  return [...paths]
+    .flatMap((path) =>
+      [...domains]
+        .filter((domain) => domain !== own.domain || path !== own.path)
+        .map((domain) => ({ path, partitioned, ...(domain !== undefined && { domain }) })),
+    )
+    .slice(0, MOST_GUESSED)
+}
+
+/** A host and its parents of at least two labels. An address has none. */
+function domainsOf(host: string): string[] {
+  if (!HOST.test(host) || /(?:^|\.)\d+$/.test(host)) return []
+  const labels = host.split('.')
+  return labels.slice(0, -1).map((_, at) => labels.slice(at).join('.'))
+}
+
+function placesOf(
+  formerly: CookieOptions['formerly'] = [],
+  secure: boolean,
+  isBound: boolean,
+): CookiePlace[] {
+  return formerly.map(({ domain: given, path = '/', partitioned = false }: CookiePlace) => {
+    const domain = given?.replace(/^\./, '')
+    checkPath(path)
+    checkDomain(domain)
+    if (isBound && (domain !== undefined || path !== '/')) {
+      throw new ConfigError(
+        'cookie.formerly names a domain or a path, and a cookie whose name starts with __Host- never had one. Leave it out.',
+      )
+    }
+    if (partitioned && !secure) {
+      throw new ConfigError(
+        'cookie.formerly with `partitioned` needs `secure: true`: browsers keep no other.',
+      )
+    }
+    return { path, partitioned, ...(domain !== undefined && { domain }) }
+  })
 }
 
 function lifeOf(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CookieWriter } from '../cookies/serialize.ts'
+import type { CookiePlace, CookieWriter } from '../cookies/serialize.ts'
 import { ConfigError } from '../errors.ts'
 import { CookieBacking, type CookieBackingConfig } from './cookie-backing.ts'
 import { type Duration, milliseconds } from './duration.ts'
@@ -19,6 +19,7 @@ import { SessionLifeCycle } from './sessions.ts'
 import type { Verb } from './store.ts'
 import { StoreBacking, type StoreBackingConfig } from './store-backing.ts'
 import { waitTimer } from './time-limit.ts'
+import { warnOnce } from './warnings.ts'
 
 /** The options that every preset hands on as they were given. */
 export interface CommonOptions {
@@ -43,7 +44,7 @@ export interface Preset {
 }
 
 /** The record travels in the cookie. */
-export type InCookie = Pick<CookieBackingConfig, 'seal'>
+export type InCookie = Pick<CookieBackingConfig, 'seal' | 'agedBySeal'>
 
 /** The record is in a store, and the cookie holds a credential. */
 export type InStore = Pick<
@@ -73,6 +74,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   }),
   onInvalid: oneOf('drop', 'fresh', 'throw'),
   onStoreFailure: oneOf('anonymous', 'reject'),
+  formerly: { is: Array.isArray, give: "a list of places, such as `[{ domain: 'example.com' }]`" },
   seal: having('seal', 'open'),
   serializer: having('split', 'join'),
 }
@@ -136,6 +138,13 @@ export function checkOptions<Options extends object>(
   }
 }
 
+/** Checks the names in `cookie.formerly`. @throws {ConfigError} As {@link checkOptions}. */
+export function checkPlaces(places: readonly CookiePlace[] = []): void {
+  for (const place of places) {
+    checkOptions('cookie.formerly', place, ['domain', 'partitioned', 'path'])
+  }
+}
+
 function unknownOption(owner: string, name: string, names: readonly string[]): ConfigError {
   const near = names.find((one) => isNear(one, name))
   const advice = Object.hasOwn(ADVICE, name) ? ADVICE[name] : undefined
@@ -192,9 +201,17 @@ function checkStore(store: unknown): void {
 export function assemble({ options, place, policy, ...parts }: Preset): SessionLifeCycle {
   const { now = Date.now } = options
   const emit = guarded(options.onEvent, 'onEvent')
-  const shared = { ...parts, now }
+  const shared = { ...parts, now, userKey: policy.userKey }
   const store = 'store' in place ? place.store : undefined
-  if ('store' in place) checkStore(store)
+  if ('store' in place) {
+    checkStore(store)
+    if (place.seal === undefined && parts.cookie.removal.domain !== undefined) {
+      warnOnce(
+        'VIAL_COOKIE_DOMAIN',
+        '`cookie.domain` without `secret`: any host of the domain can set a cookie that opens a session of its own. Give `secret`, or leave `domain` out.',
+      )
+    }
+  }
   const backing =
     'store' in place
       ? new StoreBacking({
@@ -208,7 +225,7 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
       : new CookieBacking({ ...shared, ...place })
   return new SessionLifeCycle({
     backing,
-    cookieName: parts.cookie.name,
+    cookie: parts.cookie,
     serializer: parts.serializer,
     policy,
     sessionClass: store === undefined ? Session : StoredSession,

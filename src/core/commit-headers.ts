@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { CookieLife, CookieWriter, ResponseCookie } from '../cookies/serialize.ts'
+import type {
+  CookieLife,
+  CookieRemoval,
+  CookieWriter,
+  ResponseCookie,
+} from '../cookies/serialize.ts'
 
 /** What became of a session at the end of its request. */
 export type CommitOutcome = 'untouched' | 'touched' | 'saved' | 'deleted' | 'gone'
@@ -68,17 +73,32 @@ export function withCookie(
   }
 }
 
-/** A commit that removes the cookie from the browser. */
+/** A commit that removes the cookie from the browser, from where it once stood as well. */
 export function withRemoval(
   sender: Sender | undefined,
   outcome: CommitOutcome,
   cookie: CookieWriter,
 ): Commit {
   sender?.sending(cookie)
+  const headers: HeaderPatch = [['set-cookie', cookie.remove()], VARY, PRIVATE]
+  return withRemovals({ outcome, headers, cookies: [cookie.removal] }, cookie.formerly)
+}
+
+/**
+ * Adds removals to a commit; those that it has are left out. The cookie of the commit itself comes last, as a framework
+ * that keeps one cookie of a name keeps the last one.
+ */
+export function withRemovals(
+  { outcome, headers, cookies }: Commit,
+  removals: readonly CookieRemoval[],
+): Commit {
+  const lines = headers.filter(([name]) => name === 'set-cookie')
+  const added = removals.filter(({ line }) => lines.every(([, sent]) => sent !== line))
+  if (added.length === 0) return { outcome, headers, cookies }
   return {
     outcome,
-    headers: [['set-cookie', cookie.remove()], VARY, PRIVATE],
-    cookies: [cookie.removal],
+    headers: [...added.map(({ line }) => ['set-cookie', line] as const), ...lines, VARY, PRIVATE],
+    cookies: [...added.map(({ parts }) => parts), ...cookies],
   }
 }
 

@@ -11,13 +11,14 @@ import type { Rejection } from './events.ts'
 import type { Expiry } from './expiry.ts'
 import { readMeta } from './record.ts'
 import type { Seal } from './seal.ts'
-import type { Serializer } from './serializer.ts'
 import type { Draft, Origin, SessionState } from './session-state.ts'
 import type { Backing, Found } from './sessions.ts'
+import { candidatesOf, choose, type Identity } from './several.ts'
 
-export interface CookieBackingConfig {
+export interface CookieBackingConfig extends Identity {
   readonly seal: Seal
-  readonly serializer: Serializer
+  /** The seal alone checks the age. Absent: the time of sealing counts as the last activity. */
+  readonly agedBySeal?: boolean
   readonly cookie: CookieWriter
   readonly expiry: Expiry
   readonly now: () => number
@@ -31,15 +32,12 @@ export class CookieBacking implements Backing {
   }
 
   find(values: readonly string[]): Found {
-    let origin: Origin | undefined
-    let reason: Rejection | undefined
-    for (const text of values.length === 1 ? values : new Set(values)) {
-      const opened = this.#open(text)
-      if (typeof opened === 'string') reason ??= opened
-      else if (origin !== undefined) return 'ambiguous'
-      else origin = opened
-    }
-    return origin ?? reason ?? 'malformed'
+    const { seal } = this.#config
+    const [only] = values
+    if (only !== undefined && values.length === 1) return this.#open(only)
+    const candidates = candidatesOf(values, seal.shortest ?? 0, (text) => this.#open(text))
+    const { found, reason, isMore } = candidates
+    return choose(found, isMore, new Set(values).size, this.#config) ?? reason
   }
 
   commit(state: SessionState): Commit {
@@ -47,18 +45,19 @@ export class CookieBacking implements Backing {
     const now = clock()
     const { origin } = state
     if (!state.modified) {
-      return origin !== undefined && state.isRefreshDue(expiry, now)
+      return origin !== undefined && (state.cookies > 0 || state.isRefreshDue(expiry, now))
         ? this.#seal(state.sender, this.#draft(state, now), now, 'touched')
         : UNTOUCHED
     }
     const draft = this.#draft(state, now)
     if (!draft.empty) return this.#seal(state.sender, draft, now, 'saved')
-    const hadCookie = origin !== undefined || state.ended !== undefined
-    return hadCookie ? withRemoval(state.sender, 'deleted', cookie) : UNTOUCHED
+    return origin !== undefined || state.endsCookie
+      ? withRemoval(state.sender, 'deleted', cookie)
+      : UNTOUCHED
   }
 
-  #open(text: string): Found {
-    const { seal, serializer, cookie, expiry, now: clock } = this.#config
+  #open(text: string): Origin | Rejection {
+    const { seal, agedBySeal, serializer, cookie, expiry, now: clock } = this.#config
     const now = clock()
     const opened = seal.open(text, now, cookie.name)
     if (!opened.ok) return opened.reason
@@ -66,11 +65,12 @@ export class CookieBacking implements Backing {
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
     const { sealedAt } = opened
-    const begun = meta.createdAt === undefined ? { ...meta, createdAt: sealedAt } : meta
-    const activeAt = sealedAt ?? now
+    const lastAt = agedBySeal === true ? undefined : sealedAt
+    const begun = meta.createdAt === undefined ? { ...meta, createdAt: lastAt } : meta
+    const activeAt = lastAt ?? now
     if (expiry.end(begun, activeAt) <= now) return 'expired'
     const expiresAt = expiry.written(begun, activeAt)
-    return { credential: undefined, entries, meta, expiresAt, standing: 'current' }
+    return { credential: undefined, entries, meta, expiresAt, sealedAt, standing: 'current' }
   }
 
   /** The record to seal. Nothing else writes it, so it is drafted on what was read. */

@@ -20,13 +20,21 @@ export type Rejection =
   | 'invalid'
   /** The verifier is not, or no longer, that of its record. Reported by the event `replayed`. */
   | 'replayed'
-  /** The request has several different cookies of that name, and more than one is valid. */
-  | 'ambiguous'
 
 /** A session is named by its fingerprint, which leads back neither to the cookie nor to the store's key. */
 export type SessionEvent =
   /** A cookie was not honoured; the request got a fresh session. */
   | { readonly type: 'rejected'; readonly reason: Rejection }
+  /**
+   * The request had several different `cookies` of the name, and more than one opened, or there were more than are looked
+   * up. `newest`: all are of one user, and the newest was used. `none`: the session was anonymous for this request. The
+   * response removes the others.
+   */
+  | {
+      readonly type: 'several-cookies'
+      readonly cookies: number
+      readonly used: 'newest' | 'none'
+    }
   /**
    * A cookie named a session and did not open it: it is older than the session's last login or `regenerate` by more than
    * 60 s, or made up. It may have been stolen. The request got a fresh session.
@@ -44,8 +52,18 @@ export type SessionEvent =
   | { readonly type: 'retried'; readonly fingerprint: string; readonly attempts: number }
   /** The store failed. With `onStoreFailure: 'anonymous'` the request went on without its session. */
   | { readonly type: 'store-failed'; readonly error: StoreError }
-  /** The store had failed on load, so this request's writes to `keys` were not stored. */
-  | { readonly type: 'unsaved'; readonly keys: readonly string[] }
+  /**
+   * The session was not the visitor's, so this request's writes to `keys` were not stored: the store had failed on load, or
+   * several cookies named different sessions. After a failure, the commit rejected where something was `asked`.
+   */
+  | {
+      readonly type: 'unsaved'
+      readonly keys: readonly string[]
+      readonly asked: readonly Asked[]
+    }
+
+/** What a handler asked for besides writes to keys. */
+export type Asked = 'login' | 'regenerate' | 'destroy' | 'clear'
 
 export type OnEvent = (event: SessionEvent) => void
 

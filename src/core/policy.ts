@@ -17,6 +17,8 @@ export interface SessionPolicy {
   readonly refreshes: 'all' | 'not empty' | 'permanent'
   /** Whether each save sends the cookie again, or only one that changes it. */
   readonly cookieOnSave: boolean
+  /** A key of the application that names the user, besides `login`. Undefined: none. */
+  readonly userKey: string | undefined
 }
 
 /** vial's own. */
@@ -27,4 +29,5 @@ export const DEFAULT_POLICY: SessionPolicy = {
   clearsTo: 'nothing',
   refreshes: 'all',
   cookieOnSave: false,
+  userKey: undefined,
 }

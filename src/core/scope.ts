@@ -6,7 +6,7 @@
  */
 
 import { cookieValues } from '../cookies/parse.ts'
-import type { CookieWriter } from '../cookies/serialize.ts'
+import type { CookieWriter, RequestLocation } from '../cookies/serialize.ts'
 import { ConfigError, StateError } from '../errors.ts'
 import { type Commit, NOT_ASKED, type Sender, UNTOUCHED } from './commit-headers.ts'
 import { isDevelopment } from './runtime.ts'
@@ -14,12 +14,13 @@ import { type AnySession, stateOf } from './session.ts'
 import type { MaybePromise } from './store.ts'
 import { warnOnce } from './warnings.ts'
 
-/** Where a request was sent. */
-export interface RequestLocation {
-  /** In lower case, without a port. IPv6 addresses are in brackets. */
-  readonly host: string
-  /** Begins with `/` and has no query. */
-  readonly path: string
+export type { RequestLocation } from '../cookies/serialize.ts'
+
+/** Makes a location of an absolute URL; undefined for another string. Never throws. */
+export function locationOfUrl(url: string): RequestLocation | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { hostname, pathname } = new URL(url)
+  return hostname === '' ? undefined : { host: hostname, path: pathname }
 }
 
 /** How a session is opened. */

@@ -24,6 +24,8 @@ export type Opened =
  */
 export interface Seal {
   readonly name: string
+  /** The length of the shortest text that opens: a shorter one is not tried. Absent: not known. */
+  readonly shortest?: number
   /** Gives cookie text of `A-Z a-z 0-9 - _ .` only. */
   seal(bytes: Uint8Array, now: number, cookie: string): string
   /** Never throws, whatever the text is. */

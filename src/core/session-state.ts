@@ -5,9 +5,11 @@
  * @module
  */
 
-import { StateError } from '../errors.ts'
+import type { RequestLocation } from '../cookies/serialize.ts'
+import { StateError, type StoreError } from '../errors.ts'
 import { Changes } from './changes.ts'
 import type { Sender } from './commit-headers.ts'
+import type { Asked } from './events.ts'
 import { type Expiry, type OwnLife, ownLife } from './expiry.ts'
 import type { Credential } from './ids.ts'
 import type { SessionPolicy } from './policy.ts'
@@ -37,8 +39,20 @@ export interface Origin {
   readonly version?: Version
   /** When the record ends, in ms since the epoch. Undefined: not known. */
   readonly expiresAt: number | undefined
+  /** When the cookie was sealed, in ms since the epoch. Absent: the seal does not say. */
+  readonly sealedAt?: number | undefined
   /** Whether the presented verifier is the record's own, or was replaced by a login, `regenerate` or a renewal. */
   readonly standing: 'current' | 'superseded' | 'renewed'
+}
+
+/** What the cookies of a request led to, besides a session or in place of one. */
+export interface Several {
+  /** The session of the request. Undefined: it is anonymous, and what it writes is not stored. */
+  readonly origin: Origin | undefined
+  /** The other records. `login`, `regenerate` and `destroy` end them. */
+  readonly beside: readonly Origin[]
+  /** The number of different cookies of the name, where the response has to remove some. 0: it need not. */
+  readonly cookies: number
 }
 
 /** A record that is ready to be written. */
@@ -70,6 +84,8 @@ export interface NewVerifier {
   readonly nonce?: string
 }
 
+const NO_RECORDS: readonly Origin[] = []
+
 export class SessionState {
   readonly serializer: Serializer
   readonly policy: SessionPolicy
@@ -77,33 +93,44 @@ export class SessionState {
   readonly schema: DataSchema | undefined
   /** Undefined: nothing is stored of this session yet. */
   origin: Origin | undefined
-  /** The record of a verifier that a login or `regenerate` took the place of: it can be ended and nothing else. */
-  superseded: Origin | undefined
+  /** Records that other cookies of the request named, or one that a login took the place of. They can only be ended. */
+  beside: readonly Origin[] = NO_RECORDS
+  /** The cookies named records, and none is the session: what the request writes is not stored. */
+  detached = false
+  /** Where the request was sent. Undefined: it had one cookie of the name, so none is removed elsewhere. */
+  location: (() => RequestLocation | undefined) | undefined
+  /** The number of cookies of the name, where the response removes some. 0: it need not. */
+  cookies = 0
   changes: Changes
   meta: Meta
   phase: 'open' | 'committed' | 'read-only' = 'open'
   /** Undefined: no adapter loaded the session. */
   sender: Sender | undefined
-  /** The store failed on load: nothing of this session is stored. */
-  unsaved = false
+  /** What the store failed with on load: nothing of this session is stored. */
+  failure: StoreError | undefined
   rotation: 'none' | 'regenerate' | 'login' = 'none'
   /** The life that this request asked for its session alone. */
   #asked: OwnLife | undefined
   /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
-  /** The session that this request ended. Its record is deleted, whatever else happens. */
-  ended: Origin | undefined
+  /** The handler called `destroy`. */
+  destroyed = false
+  /** The records that this request ended. They are deleted, whatever else happens. */
+  ended: readonly Origin[] = NO_RECORDS
 
   constructor(
     { serializer, policy, schema }: Pick<SessionState, 'serializer' | 'policy' | 'schema'>,
-    found?: Origin,
+    found?: Origin | Several,
   ) {
-    const isSuperseded = found?.standing === 'superseded'
     this.serializer = serializer
     this.policy = policy
     this.schema = schema
-    this.origin = isSuperseded ? undefined : found
-    this.superseded = isSuperseded ? found : undefined
+    if (found !== undefined && 'beside' in found) {
+      this.origin = found.origin
+      this.beside = found.beside
+      this.cookies = found.cookies
+      this.detached = found.origin === undefined
+    } else this.origin = found
     this.changes = new Changes(serializer, this.origin?.entries ?? this.#blank())
     this.meta = this.origin?.meta ?? NO_META
   }
@@ -111,12 +138,26 @@ export class SessionState {
   get modified(): boolean {
     return (
       this.emptied ||
-      this.ended !== undefined ||
+      this.endsCookie ||
       this.changes.modified ||
       this.#asked !== undefined ||
       this.rotation === 'login' ||
       (this.rotation === 'regenerate' && this.origin !== undefined)
     )
+  }
+
+  /** Whether the request ended what its cookies stand for. */
+  get endsCookie(): boolean {
+    return this.ended.length > 0 || (this.destroyed && this.cookies > 0)
+  }
+
+  /** What the handler asked for that must not be lost in silence: a visitor would stay logged in, or out. */
+  get asked(): readonly Asked[] {
+    const asked: Asked[] = []
+    if (this.destroyed) asked.push('destroy')
+    if (this.changes.cleared) asked.push('clear')
+    if (this.rotation !== 'none') asked.push(this.rotation)
+    return asked
   }
 
   /** Whether the cookie outlives the browser, as the handler left it. */
@@ -196,21 +237,56 @@ export class SessionState {
   /** A session of another user is ended: the new user must not see its data. */
   login(user: string, own: OwnLife): void {
     this.#assertOwns(own)
-    if (this.meta.user !== undefined && this.meta.user !== user) this.destroy()
+    if (this.meta.user !== undefined && this.meta.user !== user) this.#end()
+    this.#endOthers()
+    this.detached = false
     this.meta = { ...this.meta, user, own: undefined }
     this.ask(own)
     this.rotation = 'login'
   }
 
-  destroy(): void {
-    this.ended ??= this.origin ?? this.superseded
-    this.discard()
+  regenerate(): void {
+    if (this.rotation === 'none') this.rotation = 'regenerate'
+    this.#endOthers()
   }
 
-  /** Forgets what this request did to its session. One that it ended still ends. */
+  destroy(): void {
+    this.destroyed = true
+    this.#end()
+  }
+
+  /** Forgets what this request did to its session. What it destroyed still ends. */
   discard(): void {
+    if (!this.destroyed) {
+      this.ended = NO_RECORDS
+      // The response does not bring the cookie to keep, so it removes none.
+      if (!this.detached) this.cookies = 0
+    }
+    this.#reset()
+  }
+
+  /**
+   * Ends the records of the other cookies. One whose verifier was replaced is left alone: a second click on a login
+   * button must not end what the first one began.
+   */
+  #endOthers(): void {
+    if (this.cookies === 0) return
+    const isLive = ({ standing }: Origin): boolean => standing !== 'superseded'
+    this.ended = [...this.ended, ...this.beside.filter(isLive)]
+    this.beside = this.beside.filter((origin) => !isLive(origin))
+    this.detached = false
+  }
+
+  #end(): void {
+    const { origin } = this
+    this.ended = [...this.ended, ...(origin === undefined ? [] : [origin]), ...this.beside]
+    this.detached = false
+    this.#reset()
+  }
+
+  #reset(): void {
     this.origin = undefined
-    this.superseded = undefined
+    this.beside = NO_RECORDS
     this.changes = new Changes(this.serializer, this.#blank())
     this.meta = NO_META
     this.rotation = 'none'

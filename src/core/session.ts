@@ -155,7 +155,7 @@ export abstract class AnySession {
    */
   regenerate(): void {
     this.#state.assertOpen()
-    if (this.#state.rotation === 'none') this.#state.rotation = 'regenerate'
+    this.#state.regenerate()
   }
 
   /**

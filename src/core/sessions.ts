@@ -7,13 +7,21 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
+import type { CookieWriter } from '../cookies/serialize.ts'
 import { isStoreError, StateError } from '../errors.ts'
-import { type Commit, UNTOUCHED } from './commit-headers.ts'
+import { type Commit, UNTOUCHED, withoutCookie, withRemovals } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
+import { fingerprint } from './ids.ts'
 import type { SessionPolicy } from './policy.ts'
 import { isDevelopment } from './runtime.ts'
 import type { DataSchema } from './schema.ts'
-import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
+import {
+  type CommitOptions,
+  type LifeCycle,
+  locationOfUrl,
+  type OpenOptions,
+  type Scope,
+} from './scope.ts'
 import type { Serializer } from './serializer.ts'
 import {
   type AnySession,
@@ -24,9 +32,18 @@ import {
   stateOf,
   writing,
 } from './session.ts'
-import { type Origin, SessionState } from './session-state.ts'
+import { type Origin, SessionState, type Several } from './session-state.ts'
 import type { MaybePromise } from './store.ts'
 import { warnOnce } from './warnings.ts'
+
+/** How a session is loaded without an adapter. */
+export interface LoadOptions extends Pick<OpenOptions, 'env' | 'readOnly'> {
+  /**
+   * The URL of the request. With it, a response to a request that has several cookies of the name can remove those at other
+   * domains and paths. Absent, or not an absolute URL: only what is known without it is removed.
+   */
+  readonly url?: string | URL | undefined
+}
 
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
@@ -42,11 +59,13 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
   /** The session of the request being served, without the request; needs `ambient` or `eager`. */
   current(): Promise<S>
   /** Loads from a `Cookie` header, for WebSocket upgrades and jobs. Never rejects because of what the header holds. */
-  load(
-    cookieHeader: string | null | undefined,
-    options?: Pick<OpenOptions, 'env' | 'readOnly'>,
-  ): Promise<S>
-  /** Stores what changed, and gives the headers for the response. Once for each session. */
+  load(cookieHeader: string | null | undefined, options?: LoadOptions): Promise<S>
+  /**
+   * Stores what changed, and gives the headers for the response. Once for each session.
+   *
+   * @throws {StoreError} When the store fails. With `onStoreFailure: 'anonymous'` also when it had failed on load and the
+   * handler asked for a login, a logout, `regenerate` or `clear`, which cannot be done then.
+   */
   commit(session: S, options?: CommitOptions): MaybePromise<Commit>
   /**
    * Evaluates options that were given as a function, so that a mistake shows when the program starts.
@@ -68,7 +87,7 @@ export interface StoredSessions<Data extends object = Fields>
    *
    * @returns Undefined: the key is not there, another request got it, or `data` does not allow its value.
    * @throws {StateError} When this request changed the key, or emptied the session, before.
-   * @throws {StoreError} When the store fails.
+   * @throws {StoreError} When the store fails, or had failed when the session was loaded.
    */
   claim<K extends Keys<Data>>(
     session: StoredSession<Data>,
@@ -87,8 +106,8 @@ export type InferData<T> = T extends { of(request: object): Promise<Session<infe
   ? Data
   : never
 
-/** What a request's cookies led to: a record, or why none of them is honoured. */
-export type Found = Origin | Rejection
+/** What a request's cookies led to: a record, more than one, or why none of them is honoured. */
+export type Found = Origin | Several | Rejection
 
 /**
  * Where a session lives. With a store, the cookie holds a credential and the store the record; without one, the cookie
@@ -111,7 +130,7 @@ export interface Backing {
 
 export interface LifeCycleConfig {
   readonly backing: Backing
-  readonly cookieName: string
+  readonly cookie: CookieWriter
   readonly serializer: Serializer
   readonly policy: SessionPolicy
   readonly sessionClass: new (state: SessionState) => AnySession
@@ -138,7 +157,7 @@ export class SessionLifeCycle implements LifeCycle {
 
   constructor(config: LifeCycleConfig) {
     this.#config = config
-    this.#mark = Symbol.for(`vial.scope ${config.cookieName}`)
+    this.#mark = Symbol.for(`vial.scope ${config.cookie.name}`)
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
     this.#eager = config.eager
       ? eagerSession(config.sessionClass.prototype, () => {
@@ -158,18 +177,20 @@ export class SessionLifeCycle implements LifeCycle {
 
   async load(
     cookieHeader: string | null | undefined,
-    options: OpenOptions = {},
+    { url, ...options }: LoadOptions & OpenOptions = {},
   ): Promise<AnySession> {
-    return this.open(cookieHeader, options)
+    return this.open(
+      cookieHeader,
+      url === undefined ? options : { ...options, location: () => locationOfUrl(String(url)) },
+    )
   }
 
-  open(
-    cookieHeader: string | null | undefined,
-    { readOnly = false }: OpenOptions,
-  ): MaybePromise<AnySession> {
-    const { backing, cookieName } = this.#config
-    const values = cookieValues(cookieHeader, cookieName)
+  open(cookieHeader: string | null | undefined, options: OpenOptions): MaybePromise<AnySession> {
+    const { readOnly = false } = options
+    const { backing, cookie } = this.#config
+    const values = cookieValues(cookieHeader, cookie.name)
     if (values.length === 0) return this.#make(undefined, readOnly)
+    const location = values.length > 1 ? (options.location ?? (() => undefined)) : undefined
     let found: MaybePromise<Found>
     try {
       found = backing.find(values)
@@ -178,10 +199,10 @@ export class SessionLifeCycle implements LifeCycle {
     }
     return found instanceof Promise
       ? found.then(
-          (found) => this.#sessionOf(found, readOnly),
+          (found) => this.#sessionOf(found, readOnly, location),
           (error: unknown) => this.#withoutStore(error, readOnly),
         )
-      : this.#sessionOf(found, readOnly)
+      : this.#sessionOf(found, readOnly, location)
   }
 
   commit(session: AnySession, options?: CommitOptions): MaybePromise<Commit> {
@@ -197,15 +218,20 @@ export class SessionLifeCycle implements LifeCycle {
     }
     if (options?.failed === true) state.discard()
     state.changes.end()
-    if (state.unsaved) {
+    if (state.failure !== undefined) {
       const keys = state.changes.edited().map(([key]) => key)
-      if (keys.length > 0) this.#config.emit({ type: 'unsaved', keys })
-      return UNTOUCHED
+      const { asked } = state
+      if (keys.length + asked.length > 0) this.#config.emit({ type: 'unsaved', keys, asked })
+      return asked.length > 0 ? Promise.reject(state.failure) : UNTOUCHED
     }
+    if (state.detached) return this.#healed(state, this.#dropped(state))
     try {
       const commit = this.#config.backing.commit(state)
       if (this.#isDevelopment) this.#watch(state, commit)
-      return commit instanceof Promise ? commit.catch(this.#failed) : commit
+      if (!(commit instanceof Promise)) return this.#healed(state, commit)
+      return state.location === undefined
+        ? commit.catch(this.#failed)
+        : commit.then((commit) => this.#healed(state, commit), this.#failed)
     } catch (error) {
       return this.#failed(error)
     }
@@ -231,7 +257,7 @@ export class SessionLifeCycle implements LifeCycle {
   /** A sub-request of the same visitor, which an application sends to itself, belongs to the request around it. */
   #enclosing(scope: Scope): Scope {
     const around = this.#ambient?.getStore()
-    return around?.covers(scope, this.#config.cookieName) === true ? around : scope
+    return around?.covers(scope, this.#config.cookie.name) === true ? around : scope
   }
 
   async of(request: object): Promise<AnySession> {
@@ -256,6 +282,7 @@ export class SessionLifeCycle implements LifeCycle {
   async claim(session: AnySession, key: string): Promise<unknown> {
     const state = writing(session, key)
     const { backing } = this.#config
+    if (state.failure !== undefined) throw state.failure
     if (backing.claim === undefined) {
       throw new StateError(
         'claim() needs a store: a cookie cannot decide which request came first.',
@@ -283,12 +310,16 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   /** A record that is not honoured gives a fresh one. */
-  #sessionOf(found: Found, readOnly: boolean): AnySession {
+  #sessionOf(found: Found, readOnly: boolean, location: OpenOptions['location']): AnySession {
     let reason: Rejection = 'invalid'
     if (typeof found === 'string') reason = found
     else {
-      const session = this.#make(found, readOnly)
-      const hidden = this.#config.schema?.admit(stateOf(session).changes)
+      const session = this.#make(found, readOnly, location)
+      const { cookies, detached, changes } = stateOf(session)
+      if (cookies > 0) {
+        this.#config.emit({ type: 'several-cookies', cookies, used: detached ? 'none' : 'newest' })
+      }
+      const hidden = this.#config.schema?.admit(changes)
       if (hidden !== undefined || this.#config.schema === undefined) {
         if (hidden !== undefined && hidden.length > 0) this.#hid(session, hidden)
         return session
@@ -296,7 +327,7 @@ export class SessionLifeCycle implements LifeCycle {
     }
     // `replayed` has an event of its own.
     if (reason !== 'replayed') this.#config.emit({ type: 'rejected', reason })
-    return this.#make(undefined, readOnly)
+    return this.#make(undefined, readOnly, location)
   }
 
   /** Reports keys whose values the program does not get. */
@@ -304,8 +335,13 @@ export class SessionLifeCycle implements LifeCycle {
     this.#config.emit({ type: 'hidden', fingerprint, keys })
   }
 
-  #make(origin: Origin | undefined, readOnly: boolean): AnySession {
-    const state = new SessionState(this.#config, origin)
+  #make(
+    found: Origin | Several | undefined,
+    readOnly: boolean,
+    location?: OpenOptions['location'],
+  ): AnySession {
+    const state = new SessionState(this.#config, found)
+    state.location = location
     if (readOnly) state.phase = 'read-only'
     return new this.#config.sessionClass(state)
   }
@@ -315,8 +351,36 @@ export class SessionLifeCycle implements LifeCycle {
     this.#config.emit({ type: 'store-failed', error })
     if (this.#config.onStoreFailure === 'reject') throw error
     const session = this.#make(undefined, readOnly)
-    stateOf(session).unsaved = true
+    stateOf(session).failure = error
     return session
+  }
+
+  /** The end of a request whose cookies named records of which none is its session: nothing is stored. */
+  #dropped(state: SessionState): Commit {
+    const { asked, beside, changes, cookies } = state
+    const keys = changes.edited().map(([key]) => key)
+    const [superseded] = beside
+    if (keys.length + asked.length === 0) return UNTOUCHED
+    if (cookies > 0 || superseded?.credential === undefined) {
+      this.#config.emit({ type: 'unsaved', keys, asked })
+      return UNTOUCHED
+    }
+    // A login or `regenerate` took the place of its verifier. The cookie may be a new one by now, so it is left alone.
+    this.#config.emit({ type: 'gone', fingerprint: fingerprint(superseded.credential.key), keys })
+    return withoutCookie('gone')
+  }
+
+  /**
+   * Removes the cookies of the name that the browser holds in other places, so that the next request has one: after a
+   * logout, and where several named records. The one to keep is set by the same response.
+   */
+  #healed(state: SessionState, commit: Commit): Commit {
+    const { location, cookies, origin } = state
+    if (location === undefined) return commit
+    const heals = cookies > 0 && (origin === undefined || commit.cookies.length > 0)
+    return heals || commit.outcome === 'deleted'
+      ? withRemovals(commit, this.#config.cookie.elsewhere(location()))
+      : commit
   }
 
   readonly #failed = (error: unknown): never => {

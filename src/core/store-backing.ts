@@ -30,16 +30,14 @@ import type { Report } from './rebase.ts'
 import { isPermanent, readMeta } from './record.ts'
 import { isRequestBound } from './runtime.ts'
 import type { Seal } from './seal.ts'
-import type { Draft, NewVerifier, Origin, SessionState, Stamp } from './session-state.ts'
+import type { Draft, NewVerifier, Origin, SessionState, Several, Stamp } from './session-state.ts'
 import type { Backing, Found } from './sessions.ts'
+import { candidatesOf, choose, type Identity } from './several.ts'
 import type { MaybePromise, StoredRecord } from './store.ts'
 import { TimeLimit } from './time-limit.ts'
 import { type Issued, Verifiers } from './verifiers.ts'
 
-/** More cookies of one name than this are not looked up: a visitor must not choose the work of the server. */
-const MOST_CANDIDATES = 4
-
-export interface StoreBackingConfig extends CommitConfig {
+export interface StoreBackingConfig extends CommitConfig, Identity {
   readonly cookie: CookieWriter
   /** Signs the credential. Undefined: the cookie holds it as it is. */
   readonly seal: Seal | undefined
@@ -65,34 +63,18 @@ export class StoreBacking implements Backing {
   }
 
   find(values: readonly string[]): MaybePromise<Found> {
-    const candidates: Credential[] = []
-    let reason: Rejection = 'malformed'
-    for (const value of values) {
-      const credential = this.#parse(value)
-      if (typeof credential === 'string') reason = reason === 'malformed' ? credential : reason
-      else if (candidates.every(({ text }) => text !== credential.text)) {
-        candidates.push(credential)
-        if (candidates.length === MOST_CANDIDATES) break
-      }
-    }
-    const [only] = candidates
-    if (only === undefined) return reason
-    const limit = this.#limit()
-    if (candidates.length > 1) return this.#among(candidates, limit)
-    const found = this.#read(only, limit)
+    const [value] = values
+    if (value === undefined || values.length > 1) return this.#among(values)
+    const credential = this.#parse(value)
+    if (typeof credential === 'string') return credential
+    const found = this.#read(credential, this.#limit())
     return found instanceof Promise
-      ? found.then((found) => this.#reported(found, only))
-      : this.#reported(found, only)
+      ? found.then((found) => this.#reported(found, credential))
+      : this.#reported(found, credential)
   }
 
   commit(state: SessionState): MaybePromise<Commit> {
-    const { origin, superseded } = state
-    if (superseded !== undefined && state.rotation !== 'login') {
-      // A login or `regenerate` took the place of this verifier, so it changes nothing and gets no cookie.
-      return state.changes.modified || state.rotation === 'regenerate'
-        ? this.#gone(state, superseded)
-        : UNTOUCHED
-    }
+    const { origin } = state
     if (state.modified) return this.#store(state)
     if (origin === undefined) return UNTOUCHED
     if (this.#verifiers?.isRenewalDue(origin) || this.#verifiers?.isFirstPresented(origin)) {
@@ -100,8 +82,8 @@ export class StoreBacking implements Backing {
     }
     const { expiry, now: clock } = this.#config
     const now = clock()
-    if (origin.standing === 'renewed') {
-      // The cookie that another response was to bring.
+    if (isToSend(state, origin)) {
+      // The cookie that another response was to bring, or the one that is left of several.
       const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now)
       return this.#send(
         state,
@@ -162,7 +144,8 @@ export class StoreBacking implements Backing {
   }
 
   /** Reports a credential that may have been stolen. */
-  #reported(found: Found, { key }: Credential): Found {
+  #reported(found: Origin | Rejection, { key }: Credential): Found {
+    if (typeof found !== 'string') return found.standing === 'superseded' ? onlyEnded(found) : found
     if (found === 'replayed') {
       this.#config.emit({ type: 'replayed', fingerprint: fingerprint(key) })
     }
@@ -173,7 +156,7 @@ export class StoreBacking implements Backing {
     await this.#limit().call('read', (options) => this.#config.store.read('check', options))
   }
 
-  #read(credential: Credential, limit: TimeLimit): MaybePromise<Found> {
+  #read(credential: Credential, limit: TimeLimit): MaybePromise<Origin | Rejection> {
     const { store, expiry } = this.#config
     const answer = limit.call('read', (options) => store.read(credential.key, options), {
       expiry: expiry.compares,
@@ -183,7 +166,7 @@ export class StoreBacking implements Backing {
       : this.#admit(credential, answer)
   }
 
-  #admit(credential: Credential, record: StoredRecord | undefined): Found {
+  #admit(credential: Credential, record: StoredRecord | undefined): Origin | Rejection {
     if (record === undefined) return 'unknown'
     const { serializer, expiry, now: clock } = this.#config
     const { bytes, version, expiresAt } = record
@@ -199,21 +182,22 @@ export class StoreBacking implements Backing {
   }
 
   /** Of several cookies of the same name, the one that opens a session. */
-  async #among(candidates: readonly Credential[], limit: TimeLimit): Promise<Found> {
-    let origin: Origin | undefined
-    let superseded: Origin | undefined
+  async #among(values: readonly string[]): Promise<Found> {
+    const shortest = this.#config.seal?.shortest ?? 0
+    const candidates = candidatesOf(values, shortest, (value) => this.#parse(value))
+    const limit = this.#limit()
+    const origins: Origin[] = []
     let rejected: { readonly reason: Rejection; readonly candidate: Credential } | undefined
-    for (const candidate of candidates) {
-      const found = await this.#read(candidate, limit)
-      if (typeof found === 'string') rejected ??= { reason: found, candidate }
-      else if (found.standing === 'superseded') superseded = found
-      else if (origin?.credential?.key === found.credential?.key) continue
-      else if (origin !== undefined) return 'ambiguous'
-      else origin = found
+    for (const candidate of candidates.found) {
+      const opened = await this.#read(candidate, limit)
+      if (typeof opened === 'string') rejected ??= { reason: opened, candidate }
+      else origins.push(opened)
     }
-    const opened = origin ?? superseded
-    if (opened !== undefined) return opened
-    return rejected === undefined ? 'unknown' : this.#reported(rejected.reason, rejected.candidate)
+    const chosen = choose(origins, candidates.isMore, new Set(values).size, this.#config)
+    if (chosen !== undefined) return chosen
+    return rejected === undefined
+      ? candidates.reason
+      : this.#reported(rejected.reason, rejected.candidate)
   }
 
   async #touch(state: SessionState, origin: Origin, now: number): Promise<Commit> {
@@ -234,17 +218,18 @@ export class StoreBacking implements Backing {
     const { cookie, store } = this.#config
     const { origin, ended } = state
     const limit = this.#limit()
-    if (origin !== undefined) return this.#change(state, origin, limit)
     // What cannot be drafted fails before anything is deleted.
-    const { empty } = state.draftNew(this.#stamp(undefined))
-    if (ended !== undefined) {
-      await limit.call('delete', (options) => store.delete(keyOf(ended), undefined, options))
+    const isEmpty = origin === undefined && state.draftNew(this.#stamp(undefined)).empty
+    for (const record of ended) {
+      await limit.call('delete', (options) => store.delete(keyOf(record), undefined, options))
     }
-    if (empty) return ended === undefined ? UNTOUCHED : withRemoval(state.sender, 'deleted', cookie)
+    if (isEmpty) return state.endsCookie ? withRemoval(state.sender, 'deleted', cookie) : UNTOUCHED
     try {
-      return await this.#create(state, new OptimisticCommit(this.#config, limit))
+      return await (origin === undefined
+        ? this.#create(state, new OptimisticCommit(this.#config, limit))
+        : this.#change(state, origin, limit))
     } catch (error) {
-      throw ended === undefined ? error : afterDeletion(error)
+      throw ended.length === 0 ? error : afterDeletion(error)
     }
   }
 
@@ -330,7 +315,7 @@ export class StoreBacking implements Backing {
       result.credential ??
       this.#verifiers?.credentialFor(loaded, origin.meta, meta, issued) ??
       loaded
-    const isNew = credential !== loaded || origin.standing === 'renewed'
+    const isNew = credential !== loaded || isToSend(state, origin)
     const isMoved =
       permanent &&
       (expiry.slides(meta) || meta.until !== origin.meta.until || meta.idle !== origin.meta.idle)
@@ -369,6 +354,16 @@ export class StoreBacking implements Backing {
     const life = expiresAt === undefined ? undefined : { expiresAt, now }
     return withCookie(sender, outcome, cookie, value, life)
   }
+}
+
+/** A session whose verifier a login or `regenerate` took the place of: nothing can be done with it but end it. */
+function onlyEnded(superseded: Origin): Several {
+  return { origin: undefined, beside: [superseded], cookies: 0 }
+}
+
+/** Whether the response brings the cookie although this request does not change it. */
+function isToSend(state: SessionState, { standing }: Origin): boolean {
+  return standing === 'renewed' || state.cookies > 0
 }
 
 /** Where there is a store, every record has a credential. */

@@ -81,6 +81,7 @@ export function encrypted(options: EncryptedOptions): Seal {
 
   return {
     name: 'encrypted',
+    shortest: Math.ceil((MIN_BYTES * 4) / 3),
 
     seal(bytes, now, cookie) {
       const { associatedData, hashed } = first.bindTo(cookie)

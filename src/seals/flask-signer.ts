@@ -26,7 +26,7 @@ export interface FlaskSignerOptions {
  * @throws {ConfigError} When the secret is missing or weak.
  */
 export function flaskSigner({ secret, weakSecret = 'refuse' }: FlaskSignerOptions): Seal {
-  const { seal, open } = signedText({
+  const { shortest, seal, open } = signedText({
     algorithm: 'sha1',
     keys: secretKeys(secret, 'secret', { weak: weakSecret }).map((key) =>
       createHmac('sha1', key).update('flask-session').digest(),
@@ -35,6 +35,7 @@ export function flaskSigner({ secret, weakSecret = 'refuse' }: FlaskSignerOption
   })
   return {
     name: 'flask-signer',
+    shortest,
     seal: (bytes, _now, cookie) => seal(bufferOf(bytes).toString('latin1'), cookie),
     open: (sealed) => open(sealed, ''),
   }

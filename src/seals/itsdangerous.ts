@@ -85,6 +85,7 @@ export function itsdangerous(options: ItsdangerousOptions): Seal {
 
   return {
     name: 'itsdangerous',
+    shortest: texts.shortest,
 
     seal(bytes, now, cookie) {
       return texts.seal(`${pack(bytes, compress)}.${timestamp(now - backdate)}`, cookie)

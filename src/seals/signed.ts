@@ -28,7 +28,7 @@ const TEXT = /^[A-Za-z0-9_.-]+$/
  * @throws {ConfigError} When the secret is missing or weak.
  */
 export function signed({ secret }: SignedOptions): Seal {
-  const { seal, open } = signedText({
+  const { shortest, seal, open } = signedText({
     algorithm: 'sha256',
     keys: secretKeys(secret, 'secret', { weak: 'refuse' }).map((key) =>
       Buffer.from(hkdfSync('sha256', key, FORMAT, 'key', 32)),
@@ -38,6 +38,7 @@ export function signed({ secret }: SignedOptions): Seal {
   })
   return {
     name: 'signed',
+    shortest,
 
     seal(bytes, _now, cookie) {
       const text = bufferOf(bytes).toString('latin1')

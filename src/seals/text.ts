@@ -27,7 +27,7 @@ export function bufferOf(bytes: Uint8Array): Buffer {
 
 /**
  * Makes and opens texts of the form `<text>.<signature>`, where the signature is HMAC in base64url. `open` has a
- * {@link verifiedCache}.
+ * {@link verifiedCache}. `shortest` is the length of a text of one character.
  */
 export function signedText(options: {
   readonly algorithm: 'sha1' | 'sha256'
@@ -37,7 +37,7 @@ export function signedText(options: {
   readonly bind?: (text: string, cookie: string) => string
   /** Makes the result of a text with a valid signature. The result must depend on the text alone. */
   readonly parse: (text: string) => Opened
-}): { seal: (text: string, cookie: string) => string; open: OpenText } {
+}): { shortest: number; seal: (text: string, cookie: string) => string; open: OpenText } {
   const { algorithm, keys, bind = (text) => text, parse } = options
   const sign = (key: Buffer, message: string): Buffer =>
     createHmac(algorithm, key).update(message).digest()
@@ -45,6 +45,8 @@ export function signedText(options: {
   const signatureLength = sign(first, '').toString('base64url').length
 
   return {
+    shortest: signatureLength + 2,
+
     seal: (text, cookie) => `${text}.${sign(first, bind(text, cookie)).toString('base64url')}`,
 
     open: verifiedCache((sealed, cookie) => {

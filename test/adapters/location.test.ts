@@ -19,7 +19,8 @@ import * as koaAdapter from 'vial/adapters/koa'
 import * as nodeAdapter from 'vial/adapters/node'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
-import { locationOf, locationOfUrl } from '../../src/adapters/shared/location.ts'
+import { locationOf } from '../../src/adapters/shared/location.ts'
+import { locationOfUrl } from '../../src/core/scope.ts'
 import { listening } from './suite.ts'
 
 /** Sessions that note the location of each scope. */

@@ -45,10 +45,11 @@ export function lifeCycle(setup: Setup): StoredSessions {
     backoff: setup.backoff ?? (() => Promise.resolve()),
     emit,
     renewAfter: setup.renewAfter,
+    userKey: undefined,
   })
   const sessions: unknown = new SessionLifeCycle({
     backing,
-    cookieName: cookie.name,
+    cookie,
     serializer,
     policy: DEFAULT_POLICY,
     sessionClass: StoredSessionClass,

@@ -119,7 +119,7 @@ test('of several cookies of the name a valid one counts; two valid ones count fo
   expect(one.get('a')).toBe(1)
   const two = await sessions.load(`${browser.cookie}; ${second.cookie}`)
   expect(two.isNew).toBe(true)
-  expect(events).toEqual([{ type: 'rejected', reason: 'ambiguous' }])
+  expect(events).toEqual([{ type: 'several-cookies', cookies: 2, used: 'none' }])
 })
 
 test('login, user and createdAt live in the sealed record', async () => {

@@ -6,9 +6,9 @@
 
 import { type HeaderPatch, mergeHeader } from '../../core/commit-headers.ts'
 import { isRequestBound } from '../../core/runtime.ts'
-import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
+import { type LifeCycle, locationOfUrl, type RequestLocation, Scope } from '../../core/scope.ts'
 import { checkTwins, setsCookie, varies } from './headers.ts'
-import { isPlainHttp, locationOfUrl } from './location.ts'
+import { isPlainHttp } from './location.ts'
 
 /** What has the request; Hono's may become another one. */
 interface Source {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { RequestLocation } from '../../core/scope.ts'
+import { locationOfUrl, type RequestLocation } from '../../core/scope.ts'
 
 /**
- * Makes a location of two header values.
+ * Makes a location of two header values. Never throws, whatever the client sent.
  *
  * @param host The value of `Host` or `:authority`, with or without a port.
  * @param target The request target: a path with or without a query, or an absolute URL, as proxies get it.
@@ -19,13 +19,6 @@ export function locationOf(
   if (host === undefined || host === '' || target === undefined) return undefined
   const path = target.startsWith('/') ? target.replace(/[?#].*$/s, '') : locationOfUrl(target)?.path
   return path === undefined ? undefined : { host: host.replace(/:\d*$/, '').toLowerCase(), path }
-}
-
-/** Makes a location of an absolute URL; undefined for another string. */
-export function locationOfUrl(url: string): RequestLocation | undefined {
-  if (!URL.canParse(url)) return undefined
-  const { hostname, pathname } = new URL(url)
-  return hostname === '' ? undefined : { host: hostname, path: pathname }
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   cookieWriter,
   type ForeignCookieOptions,
 } from '../../cookies/serialize.ts'
-import { checkOptions } from '../../core/assemble.ts'
+import { checkOptions, checkPlaces } from '../../core/assemble.ts'
 import { type Duration, milliseconds } from '../../core/duration.ts'
 import type { OnEvent } from '../../core/events.ts'
 import { Expiry } from '../../core/expiry.ts'
@@ -37,6 +37,8 @@ export interface FlaskCookieAttributes {
   readonly sameSite?: CookieOptions['sameSite']
   /** `SESSION_COOKIE_PARTITIONED`; it makes the cookie `secure`. @default false */
   readonly partitioned?: boolean
+  /** Places where this cookie stood before. A logout, or a request with several of the name, removes it there. */
+  readonly formerly?: CookieOptions['formerly']
 }
 
 /** What every Flask profile takes. */
@@ -84,6 +86,7 @@ export const FLASK_OPTIONS = [...KEYLESS, 'cookie', 'lifetime', 'refreshEachRequ
 
 const ATTRIBUTES = [
   'domain',
+  'formerly',
   'httpOnly',
   'name',
   'partitioned',
@@ -95,8 +98,9 @@ const ATTRIBUTES = [
 /** Writes the cookie as Werkzeug does. What Flask allows and browsers refuse is a warning. */
 export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): CookieWriter {
   checkOptions('cookie', attributes, ATTRIBUTES)
+  checkPlaces(attributes.formerly)
   const { name = 'session', domain, path = '/', httpOnly = true, partitioned = false } = attributes
-  const { secure = partitioned, sameSite } = attributes
+  const { secure = partitioned, sameSite, formerly } = attributes
   const written: ForeignCookieOptions = {
     name,
     path: quoted(path),
@@ -106,6 +110,7 @@ export function flaskCookieWriter(attributes: FlaskCookieAttributes = {}): Cooki
     sameSite,
     life: 'expires',
     ...(domain !== undefined && { domain: hostOf(domain) }),
+    ...(formerly !== undefined && { formerly }),
   }
   return cookieWriter(written, (message) => warnOnce('VIAL_COOKIE', message))
 }
@@ -139,6 +144,8 @@ export function flaskPreset(options: FlaskOptions) {
     ...DEFAULT_POLICY,
     metadata: false,
     cookieOnSave: true,
+    // Flask-Login's.
+    userKey: '_user_id',
   }
   return {
     options,
