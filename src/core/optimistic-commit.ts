@@ -173,6 +173,8 @@ export class OptimisticCommit {
         return this.#written(this.#sent, expiresAt, base)
       }
       if (!base.isRead) return { kind: 'stale' }
+      // Another login's record is there, so a deletion whose reply was lost has not been done.
+      if (draft === 'gone' && this.#sent?.empty) this.#lost = undefined
       return this.#end({ kind: draft === 'untouched' ? draft : 'gone' })
     } catch (error) {
       if (isStoreError(error)) await this.#settle(error, rotation)

@@ -37,6 +37,8 @@ interface Result {
   readonly outcome: 'kept' | 'gone' | 'failed'
   /** The cookie that the commit set, when it is another one. */
   readonly cookie: string | undefined
+  /** A reply may have been lost. */
+  readonly isLost: boolean
 }
 
 const requestArbitrary: fc.Arbitrary<Request> = fc.record({
@@ -151,6 +153,7 @@ async function serve(
   const isStored = (await store.read(keyIn(id))) !== undefined
   const began = !session.isNew ? 'with the record' : isStored ? 'superseded' : 'new'
   const done = request.ops.flatMap((op) => perform(session, op))
+  const isLost = request.process === 'own' && request.fault?.kind === 'after'
   arm()
   try {
     const commit = await sessions.commit(session)
@@ -160,10 +163,11 @@ async function serve(
       began,
       outcome: commit.outcome === 'gone' ? 'gone' : 'kept',
       cookie: given === id ? undefined : given,
+      isLost,
     }
   } catch (error) {
     expect(error).toBeInstanceOf(StoreError)
-    return { done, began, outcome: 'failed', cookie: undefined }
+    return { done, began, outcome: 'failed', cookie: undefined, isLost }
   }
 }
 
@@ -206,7 +210,11 @@ function explains(
     if (result.done.length === 0) return next(old)
     if (old === undefined) {
       const effect = effectOf(result.done, blank())
-      if (!effect.ended && !isLogin(result.done)) return false
+      const isNothing = effect.old === undefined && effect.fresh === undefined
+      // A deletion with a lost reply is not told apart from that of another request, and comes to the same.
+      if (!effect.ended && !isLogin(result.done)) {
+        return result.isLost && isNothing && next(undefined)
+      }
       return next(undefined, effect.fresh ?? effect.old, effect.ended)
     }
     const effect = effectOf(result.done, old)
