@@ -82,14 +82,14 @@ describe('Common Pitfalls', () => {
     expect((await user.get('/cart')).body).toBe('apple, pear, apple')
   })
 
-  test('too large for a cookie: a TooLargeError, status 500 and no Set-Cookie', async () => {
+  test('too large for a cookie: a TooLargeError, status 413 and no Set-Cookie', async () => {
     const app = pitfalls(secret)
     const errors: Error[] = []
     app.on('error', (error: Error) => errors.push(error))
     const user = visitor(await start(app))
     await user.get('/set_correct')
     const page = await user.get('/large')
-    expect([page.status, page.body, page.setCookie]).toEqual([500, 'Internal Server Error', []])
+    expect([page.status, page.body, page.setCookie]).toEqual([413, 'Payload Too Large', []])
     expect(errors).toEqual([expect.objectContaining({ code: 'ERR_VIAL_TOO_LARGE', limit: 4096 })])
     expect(errors[0]).toBeInstanceOf(TooLargeError)
     expect((errors[0] as TooLargeError).size).toBeGreaterThan(5000)

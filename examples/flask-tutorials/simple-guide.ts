@@ -96,7 +96,7 @@ export function pitfalls(secret: Secret | undefined = process.env['SECRET_KEY'])
       return 'Added'
     },
     '/cart': () => session.get('cart', []).join(', '),
-    // Too large for a cookie: a TooLargeError and status 500, where browsers drop it without a word.
+    // Too large for a cookie: a TooLargeError and status 413, where browsers drop it without a word.
     '/large'() {
       session.set('data', 'x'.repeat(5000))
       return 'This line is never sent'

@@ -306,5 +306,8 @@ test('several cookies of one name: the one that is known counts, and two are non
   await site.put(`session:${'y'.repeat(43)}`, PLAIN)
   const { events, onEvent } = listener()
   const both = await site.sessions({ onEvent }).load(`session=${'y'.repeat(43)}; ${COOKIE}`)
-  expect([both.isNew, events]).toEqual([true, [{ type: 'several-cookies', cookies: 2, used: 'none' }]])
+  expect([both.isNew, events]).toEqual([
+    true,
+    [{ type: 'several-cookies', cookies: 2, used: 'none' }],
+  ])
 })

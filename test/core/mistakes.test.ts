@@ -122,11 +122,11 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'an option of express-session':
     "ConfigError: createSessions has no option 'resave'. Leave it out: a session is stored when this request changed it, and only then. Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, seal, secret, serializer, store, timeout.",
   'a cookie option typo':
-    "ConfigError: cookie has no option 'secured'. Did you mean 'secure'? Valid options: domain, name, partitioned, path, sameSite, secure.",
+    "ConfigError: cookie has no option 'secured'. Did you mean 'secure'? Valid options: domain, formerly, name, partitioned, path, sameSite, secure.",
   'cookie.maxAge':
-    "ConfigError: cookie has no option 'maxAge'. Beside `cookie`, `lifetime` is the longest life and `idle` the longest pause; `session.permanent = true` makes the cookie outlive the browser. Valid options: domain, name, partitioned, path, sameSite, secure.",
+    "ConfigError: cookie has no option 'maxAge'. Beside `cookie`, `lifetime` is the longest life and `idle` the longest pause; `session.permanent = true` makes the cookie outlive the browser. Valid options: domain, formerly, name, partitioned, path, sameSite, secure.",
   'cookie.httpOnly':
-    "ConfigError: cookie has no option 'httpOnly'. Leave it out: the cookie is always HttpOnly. Valid options: domain, name, partitioned, path, sameSite, secure.",
+    "ConfigError: cookie has no option 'httpOnly'. Leave it out: the cookie is always HttpOnly. Valid options: domain, formerly, name, partitioned, path, sameSite, secure.",
   'a lifetime in words':
     "ConfigError: lifetime: \"30 days\" is not a duration. Give positive milliseconds or a string such as '30m', '12h', '31d'.",
   'a lifetime in days':

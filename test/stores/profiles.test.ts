@@ -20,6 +20,6 @@ test('each store that the package has is in the table', () => {
   const entries = Object.keys(exports).flatMap((name) => /^\.\/stores\/(.+)/.exec(name)?.[1] ?? [])
   const listed = new Set<string>(Object.values(PROFILES).map(({ entry }) => entry))
   // Parts of stores, and the function that opens them.
-  const parts = ['memcached-transport', 'node-sqlite', 'open']
+  const parts = ['memcached-transport', 'node-sqlite', 'open', 'redis-near-cache']
   expect(entries.filter((name) => !listed.has(name) && !parts.includes(name))).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dataDirectory, recordFiles, type Server, startServer } from './server.ts'
@@ -222,12 +222,14 @@ test('says nothing of its insides when the store fails, and recovers', async () 
   await visitor.post('/value', { name: 'Ada' })
   const file = join(data, panelText(await visitor.text('/value'), 'file'))
   const record = await readFile(file)
-  await writeFile(file, 'not a record')
+  await rm(file)
+  await mkdir(file)
   const response = await visitor.get('/value')
   const page = await response.text()
   expect(response.status).toBe(503)
   expect(page).toContain('The fault is on this side.')
   expect(page).not.toMatch(/store|vial-tutorial-|\.ts|damaged/i)
+  await rmdir(file)
   await writeFile(file, record)
   expect(await visitor.text('/value')).toContain('Hello, Ada!')
 })
