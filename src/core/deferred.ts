@@ -11,7 +11,7 @@ import type { Commit } from './commit-headers.ts'
 import { isRequestBound } from './runtime.ts'
 import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { AnySession } from './session.ts'
-import type { SessionLifeCycle } from './sessions.ts'
+import type { SessionLifeCycle } from './session-life-cycle.ts'
 import type { MaybePromise } from './store.ts'
 
 /** Options that are evaluated at the first use, at once or in a promise. */

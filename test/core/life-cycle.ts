@@ -8,7 +8,7 @@ import { Expiry } from '../../src/core/expiry.ts'
 import { nativeIds } from '../../src/core/ids.ts'
 import { DEFAULT_POLICY } from '../../src/core/policy.ts'
 import { StoredSession as StoredSessionClass } from '../../src/core/session.ts'
-import { SessionLifeCycle } from '../../src/core/sessions.ts'
+import { SessionLifeCycle } from '../../src/core/session-life-cycle.ts'
 import { StoreBacking } from '../../src/core/store-backing.ts'
 import { waitTimer } from '../../src/core/time-limit.ts'
 
