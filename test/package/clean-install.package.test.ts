@@ -126,6 +126,7 @@ describe('the package in an empty folder', () => {
           "sessionMiddleware",
         ],
         "vial/adapters/node": [
+          "sessionMiddleware",
           "withSession",
         ],
         "vial/compat/flask-config": [
@@ -242,7 +243,7 @@ describe('the package in an empty folder', () => {
 
   test("import 'vial' loads no adapter, no store and no suite", () => {
     const loaded = loadedBy('dist/index.js')
-    expect(loaded).toContain('dist/core/sessions.js')
+    expect(loaded).toContain('dist/core/session-life-cycle.js')
     expect(loaded.filter((path) => /^dist\/(adapters|testing|stores)\//.test(path))).toEqual([])
   })
 
@@ -262,14 +263,14 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
-  test('holds what was built and nothing else, under 215 KB', () => {
+  test('holds what was built and nothing else, under 235 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(215_000)
+    expect(packed.size).toBeLessThan(235_000)
   })
 })
 
