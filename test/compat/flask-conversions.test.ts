@@ -4,29 +4,13 @@ import { type StoredSession, tuple } from 'vial'
 import { readPickle, writePickle } from 'vial/serializers/pickle'
 import { Float, Timedelta, Timezone } from 'vial/serializers/python-values'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Site } from './flask-store.ts'
-
-const SID = 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo'
-const KEY = `session:${SID}`
-const COOKIE = `session=${SID}`
+import { COOKIE, KEY, Site } from './flask-store.ts'
 
 let site = new Site()
 beforeEach(() => {
   site = new Site()
 })
 
-const bytesOf = async (): Promise<Buffer> => Buffer.from((await site.hex(KEY)) ?? '', 'hex')
-
-/** The record after a request. */
-async function kept(
-  record: Uint8Array,
-  work: (session: StoredSession) => unknown,
-  options: Parameters<Site['browser']>[0] = {},
-): Promise<Buffer> {
-  await site.put(KEY, record)
-  await site.browser(options, COOKIE).visit(work)
-  return bytesOf()
-}
 const change = (session: StoredSession) => session.set('n', 2)
 
 describe('keys that are not strings', () => {
@@ -40,19 +24,19 @@ describe('keys that are not strings', () => {
   )
 
   test('of a pickle keep their types in MessagePack, as Flask-Session 0.8 writes them', async () => {
-    const written = await kept(record, change)
+    const written = await site.kept(record, change)
     // {1: 'one', 'n': 2, 2.0: 3.0, None: ['1180591620717411303424']}
     expect(written.toString('hex')).toBe(
       `8401a36f6e65a16e02cb4000000000000000cb4008000000000000c091b6${Buffer.from(String(2n ** 70n)).toString('hex')}`,
     )
     // What is MessagePack now stays so.
-    const again = await kept(written, (session) => session.set('n', 3))
+    const again = await site.kept(written, (session) => session.set('n', 3))
     expect(again.toString('hex')).toBe(written.toString('hex').replace('a16e02', 'a16e03'))
   })
 
   test('of MessagePack keep their types in a pickle', async () => {
     const msgpack = Buffer.from('8301a36f6e65a16e01cb4000000000000000cb4008000000000000', 'hex')
-    const written = await kept(msgpack, change, { format: 'pickle' })
+    const written = await site.kept(msgpack, change, { format: 'pickle' })
     expect(readPickle(written, { exactFloats: true })).toEqual(
       new Map<unknown, unknown>([
         [1, 'one'],
@@ -63,7 +47,7 @@ describe('keys that are not strings', () => {
   })
 
   test('are text in JSON', async () => {
-    const written = await kept(
+    const written = await site.kept(
       writePickle(
         new Map<unknown, unknown>([
           [1, 'one'],
@@ -90,7 +74,7 @@ describe('keys that are not strings', () => {
     await site.put(KEY, record)
     const visit = site.browser({}, COOKIE).visit(change)
     await expect(visit).rejects.toThrow(/key that is not a string: .*surrogate/)
-    expect((await bytesOf()).equals(record)).toBe(true)
+    expect((await site.bytes()).equals(record)).toBe(true)
   })
 })
 

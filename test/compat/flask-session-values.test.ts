@@ -10,11 +10,8 @@ import { z } from 'zod'
 import { flaskRecords } from '../../src/compat/flask/records.ts'
 import { listener } from '../core/requests.ts'
 import { foreignCases } from '../serializers/pickle-fixtures.ts'
-import { HOUR, Site } from './flask-store.ts'
+import { COOKIE, HOUR, KEY, Site } from './flask-store.ts'
 
-const SID = 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo'
-const KEY = `session:${SID}`
-const COOKIE = `session=${SID}`
 const UUID = '12345678-1234-5678-1234-567812345678'
 
 let site = new Site()
@@ -22,18 +19,6 @@ beforeEach(() => {
   site = new Site()
 })
 
-const bytesOf = async (): Promise<Buffer> => Buffer.from((await site.hex(KEY)) ?? '', 'hex')
-
-/** The record after a request. */
-async function kept(
-  record: Uint8Array,
-  work: (session: StoredSession) => unknown,
-  options: Parameters<Site['browser']>[0] = {},
-): Promise<Buffer> {
-  await site.put(KEY, record)
-  await site.browser(options, COOKIE).visit(work)
-  return bytesOf()
-}
 const change = (session: StoredSession) => session.set('n', 2)
 
 /** A record of each format: floats, a list and a number that is changed. */
@@ -57,13 +42,13 @@ describe('what was not touched', () => {
       .flat()
       .join('')
     const record = Buffer.from(`87a16e01${others}`, 'hex')
-    const written = await kept(record, change)
+    const written = await site.kept(record, change)
     expect(written.toString('hex')).toBe(`87a16e02${others}`)
   })
 
   test('in a record that is only read, whatever its format', async () => {
     for (const record of [json, msgpack, pickled]) {
-      const left = await kept(record, (session) => [...session])
+      const left = await site.kept(record, (session) => [...session])
       expect(left.equals(record)).toBe(true)
       expect((await site.shown(KEY))?.left).toBe(31 * 24 * HOUR)
     }
@@ -87,25 +72,25 @@ describe('a record of another format is rewritten when it changes', () => {
     ['pickle', 'msgpack', pickled, '83a166cb3ff0000000000000a16c92cb3ff0000000000000a178a16e02'],
     ['pickle', 'json', pickled, Buffer.from('{"f":1.0,"l":[1.0,"x"],"n":2}').toString('hex')],
   ])('%s as %s', async (_, format, record, written) => {
-    expect((await kept(record, change, { format })).toString('hex')).toBe(written)
+    expect((await site.kept(record, change, { format })).toString('hex')).toBe(written)
   })
 
   test('with exactFloats it is the same', async () => {
-    const written = await kept(pickled, change, { exactFloats: true })
+    const written = await site.kept(pickled, change, { exactFloats: true })
     expect(written.toString('hex')).toBe(
       '83a166cb3ff0000000000000a16c92cb3ff0000000000000a178a16e02',
     )
   })
 
   test('as pickle, and behind cachelib’s mark', async () => {
-    const plain = await kept(msgpack, change, { format: 'pickle' })
+    const plain = await site.kept(msgpack, change, { format: 'pickle' })
     expect(readPickle(plain, { exactFloats: true })).toEqual({
       f: new Float(1),
       l: [new Float(1), 'x'],
       big: 1,
       n: 2,
     })
-    const marked = await kept(msgpack, change, { format: 'cachelib-redis' })
+    const marked = await site.kept(msgpack, change, { format: 'cachelib-redis' })
     expect(marked[0]).toBe(0x21)
     expect(marked.subarray(1).equals(plain)).toBe(true)
   })
@@ -120,7 +105,7 @@ describe('a record of another format is rewritten when it changes', () => {
       m: new Markup('<b>'),
       n: 1,
     })
-    const written = await kept(Buffer.from(record), change)
+    const written = await site.kept(Buffer.from(record), change)
     const records = flaskRecords('msgpack', true)
     const entries = records.split(written) ?? new Map()
     expect(
@@ -142,7 +127,7 @@ describe('a record of another format is rewritten when it changes', () => {
     const visit = site.browser({}, COOKIE).visit(change)
     await expect(visit).rejects.toThrow(SerializationError)
     await expect(visit).rejects.toThrow(/'lone'/)
-    expect((await bytesOf()).equals(record)).toBe(true)
+    expect((await site.bytes()).equals(record)).toBe(true)
   })
 })
 
@@ -171,7 +156,7 @@ describe('floats', () => {
   )
 
   test('read and written again stay floats', async () => {
-    const written = await kept(floats, (session) => {
+    const written = await site.kept(floats, (session) => {
       expect(session.get('f')).toBe(1)
       for (const [key, value] of [...session]) session.set(key, value)
     })
@@ -190,7 +175,7 @@ describe('floats', () => {
     ['2.0**53', 'b', -1, new Float(2 ** 53 - 1)],
     ['nothing', 'z', 0.5, 0.5],
   ])('%s is incremented: %s by %s', async (_, key, by, value) => {
-    await kept(floats, (session) => {
+    await site.kept(floats, (session) => {
       session.increment(key, by)
       expect(session.get(key)).toBe(Number(value))
     })
@@ -248,7 +233,7 @@ describe('messages', () => {
     await site.put(KEY, '81a16e01')
     await site.browser({ format }, COOKIE).visit((session) => session.flash('Hi', 'info'))
     const records = flaskRecords(format, true)
-    const entries = records.split(await bytesOf()) ?? new Map()
+    const entries = records.split(await site.bytes()) ?? new Map()
     expect(records.decode(entries.get('_flashes'))).toEqual(flashes)
     const session = await site.sessions({ format }).load(COOKIE)
     expect(session.flashes()).toEqual([{ category: 'info', message: 'Hi' }])
@@ -264,7 +249,9 @@ describe('messages', () => {
       expect(session.flashes()).toEqual([{ category: 'message', message: '<b>', html: true }])
       session.flash(new Markup('<i>'))
     })
-    expect(readPickle(await bytesOf())).toEqual({ _flashes: [tuple('message', new Markup('<i>'))] })
+    expect(readPickle(await site.bytes())).toEqual({
+      _flashes: [tuple('message', new Markup('<i>'))],
+    })
     const session = await site.sessions().load(undefined)
     expect(() => session.flash(new Markup('<i>'))).toThrow(
       /'_flashes'.*an instance of Markup.*or its text/,
@@ -318,18 +305,18 @@ describe('objects of Python classes that are unknown here', () => {
     'stay in a record, whose format is kept, when %s is written',
     async (format) => {
       const { held } = readPickle(record) as { held: unknown }
-      const written = await kept(record, change, { format })
+      const written = await site.kept(record, change, { format })
       expect(readPickle(written)).toEqual({ user: 'ann', held, n: 2 })
       // cachelib's mark is a part of its format.
       const marked = Buffer.concat([Buffer.from('!'), record])
-      const again = await kept(marked, change, { format })
+      const again = await site.kept(marked, change, { format })
       expect(again.toString('latin1', 0, 1)).toBe('!')
       expect(readPickle(again.subarray(1))).toEqual({ user: 'ann', held, n: 2 })
     },
   )
 
   test.each(FORMATS)('can be read and set again when %s is written', async (format) => {
-    const written = await kept(
+    const written = await site.kept(
       record,
       (session) => {
         const [token] = session.get('held') as [Foreign, number]
@@ -344,7 +331,7 @@ describe('objects of Python classes that are unknown here', () => {
   })
 
   test('a record is converted once they are gone', async () => {
-    const written = await kept(record, (session) => session.delete('held'), { format: 'json' })
+    const written = await site.kept(record, (session) => session.delete('held'), { format: 'json' })
     expect(written.toString()).toBe('{"user":"ann"}')
   })
 

@@ -5,12 +5,9 @@ import { memoryStore } from 'vial/stores/memory'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { listener, SECRET, setCookie } from '../core/requests.ts'
 import { watchWarnings } from '../support/warnings.ts'
-import { HOUR, idOf, Site } from './flask-store.ts'
+import { COOKIE, HOUR, idOf, KEY, SID, Site } from './flask-store.ts'
 
 const OLDER = 'Zx81mPq0vNc5tRw2yUi7oLa4sKd9jHf6'
-const SID = 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo'
-const KEY = `session:${SID}`
-const COOKIE = `session=${SID}`
 /** `{_permanent: True, a: 1}`, and the same without the first. */
 const ONE = '82aa5f7065726d616e656e74c3a16101'
 const PLAIN = '81a16101'

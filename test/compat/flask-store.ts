@@ -1,10 +1,15 @@
 /** A store in memory that shows its records, and browsers on Flask-Session's sessions in it. */
 
-import type { Store } from 'vial'
+import type { Store, StoredSession } from 'vial'
 import { type FlaskSessionOptions, flaskSession } from 'vial/compat/flask-session'
 import { Browser, Clock, countingStore } from '../core/requests.ts'
 
 export const HOUR = 3_600_000
+export const SID = 'Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo'
+/** The key of that session's record, and the cookie that opens it. */
+export const KEY: string = `session:${SID}`
+export const COOKIE: string = `session=${SID}`
+
 /** A record, and when it ends. */
 export interface Shown {
   readonly hex: string
@@ -41,6 +46,22 @@ export class Site {
 
   async hex(key: string): Promise<string | undefined> {
     return (await this.shown(key))?.hex
+  }
+
+  /** The record of {@link KEY}; empty when there is none. */
+  async bytes(): Promise<Buffer> {
+    return Buffer.from((await this.hex(KEY)) ?? '', 'hex')
+  }
+
+  /** Puts a record at {@link KEY} and returns what a request makes of it. */
+  async kept(
+    record: Uint8Array,
+    work: (session: StoredSession) => unknown,
+    options: Partial<FlaskSessionOptions> = {},
+  ): Promise<Buffer> {
+    await this.put(KEY, record)
+    await this.browser(options, COOKIE).visit(work)
+    return this.bytes()
   }
 }
 
