@@ -1,5 +1,5 @@
 /**
- * Flask's own session: the record in a signed cookie, readable by everyone and writable only with the secret. A Flask
+ * Flask's own session: the record in a signed cookie, which anyone can read and only the secret can write. A Flask
  * application with the same `SECRET_KEY` reads it, and the other way round.
  *
  * @module

@@ -6,18 +6,22 @@
 
 import type { CookiePlace, CookieWriter } from '../cookies/serialize.ts'
 import { ConfigError } from '../errors.ts'
-import { CookieBacking, type CookieBackingConfig } from './cookie-backing.ts'
+import {
+  backoff,
+  CookieBacking,
+  type CookieBackingConfig,
+  StoreBacking,
+  type StoreBackingConfig,
+} from './backing/index.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { guarded, type OnEvent } from './events.ts'
 import type { Expiry } from './expiry.ts'
-import { backoff } from './optimistic-commit.ts'
 import type { SessionPolicy } from './policy.ts'
 import { DataSchema, type OnInvalid, type Schema } from './schema.ts'
 import type { Serializer } from './serializer.ts'
 import { Session, StoredSession } from './session.ts'
 import { SessionLifeCycle } from './session-life-cycle.ts'
 import type { Verb } from './store.ts'
-import { StoreBacking, type StoreBackingConfig } from './store-backing.ts'
 import { waitTimer } from './time-limit.ts'
 import { warnOnce } from './warnings.ts'
 
@@ -208,7 +212,7 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
     if (place.seal === undefined && parts.cookie.removal.domain !== undefined) {
       warnOnce(
         'VIAL_COOKIE_DOMAIN',
-        '`cookie.domain` without `secret`: any host of the domain can set a cookie that opens a session of its own. Give `secret`, or leave `domain` out.',
+        '`cookie.domain` without `secret`: each host of the domain can set a cookie that opens a session of its own. Give `secret`, or leave `domain` out.',
       )
     }
   }

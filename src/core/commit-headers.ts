@@ -1,5 +1,5 @@
 /**
- * What a commit tells an adapter: the response headers it asks for, and how they meet those of the application.
+ * The result of a commit for an adapter: the response headers it asks for, and how they meet those of the application.
  *
  * @module
  */

@@ -322,7 +322,7 @@ export class StoredSession<Data extends object = Fields> extends Session<Data> {
    */
   append<K extends KeysOf<Data, readonly unknown[]>>(key: K, ...items: Item<Data[K]>[]): void {
     const { changes, serializer } = writing(this, key)
-    // Encoded now: what the handler does to an item later must not depend on who else was writing.
+    // Encoded now: what the handler does to an item later must not depend on other writers.
     const entry = encodeOf(serializer, key, items)
     changes.apply(key, (value) => {
       if (value !== undefined && !Array.isArray(value))

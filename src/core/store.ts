@@ -95,7 +95,7 @@ export interface Store {
    * Replaces exactly the version that was read, data and expiry in one step [P1]; otherwise answers `conflict` and
    * changes nothing [P2]. Never creates: an unknown, deleted or expired id is `gone` [P3]. Equal bytes count as
    * replaced [P4]. An `expiresAt` that is not in the future ends the record [P5]. Of many replaces of one version
-   * exactly one succeeds [P6]. `version` may be absent where the backend tells none: read again before the next replace.
+   * exactly one succeeds [P6]. `version` may be absent where the backend gives none: read again before the next replace.
    */
   replace(
     id: string,

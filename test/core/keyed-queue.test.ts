@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { KeyedQueue, type Result } from '../../src/core/keyed-queue.ts'
+import { KeyedQueue, type Result } from '../../src/core/backing/keyed-queue.ts'
 import { SharedTimer, TimeLimit } from '../../src/core/time-limit.ts'
 
 type Step =

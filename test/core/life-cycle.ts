@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto'
 import type { Commit, Serializer, SessionEvent, Store, StoredSession, StoredSessions } from 'vial'
 import { msgpack } from 'vial/serializers/msgpack'
 import { cookieWriter } from '../../src/cookies/serialize.ts'
+import { StoreBacking } from '../../src/core/backing/index.ts'
 import { Expiry } from '../../src/core/expiry.ts'
 import { nativeIds } from '../../src/core/ids.ts'
 import { DEFAULT_POLICY } from '../../src/core/policy.ts'
 import { StoredSession as StoredSessionClass } from '../../src/core/session.ts'
 import { SessionLifeCycle } from '../../src/core/session-life-cycle.ts'
-import { StoreBacking } from '../../src/core/store-backing.ts'
 import { waitTimer } from '../../src/core/time-limit.ts'
 
 export interface Setup {

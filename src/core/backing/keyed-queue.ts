@@ -5,8 +5,8 @@
  * @module
  */
 
-import { StoreError } from '../errors.ts'
-import type { TimeLimit } from './time-limit.ts'
+import { StoreError } from '../../errors.ts'
+import type { TimeLimit } from '../time-limit.ts'
 
 /** What a task comes to. */
 export interface Result<Known> {

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { ConflictError, isStoreError, StateError, type StoreError } from '../errors.ts'
-import type { Expiry } from './expiry.ts'
-import type { Credential, IdScheme } from './ids.ts'
+import { ConflictError, isStoreError, StateError, type StoreError } from '../../errors.ts'
+import type { Expiry } from '../expiry.ts'
+import type { Credential, IdScheme } from '../ids.ts'
+import type { Report } from '../rebase.ts'
+import type { Meta } from '../record.ts'
+import type { Entries, Serializer } from '../serializer.ts'
+import type { Draft } from '../session-state.ts'
+import type { Store, StoredRecord, Version } from '../store.ts'
+import { TimeLimit, type WaitTimer } from '../time-limit.ts'
 import type { Result } from './keyed-queue.ts'
-import type { Report } from './rebase.ts'
-import type { Meta } from './record.ts'
-import type { Entries, Serializer } from './serializer.ts'
-import type { Draft } from './session-state.ts'
-import type { Store, StoredRecord, Version } from './store.ts'
-import { TimeLimit, type WaitTimer } from './time-limit.ts'
 
 /**
  * Makes the record to write from the record that is there. `untouched`: nothing is to be written. `gone`: it is not the
@@ -197,7 +197,7 @@ export class OptimisticCommit {
   }
 
   /**
-   * The record tells whether a rotation with a lost reply was done. So it is read, and tried again when it was not: the
+   * The record shows whether a rotation with a lost reply was done. So it is read, and tried again when it was not: the
    * late write cannot land any more then, as the record has other bytes. Throws an error that cannot be settled.
    */
   async #settle(error: StoreError, rotation: Rotation): Promise<void> {

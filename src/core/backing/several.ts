@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Rejection } from './events.ts'
-import { decodeReserved } from './record.ts'
-import type { Serializer } from './serializer.ts'
-import type { Origin, Several } from './session-state.ts'
+import type { Rejection } from '../events.ts'
+import { decodeReserved } from '../record.ts'
+import type { Serializer } from '../serializer.ts'
+import type { Origin, Several } from '../session-state.ts'
 
 /** More cookies of one name are not opened, and more credentials not looked up: a visitor must not choose the work. */
 const MOST_OPENED = 32
@@ -48,7 +48,7 @@ export function candidatesOf<T extends object>(
   return { found, reason, isMore: false }
 }
 
-/** What tells who a record belongs to. */
+/** Where a record names its user. */
 export interface Identity {
   readonly serializer: Serializer
   /** A key of the application that names the user as well. Undefined: none. */
@@ -56,8 +56,10 @@ export interface Identity {
 }
 
 /**
- * Chooses among the records that cookies of one name opened. Records of one and the same user give the newest; nobody is
- * not the same as nobody. Otherwise none is chosen, as a neighbouring host may have set either. Undefined: there is none.
+ * Chooses among the records that cookies of one name opened: the newest, if all name the same user. Records without a user
+ * count as of different visitors. Otherwise none is chosen, as a neighbouring host may have set any of the cookies.
+ *
+ * @returns Undefined where no cookie opened a record.
  */
 export function choose(
   origins: readonly Origin[],
@@ -108,7 +110,7 @@ function newest(live: readonly Origin[], identity: Identity): Origin | undefined
   return undefined
 }
 
-/** The user of a record as text. Undefined: nobody is logged in. */
+/** The user of a record as text. Undefined: no login. */
 function userOf({ meta, entries }: Origin, { serializer, userKey }: Identity): string | undefined {
   const id = userKey === undefined ? undefined : decodeReserved(entries.get(userKey), serializer)
   const isId = typeof id === 'string' || typeof id === 'number'

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { CookieWriter } from '../cookies/serialize.ts'
-import { isConflictError, isStoreError, StateError, StoreError } from '../errors.ts'
-import { decodeOf } from './changes.ts'
+import type { CookieWriter } from '../../cookies/serialize.ts'
+import { isConflictError, isStoreError, StateError, StoreError } from '../../errors.ts'
+import { decodeOf } from '../changes.ts'
 import {
   type Commit,
   type CommitOutcome,
@@ -15,9 +15,17 @@ import {
   withCookie,
   withoutCookie,
   withRemoval,
-} from './commit-headers.ts'
-import type { OnEvent, Rejection } from './events.ts'
-import { type Credential, fingerprint, type RandomBytes } from './ids.ts'
+} from '../commit-headers.ts'
+import type { OnEvent, Rejection } from '../events.ts'
+import { type Credential, fingerprint, type RandomBytes } from '../ids.ts'
+import type { Report } from '../rebase.ts'
+import { isPermanent, readMeta } from '../record.ts'
+import { isRequestBound } from '../runtime.ts'
+import type { Seal } from '../seal.ts'
+import type { Backing, Found } from '../session-life-cycle.ts'
+import type { Draft, NewVerifier, Origin, SessionState, Several, Stamp } from '../session-state.ts'
+import type { MaybePromise, StoredRecord } from '../store.ts'
+import { TimeLimit } from '../time-limit.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import {
   type CommitConfig,
@@ -26,15 +34,7 @@ import {
   OptimisticCommit,
   type Rotation,
 } from './optimistic-commit.ts'
-import type { Report } from './rebase.ts'
-import { isPermanent, readMeta } from './record.ts'
-import { isRequestBound } from './runtime.ts'
-import type { Seal } from './seal.ts'
-import type { Backing, Found } from './session-life-cycle.ts'
-import type { Draft, NewVerifier, Origin, SessionState, Several, Stamp } from './session-state.ts'
 import { candidatesOf, choose, type Identity } from './several.ts'
-import type { MaybePromise, StoredRecord } from './store.ts'
-import { TimeLimit } from './time-limit.ts'
 import { type Issued, Verifiers } from './verifiers.ts'
 
 export interface StoreBackingConfig extends CommitConfig, Identity {

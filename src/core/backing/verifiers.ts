@@ -12,9 +12,9 @@ import {
   randomText,
   sameHash,
   type VerifierScheme,
-} from './ids.ts'
-import type { Meta } from './record.ts'
-import type { NewVerifier, Origin } from './session-state.ts'
+} from '../ids.ts'
+import type { Meta } from '../record.ts'
+import type { NewVerifier, Origin } from '../session-state.ts'
 
 /** How long a verifier that was replaced is not taken for a stolen one, in ms. */
 const GRACE = 60_000

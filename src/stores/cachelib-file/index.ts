@@ -44,7 +44,7 @@ export interface CachelibFileStoreOptions extends FileStoreOptions {
  * is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. The expiry is in whole
  * seconds, rounded up; after the year 2106 it becomes "never".
  *
- * @throws {ConfigError} When the directory cannot be made, is not a directory, or a stranger could write to it or replace
+ * @throws {ConfigError} When the directory cannot be made, is not a directory, or another user could write to it or replace
  * it; when an option is invalid.
  */
 export function cachelibFileStore(

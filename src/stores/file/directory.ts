@@ -1,5 +1,5 @@
 /**
- * Makes sure that no stranger can plant sessions: by writing to the directory, or by putting another one in its place. As
+ * Makes sure that no other user can plant sessions: by writing to the directory, or by putting another one in its place. As
  * sshd does with a home directory, each parent is checked too.
  *
  * @module
@@ -23,9 +23,9 @@ const ALL_WRITE = 0o002
  * of the working directory has an effect. Where there are no user ids, as on Windows, nothing is checked.
  *
  * @param store The name of the store's function, for messages.
- * @param owners Who may own the directory, its parents and links to it, besides root and this process's user.
+ * @param owners The users that may own the directory, its parents and links to it, besides root and this process's user.
  * @param shared Whether the group of the directory may write to it.
- * @throws {ConfigError} When it cannot be made, is not a directory, or a stranger could write to it or replace it.
+ * @throws {ConfigError} When it cannot be made, is not a directory, or another user could write to it or replace it.
  */
 export function prepareDirectory(
   directory: string,
@@ -67,7 +67,7 @@ export function prepareDirectory(
         `${store}: user ${stats.uid} owns ${name} and could plant sessions. Use another directory, or trust that user by owners: [${stats.uid}].`,
       )
     }
-    if (place === root ? strangersWrite(stats, shared) : strangersRename(stats, group)) {
+    if (place === root ? othersWrite(stats, shared) : othersRename(stats, group)) {
       throw new ConfigError(
         `${store}: other users may write to ${name} and could plant sessions. Run chmod go-w on it, or use another directory. If no other user can reach it, as in a container, give owners: 'any'.`,
       )
@@ -82,12 +82,12 @@ function withParents(path: string): string[] {
   return parent === path ? [path] : [path, ...withParents(parent)]
 }
 
-function strangersWrite({ mode }: Stats, shared: boolean): boolean {
+function othersWrite({ mode }: Stats, shared: boolean): boolean {
   return (mode & (shared ? ALL_WRITE : ALL_WRITE | GROUP_WRITES)) !== 0
 }
 
 /** Under the sticky bit only owners rename. Debian gives each user a group of its own, with the id of the user. */
-function strangersRename(stats: Stats, trustedGroup: number): boolean {
+function othersRename(stats: Stats, trustedGroup: number): boolean {
   const { mode, uid, gid } = stats
   if (stats.isSymbolicLink() || (mode & STICKY) !== 0) return false
   const isTrusted = gid === ROOT || gid === trustedGroup || gid === uid

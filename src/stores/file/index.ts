@@ -40,7 +40,7 @@ const HEAD_BYTES = 16
  * A damaged file is a record that cannot be read: its visitor gets a fresh session, and a sweep removes it. A file of a
  * newer format is refused with a `StoreError`.
  *
- * @throws {ConfigError} When the directory cannot be made, is not a directory, or a stranger could write to it or replace
+ * @throws {ConfigError} When the directory cannot be made, is not a directory, or another user could write to it or replace
  * it; when an option is invalid.
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): AsyncStore {

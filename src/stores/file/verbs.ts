@@ -52,7 +52,7 @@ const SWEEP_WAIT = 100
  * @param store The name of the store's function, for messages.
  * @param sharedGroup Whether the group of the directory may write to it.
  * @param ownersFolder The folder inside for the owner files of locks.
- * @throws {ConfigError} When an option is not valid, the directory cannot be made, or a stranger could write to it.
+ * @throws {ConfigError} When an option is not valid, the directory cannot be made, or another user could write to it.
  */
 export function fileVerbs(
   store: string,
