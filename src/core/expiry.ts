@@ -61,10 +61,11 @@ export class Expiry {
     return began === undefined ? undefined : began + this.lifetime
   }
 
-  /** What a write notes of a session's life. `asked`: what this request wants for it alone. */
-  noted(meta: Meta, asked: OwnLife | undefined, now: number): Pick<Meta, 'until' | 'idle' | 'own'> {
+  /** The record's fields with what a write notes of its life. `asked`: what this request wants for it alone. */
+  noted(meta: Meta, asked: OwnLife | undefined, now: number): Meta {
     const lifetime = asked?.lifetime
     return {
+      ...meta,
       until: lifetime === undefined ? this.until(meta) : (beginning(meta) ?? now) + lifetime,
       idle: asked?.idle ?? this.#idleOf(meta),
       own: asked === undefined ? meta.own : true,

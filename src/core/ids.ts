@@ -45,7 +45,10 @@ export type RandomBytes = (size: number) => Uint8Array
 const SELECTOR_BYTES = 16
 const VERIFIER_BYTES = 32
 /** Both in base64url. */
-const SHAPE = /^([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/
+const SHAPE = /^[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/
+const SELECTOR_LENGTH = 22
+/** Of SHA-256 in base64url. */
+const HASH_LENGTH = 43
 
 /**
  * The scheme of vial's own sessions.
@@ -63,10 +66,10 @@ export function nativeIds(randomBytes: RandomBytes, cookieName: string): IdSchem
 
   return {
     make: () => credential(randomText(randomBytes, SELECTOR_BYTES), makeVerifier()),
-    parse: (text) => {
-      const [, key, verifier] = SHAPE.exec(text) ?? []
-      return key === undefined || verifier === undefined ? undefined : credential(key, verifier)
-    },
+    parse: (text) =>
+      SHAPE.test(text)
+        ? { text, key: text.slice(0, SELECTOR_LENGTH), verifier: text.slice(SELECTOR_LENGTH + 1) }
+        : undefined,
     verifiers: {
       hash: (verifier) => hash('sha256', prefix + verifier, 'base64url'),
       rotate: ({ key }) => credential(key, makeVerifier()),
@@ -92,10 +95,16 @@ export function randomText(randomBytes: RandomBytes, size: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
 }
 
+/** Where two hashes are compared, so that a request allocates no buffers for it. */
+const LEFT = Buffer.alloc(HASH_LENGTH)
+const RIGHT = Buffer.alloc(HASH_LENGTH)
+
 /** Whether two hashes are equal, in a time that does not depend on where they differ. */
 export function sameHash(a: string | undefined, b: string): boolean {
-  if (a === undefined || a.length !== b.length) return false
-  return timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))
+  if (a?.length !== HASH_LENGTH || b.length !== HASH_LENGTH) return false
+  LEFT.write(a, 'latin1')
+  RIGHT.write(b, 'latin1')
+  return timingSafeEqual(LEFT, RIGHT)
 }
 
 /** Names a session in logs: 12 hexadecimal digits that lead back neither to the credential nor to the store's key. */

@@ -377,23 +377,26 @@ export class SessionState {
       theirs.changedBy === 'renew' &&
       this.origin?.standing === 'current' &&
       this.origin.meta.verifierHash === theirs.verifierHash
-    return {
+    const meta: Meta = {
       ...theirs,
       createdAt,
       loggedInAt,
+      own,
       user: isLogin ? this.meta.user : cleared ? undefined : theirs.user,
       factors: isLogin || cleared ? undefined : theirs.factors,
       // The first request that presents a renewed verifier begins the grace of the one before.
       graceFrom: isPresented ? (theirs.graceFrom ?? now) : theirs.graceFrom,
-      ...(metadata && expiry.noted({ ...theirs, createdAt, loggedInAt, own }, this.#asked, now)),
-      ...(verifier !== undefined && {
-        verifierHash: verifier.hash,
-        previousHash: theirs.verifierHash,
-        changedBy: verifier.changedBy,
-        graceFrom:
-          verifier.changedBy === undefined || verifier.changedBy === 'renew' ? undefined : now,
-        nonce: verifier.nonce,
-      }),
+    }
+    const noted = metadata ? expiry.noted(meta, this.#asked, now) : meta
+    if (verifier === undefined) return noted
+    const { hash, changedBy, nonce } = verifier
+    return {
+      ...noted,
+      verifierHash: hash,
+      previousHash: theirs.verifierHash,
+      changedBy,
+      graceFrom: changedBy === undefined || changedBy === 'renew' ? undefined : now,
+      nonce,
     }
   }
 }

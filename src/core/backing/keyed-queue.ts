@@ -10,25 +10,34 @@ import type { TimeLimit } from '../time-limit.ts'
 
 /** What a task comes to. */
 export interface Result<Known> {
-  /** What the next task may start from. Undefined: nothing is certain. */
-  readonly known: Known | undefined
+  /** What the next task may start from. Absent: nothing is certain. */
+  readonly known?: Known | undefined
 }
 
 /** A task that has not ended, or that waits for earlier ones. */
-interface Place<Known> {
+class Place<Known> {
   readonly key: string
-  /** Resolves when this task and all earlier ones of the key have ended. */
-  readonly ended: Promise<Known | undefined>
-  /** Lets the next task begin. Later calls do nothing. */
-  readonly leave: (known: Known | undefined | Promise<Known | undefined>) => void
-}
+  /** Made for the first task that waits, which is rare. */
+  #ended: Promise<Known | undefined> | undefined
+  #resolve: ((known: Known | undefined | Promise<Known | undefined>) => void) | undefined
 
-function makePlace<Known>(key: string): Place<Known> {
-  let leave: Place<Known>['leave'] = () => {}
-  const ended = new Promise<Known | undefined>((resolve) => {
-    leave = resolve
-  })
-  return { key, ended, leave }
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** Resolves when this task and all earlier ones of the key have ended. */
+  get ended(): Promise<Known | undefined> {
+    this.#ended ??= new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    return this.#ended
+  }
+
+  /** Lets the next task begin. Later calls do nothing. */
+  leave(known: Known | undefined | Promise<Known | undefined>): void {
+    if (this.#resolve === undefined) this.#ended ??= Promise.resolve(known)
+    else this.#resolve(known)
+  }
 }
 
 /** A power of two. Thousands of commits that wait for a slow store share a few places each. */
@@ -49,7 +58,7 @@ export class KeyedQueue<Known> {
   ): Promise<T> {
     const bucket = this.#bucketOf(key)
     const before = bucket.findLast((place) => place.key === key)
-    const place = makePlace<Known>(key)
+    const place = new Place<Known>(key)
     bucket.push(place)
     try {
       const known = before && (await this.#turn(before, place, limit))

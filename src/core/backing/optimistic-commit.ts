@@ -37,7 +37,8 @@ export interface Known {
 }
 
 /** What a commit came to. */
-export type CommitResult = Result<Known> & { readonly attempts: number } & (
+export type CommitResult = Result<Known> &
+  (
     | { readonly kind: 'gone' }
     | { readonly kind: 'untouched' }
     | { readonly kind: 'deleted'; readonly reports: readonly Report[] }
@@ -92,7 +93,7 @@ export class OptimisticCommit {
   readonly #config: CommitConfig
   #limit: TimeLimit
   /** Conflicts, and the attempt that ended the commit. */
-  #attempts = 1
+  attempts = 1
   /** The last draft that was sent. */
   #sent: Draft | undefined
   /** The lost reply of a rotation that is being settled. */
@@ -159,7 +160,7 @@ export class OptimisticCommit {
     let base = given
     try {
       base ??= await this.#read(key)
-      if (base === undefined) return this.#end({ kind: 'gone' })
+      if (base === undefined) return { kind: 'gone' }
       const draft = makeDraft(base.entries)
       if (typeof draft !== 'string') {
         this.#sent = draft
@@ -175,7 +176,7 @@ export class OptimisticCommit {
       if (!base.isRead) return { kind: 'stale' }
       // Another login's record is there, so a deletion whose reply was lost has not been done.
       if (draft === 'gone' && this.#sent?.empty) this.#lost = undefined
-      return this.#end({ kind: draft === 'untouched' ? draft : 'gone' })
+      return { kind: draft === 'untouched' ? draft : 'gone' }
     } catch (error) {
       if (isStoreError(error)) await this.#settle(error, rotation)
       else if (base === undefined || base.isRead) throw error
@@ -188,8 +189,8 @@ export class OptimisticCommit {
    * pause, as what came with the conflict would be out of date by then.
    */
   async #afterConflict(current: StoredRecord | undefined): Promise<Base | undefined> {
-    if (current !== undefined && this.#attempts === 1 && !this.#limit.isOver) {
-      this.#attempts += 1
+    if (current !== undefined && this.attempts === 1 && !this.#limit.isOver) {
+      this.attempts += 1
       return this.#split(current)
     }
     await this.#pause()
@@ -215,12 +216,12 @@ export class OptimisticCommit {
       throw (
         this.#lost ??
         new ConflictError(
-          `Other requests wrote this session faster than this one could, ${this.#attempts} times in a row. Nothing was stored.`,
+          `Other requests wrote this session faster than this one could, ${this.attempts} times in a row. Nothing was stored.`,
         )
       )
     }
-    await this.#config.backoff(this.#attempts)
-    this.#attempts += 1
+    await this.#config.backoff(this.attempts)
+    this.attempts += 1
   }
 
   async #put(key: string, draft: Draft, base: Base): Promise<CommitResult | Undecided> {
@@ -233,7 +234,7 @@ export class OptimisticCommit {
     )
     if (result.kind === 'conflict') return result
     // An end in the past ended the record.
-    if (result.kind === 'gone' || expiresAt <= now()) return this.#end({ kind: 'gone' })
+    if (result.kind === 'gone' || expiresAt <= now()) return { kind: 'gone' }
     const { version } = result
     const known = version === undefined ? undefined : { entries, version, expiresAt }
     return this.#written(draft, expiresAt, known)
@@ -266,9 +267,7 @@ export class OptimisticCommit {
       store.delete(key, base.version, options),
     )
     if (kind === 'conflict') return { kind }
-    return kind === 'gone'
-      ? this.#end({ kind: 'gone' })
-      : this.#end({ kind: 'deleted', reports: draft.reports })
+    return kind === 'gone' ? { kind } : { kind, reports: draft.reports }
   }
 
   /** The record to draft on. Undefined: gone. */
@@ -297,18 +296,11 @@ export class OptimisticCommit {
   }
 
   #gone(): CommitResult {
-    if (this.#lost === undefined) return this.#end({ kind: 'gone' })
+    if (this.#lost === undefined) return { kind: 'gone' }
     // The session has ended as it was to, by this commit or another.
-    if (this.#sent?.empty) return this.#end({ kind: 'deleted', reports: this.#sent.reports })
+    if (this.#sent?.empty) return { kind: 'deleted', reports: this.#sent.reports }
     // It may have been this commit's before it ended, so a login must not begin another one.
     throw this.#lost
-  }
-
-  #end<const Outcome>(
-    outcome: Outcome,
-    known?: Known,
-  ): Outcome & { readonly attempts: number; readonly known: Known | undefined } {
-    return { ...outcome, attempts: this.#attempts, known }
   }
 
   #written(
@@ -316,7 +308,7 @@ export class OptimisticCommit {
     expiresAt: number,
     known: Known | undefined,
   ): Extract<CommitResult, { kind: 'written' }> {
-    return this.#end({ kind: 'written', reports, permanent, expiresAt, meta }, known)
+    return { kind: 'written', reports, permanent, expiresAt, meta, known }
   }
 
   #expiresAt(draft: Draft, current: number | undefined): number {

@@ -259,8 +259,14 @@ export class StoreBacking implements Backing {
         rotation,
       ),
     )
-    // A login outlives the end of the session that it began in.
-    if (result.kind === 'gone' && state.rotation === 'login') return this.#create(state, commit)
+    if (result.kind === 'gone') {
+      // A login outlives the end of the session that it began in.
+      return state.rotation === 'login' ? this.#create(state, commit) : this.#gone(state, origin)
+    }
+    const { attempts } = commit
+    if (attempts > 1) {
+      this.#config.emit({ type: 'retried', fingerprint: fingerprint(keyOf(origin)), attempts })
+    }
     return this.#changed(state, origin, result, issued)
   }
 
@@ -298,16 +304,12 @@ export class StoreBacking implements Backing {
   #changed(
     state: SessionState,
     origin: Origin,
-    result: CommitResult,
+    result: Exclude<CommitResult, { readonly kind: 'gone' }>,
     issued: Issued | undefined,
   ): Commit {
-    const { emit, expiry, cookie } = this.#config
-    const { attempts } = result
-    const key = keyOf(origin)
-    if (result.kind === 'gone') return this.#gone(state, origin)
-    if (attempts > 1) emit({ type: 'retried', fingerprint: fingerprint(key), attempts })
+    const { expiry, cookie } = this.#config
     if (result.kind === 'untouched') return UNTOUCHED
-    this.#report(key, result.reports)
+    this.#report(keyOf(origin), result.reports)
     if (result.kind === 'deleted') return withRemoval(state.sender, 'deleted', cookie)
     const { permanent, expiresAt, meta } = result
     const loaded = credentialOf(origin)

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { fixedFloat, floatParts } from '../../core/values.ts'
 
-const SHORT = 24
+const SHORT = 64
 /** One character a byte; the same for ASCII, without the start of a decoder. */
 const { latin1Slice } = Buffer.prototype
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
