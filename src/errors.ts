@@ -70,7 +70,10 @@ export class TooLargeError extends SessionError {
 /** What is known of a store operation that failed: it did not happen, or it may have. */
 export type StoreOutcome = 'not-done' | 'unknown'
 
-/** The operator acts: the backend of the store failed or did not answer in time. */
+/**
+ * The operator acts: the backend of the store failed or did not answer in time. Its `cause` is a copy of the client's error
+ * without the message and most fields, as clients put keys and parameters there.
+ */
 export class StoreError extends SessionError {
   override readonly name = 'StoreError'
   readonly code = 'ERR_VIAL_STORE'
@@ -90,7 +93,7 @@ export class StoreError extends SessionError {
       readonly retriable: boolean
     },
   ) {
-    super(message, options)
+    super(message, options.cause === undefined ? {} : { cause: shown(options.cause) })
     this.operation = options.operation
     this.outcome = options.outcome
     this.retriable = options.retriable
@@ -112,6 +115,55 @@ export class ConflictError extends SessionError {
     super(message, options)
     this.key = options.key
   }
+}
+
+/** Fields of clients' errors that name no key and no value. */
+const SHOWN = `code errno syscall hostname address port sqlState errcode codeName
+  $fault $metadata httpStatusCode requestId attempts`.split(/\s+/)
+const LEFT_OUT = 'its message is left out, as it may hold an id'
+/** The most errors behind an error that are shown. */
+const DEEPEST = 4
+
+/** A copy of a client's error with what holds no id: name, codes, stack, and the same of the errors behind it. */
+function shown(error: unknown, depth = 1): unknown {
+  if (isSessionError(error)) return error
+  const { name, message, stack, cause, errors } = Object(error) as Record<string, unknown>
+  const isDeep = depth === DEEPEST
+  const copy = new Error(LEFT_OUT, {
+    ...(cause !== undefined && !isDeep && { cause: shown(cause, depth + 1) }),
+  })
+  const title = typeof name === 'string' ? name : 'Error'
+  const frames = framesOf(String(stack), String(message))
+  Object.defineProperties(copy, {
+    name: { value: title, configurable: true, writable: true },
+    stack: {
+      value: [`${title}: ${LEFT_OUT}`, ...frames].join('\n'),
+      configurable: true,
+      writable: true,
+    },
+  })
+  const behind = Array.isArray(errors) && !isDeep ? errors.slice(0, DEEPEST) : []
+  return Object.assign(copy, shownFields(error), {
+    ...(behind.length > 0 && { errors: behind.map((one) => shown(one, depth + 1)) }),
+  })
+}
+
+function shownFields(object: unknown): Record<string, unknown> {
+  const fields = Object(object) as Record<string, unknown>
+  const given = SHOWN.filter((name) => fields[name] !== undefined)
+  return Object.fromEntries(
+    given.map((name) => {
+      const value = fields[name]
+      return [name, typeof value === 'object' ? shownFields(value) : value]
+    }),
+  )
+}
+
+/** The lines of a stack below the message. */
+function framesOf(stack: string, message: string): string[] {
+  const at = message === '' ? -1 : stack.indexOf(message)
+  const below = at === -1 ? stack : stack.slice(at + message.length)
+  return below.split('\n').filter((line) => /^ {4}at /.test(line))
 }
 
 /** The codes of all errors. */

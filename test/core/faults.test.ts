@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { createSessions, type StoredOptions, type StoredSession, StoreError } from 'vial'
 import { expect, test } from 'vitest'
 import { Browser, Clock, countingStore, listener, setCookie } from './requests.ts'
@@ -40,18 +41,67 @@ test('a store that does not answer is a StoreError within the time limit, on eve
   expect(events.map((event) => event.type)).toEqual(Array(7).fill('store-failed'))
 })
 
-test('what a store throws is wrapped, with the cause, and holds no id', async () => {
+test('what a store throws is wrapped, and what is shown of it holds no id', async () => {
   const { store, browser } = start()
   await browser.visit((session) => session.set('a', 1))
-  const cause = new Error('connection reset')
-  store.fail = () => Promise.reject(cause)
+  const [selector = '', verifier = ''] = browser.cookie?.split('=')[1]?.split('.') ?? []
+  store.fail = () => Promise.reject(clientError(`${selector} ${verifier}`))
   const error = await browser.visit().then(
     () => undefined,
     (thrown: unknown) => thrown,
   )
   expect(error).toBeInstanceOf(StoreError)
-  expect((error as StoreError).cause).toBe(cause)
-  expect(String((error as StoreError).stack)).not.toContain(browser.cookie?.split('=')[1])
+  const { cause } = error as StoreError
+  expect(cause).toMatchObject({ name: 'ReplyError', code: 'ECONNRESET', port: 6379 })
+  expect(cause).toMatchObject({ cause: { code: '23505' }, errors: [{ name: 'TypeError' }] })
+  expect((cause as Error).stack).toMatch(
+    /^ReplyError: its message is left out, as it may hold an id\n +at clientError/,
+  )
+  const shown = inspect(error, { depth: 9, showHidden: true })
+  expect(shown).not.toContain(selector)
+  expect(shown).not.toContain(verifier)
+})
+
+/** An error with the id in each place where a client may put it. */
+function clientError(id: string): Error {
+  const error = new Error(`GET ${id}\n    at ${id} (a line of the message)`, {
+    cause: Object.assign(new Error(`(session_id)=(${id})`), { code: '23505', detail: id }),
+  })
+  return Object.assign(error, {
+    name: 'ReplyError',
+    code: 'ECONNRESET',
+    port: 6379,
+    command: { name: 'get', args: [id] },
+    sql: `select '${id}'`,
+    parameters: [id, Buffer.from(id)],
+    $metadata: { httpStatusCode: 400, headers: { key: id } },
+    errors: [new TypeError(id)],
+  })
+}
+
+test.each<[string, unknown]>([
+  ['a string', 'the-id'],
+  ['an object', { message: 'the-id', code: 5 }],
+  ['an error of itself', Object.assign(new Error('the-id'), { errors: [new Error('the-id')] })],
+  ['an error whose message changed', Object.assign(new Error('the-id'), { message: 'other' })],
+  ['an error without a message', new Error('', { cause: 'the-id' })],
+  ['an error whose name is no string', Object.assign(new Error('the-id'), { name: ['the-id'] })],
+])('the cause of a StoreError: %s', (_, cause) => {
+  const error = new StoreError('failed', {
+    operation: 'read',
+    outcome: 'not-done',
+    retriable: true,
+    cause,
+  })
+  expect(error.cause).toBeInstanceOf(Error)
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('the-id')
+})
+
+test('an error that is behind itself ends', () => {
+  const cause: Error & { cause?: unknown } = new Error('the-id')
+  cause.cause = cause
+  const options = { operation: 'read', outcome: 'not-done', retriable: true, cause } as const
+  expect(inspect(new StoreError('failed', options), { depth: 9 })).not.toContain('the-id')
 })
 
 test('a lost reply is not a failed write: an increment is reported as unknown and not counted twice', async () => {

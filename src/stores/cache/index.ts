@@ -210,8 +210,8 @@ class DamagedError extends Error {
 
 /** Messages of caches hold the key, whose digest of the id must not be shown. */
 function classify(error: unknown): Failure {
-  const { name, message, code } = Object(error) as Partial<NodeJS.ErrnoException>
+  const { message } = Object(error) as Partial<Error>
   const what = (message ?? String(error)).replace(/[0-9a-f]{64}/g, '…')
-  const cause = Object.assign(new Error(what), { name: name ?? 'Error', code })
-  return { what, sent: true, done: undefined, retriable: !(error instanceof DamagedError), cause }
+  const retriable = !(error instanceof DamagedError)
+  return { what, sent: true, done: undefined, retriable, cause: error }
 }

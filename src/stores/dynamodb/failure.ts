@@ -99,10 +99,9 @@ export function classifyError(error: unknown, operation: string): Failure {
     return { ...(wasRetried(error) ? uncertain : refused)(what, retriable), cause: error }
   }
   if (name === CONDITION_FAILED) {
-    // Without a cause, which would show the item.
-    return uncertain(
-      'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`',
-    )
+    const what =
+      'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`'
+    return { ...uncertain(what), cause: error }
   }
   if (THROTTLED.has(name)) return undone(name, true)
   if (name === 'AccessDeniedException') {

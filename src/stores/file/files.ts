@@ -132,17 +132,15 @@ export function fileFailure(
     const what = `${error.message} ${where}`
     return storeError(store, operation, refused(what, error.retriable))
   }
-  // Only these fields, as the message holds the path.
-  const { code, errno, syscall } = error as NodeJS.ErrnoException
+  // The message holds the path.
+  const { code, syscall } = error as NodeJS.ErrnoException
   const what =
     code === undefined ? 'an unexpected error' : [code, syscall].filter(Boolean).join(' on ')
-  const cause =
-    code === undefined ? error : Object.assign(new Error(what), { code, errno, syscall })
   return storeError(store, operation, {
     what: `${what} ${where}`,
     sent: begun,
     done: undefined,
     retriable: TRANSIENT.has(code),
-    cause,
+    cause: error,
   })
 }

@@ -12,7 +12,6 @@ interface DriverError {
   readonly name?: string
   readonly code?: unknown
   readonly codeName?: string
-  readonly message?: string
   /** In errors of a socket. */
   readonly syscall?: string
   readonly cause?: unknown
@@ -100,15 +99,11 @@ export function hasCode(error: unknown, codes: readonly unknown[]): boolean {
 /**
  * Describes an error.
  *
- * @param key The value of `id`. The server's text may quote the document, so an error that holds it is not shown.
- * Undefined: the operation has no id.
  * @param retries The driver may have sent the write before, and does not report what became of that attempt.
  */
-export function classifyError(error: unknown, key: string | undefined, retries: boolean): Failure {
+export function classifyError(error: unknown, retries: boolean): Failure {
   if (error instanceof KnownFailure) return error.failure
-  const { message = '' } = error as DriverError
-  const showsKey = key !== undefined && message.includes(key)
-  return { ...meaningOf(error as DriverError, retries), ...(!showsKey && { cause: error }) }
+  return { ...meaningOf(error as DriverError, retries), cause: error }
 }
 
 function meaningOf(error: DriverError, retries: boolean): Failure {

@@ -98,7 +98,6 @@ export function mongodbStore(
    */
   async function run<T>(
     operation: string,
-    id: string | undefined,
     { signal }: StoreOptions,
     body: () => Promise<T>,
     size = 0,
@@ -112,17 +111,17 @@ export function mongodbStore(
         if (hasCode(error, TOO_LARGE)) throw tooLarge(size)
         const isUndone = hasCode(error, WRITE_CONFLICT)
         if (isUndone && start === STARTS && undone !== undefined) return undone
-        if (!isUndone || start === STARTS) throw toError(operation, error, id)
+        if (!isUndone || start === STARTS) throw toError(operation, error)
         await delay(Math.random() * 20 * 2 ** start)
-        if (signal?.aborted) throw toError(operation, error, id)
+        if (signal?.aborted) throw toError(operation, error)
       }
     }
   }
 
-  function toError(operation: string, error: unknown, id?: string): unknown {
+  function toError(operation: string, error: unknown): unknown {
     if (isSessionError(error)) return error
     const retries = retryWrites && RETRIED.includes(operation)
-    return storeError(store, operation, classifyError(error, id, retries))
+    return storeError(store, operation, classifyError(error, retries))
   }
 
   /** Reads the live record of an id. */
@@ -184,7 +183,7 @@ export function mongodbStore(
 
     // Every read is fresh: see RECORD.
     read(id, options = {}) {
-      return run('read', id, options, async () => {
+      return run('read', options, async () => {
         const filter = { id, expiration: after() }
         return liveRecord(await collection.findOne(filter, RECORD), now())
       })
@@ -197,7 +196,7 @@ export function mongodbStore(
         await remove({ id, expiration: past() })
         return (await look(id)) === undefined
       }
-      const made = await run('create', id, options, create, bytes.length)
+      const made = await run('create', options, create, bytes.length)
       return made ? { kind: 'created', version: bytes } : { kind: 'exists' }
     },
 
@@ -208,7 +207,7 @@ export function mongodbStore(
         const current = await look(id)
         return current === undefined ? { kind: 'gone' } : { kind: 'conflict', current }
       }
-      return run('replace', id, options, replace, bytes.length)
+      return run('replace', options, replace, bytes.length)
     },
 
     touch(id, expiresAt, version, options = {}) {
@@ -217,11 +216,11 @@ export function mongodbStore(
         return (await look(id)) === undefined ? 'gone' : 'conflict'
       }
       // Another writer is at work each time, so the request that only read does not fail.
-      return run('touch', id, options, touch, 0, 'conflict')
+      return run('touch', options, touch, 0, 'conflict')
     },
 
     delete(id, version, options = {}) {
-      return run('delete', id, options, async () => {
+      return run('delete', options, async () => {
         if (version === undefined) return (await remove({ id })) ? 'deleted' : 'gone'
         if (await remove({ id, val: version, expiration: after() })) return 'deleted'
         return (await look(id)) === undefined ? 'gone' : 'conflict'
@@ -230,7 +229,7 @@ export function mongodbStore(
 
     async sweep({ limit = Infinity, ...options } = {}) {
       let removed = 0
-      await run('sweep', undefined, options, async () => {
+      await run('sweep', options, async () => {
         while (removed < limit && !options.signal?.aborted) {
           const expiration = past()
           const count = Math.min(AT_ONCE, limit - removed)
@@ -273,7 +272,7 @@ export function mongodbStore(
     },
 
     createIndexes(options = {}) {
-      return run('createIndexes', undefined, options, () => createIndexes(collection))
+      return run('createIndexes', options, () => createIndexes(collection))
     },
   }
 }

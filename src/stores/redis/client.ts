@@ -115,7 +115,7 @@ export function isSyntaxError(error: unknown): boolean {
 }
 
 /**
- * Says what an error of a client means. The cause shows the code of that error and nothing else of it.
+ * Says what an error of a client means.
  *
  * @param own Replies that mean something else to the caller.
  */
@@ -126,34 +126,31 @@ export function describe(error: unknown, own: Replies = {}): Failure {
     const unquoted = message.split(/(?:^|\W)['"`]/)[0]?.trim()
     const isFull = message.startsWith('ERR max number of clients')
     const known = isFull ? FULL : (own[reply] ?? REPLIES[reply])
-    return withCause(known ?? refused(`the server answered ${unquoted || reply}`), reply)
+    const { name, stack } = error as Error
+    const cause = { name, message, stack, code: reply }
+    return { ...(known ?? refused(`the server answered ${unquoted || reply}`)), cause }
   }
   // A name with several addresses has an error for each.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   const { code, syscall } = Object(first) as NodeJS.ErrnoException
   if (syscall === 'connect' || syscall === 'getaddrinfo') {
-    return withCause(unsent(`the server cannot be reached (${code})`), code)
+    return { ...unsent(`the server cannot be reached (${code})`), cause: error }
   }
   if (code !== undefined && TLS.test(code)) {
     const what = `TLS failed (${code}). Check the scheme of the URL, the port and the certificates`
-    return withCause(unsent(what, false), code)
+    return { ...unsent(what, false), cause: error }
   }
   const [, known] = CLIENT_ERRORS.find(([pattern]) => pattern.test(message)) ?? []
-  if (known !== undefined) return withCause(known, code)
+  if (known !== undefined) return { ...known, cause: error }
   // The name of a class holds nothing of what was sent.
   const name = error instanceof Error ? error.constructor.name : 'an error that is not an Error'
   const isMistake = MISTAKES.some((mistake) => error instanceof mistake)
   const retriable = error instanceof Error && !isMistake
-  return withCause(uncertain(code ?? `the client failed with ${name}`, retriable), code)
+  return { ...uncertain(code ?? `the client failed with ${name}`, retriable), cause: error }
 }
 
 /** Errors of a program rather than of a connection. */
 const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError]
-
-function withCause(failure: Failure, code: string | undefined): Failure {
-  const cause = Object.assign(new Error(failure.what), code !== undefined && { code })
-  return { ...failure, cause }
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : ''

@@ -17,7 +17,7 @@ export interface Failure {
   readonly done: false | undefined
   /** The same call may succeed later without a change to the program or the server's set-up. */
   readonly retriable: boolean
-  /** The error behind it, when it may be shown: it holds no id and no data. */
+  /** The client's error. The {@link StoreError} shows of it what holds no id and no data. */
   readonly cause?: unknown
 }
 

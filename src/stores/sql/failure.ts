@@ -94,7 +94,6 @@ interface DriverError {
   readonly sqlState?: unknown
   /** SQLite's extended result code, in errors of `node:sqlite`. */
   readonly errcode?: unknown
-  readonly syscall?: unknown
 }
 
 /** What is said of a statement that was not sent, when the driver's error says no more. */
@@ -102,23 +101,19 @@ const UNCONNECTED =
   'there is no connection: the server cannot be reached, or the pool or the Kysely instance is closed'
 
 /**
- * Describes the error of a statement. The cause holds the codes of the driver's error, not its message.
+ * Describes the error of a statement.
  *
  * @param sent False: the statement got no connection.
  */
 export function classifyError(error: unknown, sent: boolean): SqlFailure {
-  const { code, errno, errcode, sqlState, syscall } = Object(error) as DriverError
+  const { code, errno } = Object(error) as DriverError
   const name = String(code ?? errno ?? (error instanceof Error ? error.name : typeof error))
-  const codes = Object.entries({ code, errno, errcode, sqlState, syscall })
   const { hint = sent ? undefined : UNCONNECTED, ...meaning } = meaningOf(error)
   return {
     ...meaning,
     what: hint === undefined ? name : `${name} (${hint})`,
     sent,
-    cause: Object.assign(
-      new Error(name),
-      Object.fromEntries(codes.filter(([, value]) => value !== undefined)),
-    ),
+    cause: error,
   }
 }
 
