@@ -161,7 +161,7 @@ test.skipIf('missing' in dynamodb)('dynamodb: the item, the request and the resp
 
 test('memcached: a server that is away', async () => {
   const store = memcachedStore({ servers: '127.0.0.1:1', prefix: `${randomUUID()}:` })
-  onTestFinished(() => store.close())
+  onTestFinished(async () => store.close?.())
   const error = await failureOf(() => store.create(ID, bytes('x'), LATER))
   expectNoId(error)
   expect(error.cause).toMatchObject({ code: 'ECONNREFUSED', address: '127.0.0.1', port: 1 })
