@@ -6,6 +6,7 @@
 
 import { checkOptions } from '../core/assemble.ts'
 import type { Duration } from '../core/duration.ts'
+import type { LifeCycle } from '../core/scope.ts'
 import type { Fields, Session, StoredSession } from '../core/session.ts'
 import type { Eager, Sessions, StoredSessions } from '../core/sessions.ts'
 import type { Store } from '../core/store.ts'
@@ -199,7 +200,7 @@ export function fromFlaskConfig<Data extends object = Fields>(
 export async function fromFlaskConfig(
   config: FlaskConfig,
   options: FlaskConfigOptions = {},
-): Promise<unknown> {
+): Promise<LifeCycle> {
   checkKeys(config)
   checkOptions('fromFlaskConfig', options, OPTIONS)
   const type = typeOf(config)

@@ -8,6 +8,7 @@
 import { assemble, checkOptions } from '../core/assemble.ts'
 import { type Deferred, type DeferredOptions, nowOrLater } from '../core/deferred.ts'
 import { type Duration, milliseconds } from '../core/duration.ts'
+import type { LifeCycle } from '../core/scope.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, Session } from '../core/session.ts'
 import type { SessionLifeCycle } from '../core/session-life-cycle.ts'
@@ -65,7 +66,7 @@ export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEn
 export function flaskCookie(
   options: FlaskCookieOptions | Deferred<FlaskCookieOptions, unknown>,
   beside?: DeferredOptions,
-): unknown {
+): LifeCycle {
   return nowOrLater('flaskCookie', options, beside, make)
 }
 

@@ -9,6 +9,7 @@ import { assemble, checkOptions } from '../core/assemble.ts'
 import { type Deferred, type DeferredOptions, nowOrLater } from '../core/deferred.ts'
 import type { Duration } from '../core/duration.ts'
 import { type Credential, type IdScheme, type RandomBytes, randomText } from '../core/ids.ts'
+import type { LifeCycle } from '../core/scope.ts'
 import type { Secret } from '../core/secrets.ts'
 import type { Fields, StoredSession } from '../core/session.ts'
 import type { SessionLifeCycle } from '../core/session-life-cycle.ts'
@@ -97,7 +98,7 @@ export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessE
 export function flaskSession(
   options: FlaskSessionOptions | Deferred<FlaskSessionOptions, unknown>,
   beside?: DeferredOptions,
-): unknown {
+): LifeCycle {
   return nowOrLater('flaskSession', options, beside, make)
 }
 

@@ -36,6 +36,16 @@ export type SessionEvent =
       readonly used: 'newest' | 'none'
     }
   /**
+   * A key of `secret` other than the first opened the `cookie` of this name; `index` is its place in the list, from 0. While
+   * this happens, sessions would end without that key.
+   */
+  | {
+      readonly type: 'old-key'
+      readonly fingerprint: string
+      readonly cookie: string
+      readonly index: number
+    }
+  /**
    * A cookie named a session and did not open it: it is older than the session's last login or `regenerate` by more than
    * 60 s, or made up. It may have been stolen. The request got a fresh session.
    */

@@ -17,6 +17,8 @@ export interface Credential {
   readonly key: string
   /** The secret half. Empty in formats whose id is key and secret in one. */
   readonly verifier: string
+  /** Which key opened the signed cookie, by its place in the list of secrets. Absent: the first, or the cookie is not signed. */
+  readonly keyIndex?: number
 }
 
 /** How a kind of session makes and reads its credentials. */

@@ -8,10 +8,16 @@
 /** The result of opening a text. That one does not open is no error, as a client may send anything. */
 export type Opened =
   /**
-   * `sealedAt` is in ms since the epoch, where the format has it. A caller must not change the bytes, as later results
-   * may share them.
+   * `sealedAt` is in ms since the epoch, where the format has it. `keyIndex` is the place in the list of secrets, from 0,
+   * of the key that opened the text; absent: it was the first. A caller must not change the bytes, as later results may
+   * share them.
    */
-  | { readonly ok: true; readonly bytes: Uint8Array; readonly sealedAt?: number }
+  | {
+      readonly ok: true
+      readonly bytes: Uint8Array
+      readonly sealedAt?: number
+      readonly keyIndex?: number
+    }
   /**
    * `malformed`: the text does not have the shape of such a cookie. `forged`: none of the keys sealed it, or it was
    * sealed for another cookie. `expired`: it is too old, or was sealed in the future.

@@ -237,6 +237,7 @@ export class SessionLifeCycle implements LifeCycle {
     let reason: Rejection = 'invalid'
     if (typeof found === 'string') reason = found
     else {
+      this.#reportOldKey(found)
       const session = this.#make(found, readOnly, location)
       const { cookies, detached, changes } = stateOf(session)
       if (cookies > 0) {
@@ -251,6 +252,17 @@ export class SessionLifeCycle implements LifeCycle {
     // `replayed` has an event of its own.
     if (reason !== 'replayed') this.#config.emit({ type: 'rejected', reason })
     return this.#make(undefined, readOnly, location)
+  }
+
+  /** Reports a cookie that was not opened by the first key, once for a request. */
+  #reportOldKey(found: Origin | Several): void {
+    const old =
+      'beside' in found ? [found.origin, ...found.beside].find((one) => one?.keyIndex) : found
+    if (old?.keyIndex === undefined) return
+    const { credential, keyIndex: index } = old
+    const named = credential === undefined ? 'sealed' : fingerprint(credential.key)
+    const { name: cookie } = this.#config.cookie
+    this.#config.emit({ type: 'old-key', fingerprint: named, cookie, index })
   }
 
   /** Reports keys whose values the program does not get. */

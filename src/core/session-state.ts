@@ -41,6 +41,8 @@ export interface Origin {
   readonly expiresAt: number | undefined
   /** When the cookie was sealed, in ms since the epoch. Absent: the seal does not say. */
   readonly sealedAt?: number | undefined
+  /** Which key opened the cookie, by its place in the list of secrets. Undefined: the first, or there is none. */
+  readonly keyIndex?: number | undefined
   /** Whether the presented verifier is the record's own, or was replaced by a login, `regenerate` or a renewal. */
   readonly standing: 'current' | 'superseded' | 'renewed'
 }

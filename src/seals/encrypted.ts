@@ -125,7 +125,8 @@ export function encrypted(options: EncryptedOptions): Seal {
       const plaintext = key.decrypt(sealed, cookie)
       if (plaintext === undefined) continue
       const sealedAt = plaintext.readUIntBE(COMMITMENT.length, TIME_BYTES)
-      return { ok: true, bytes: plaintext.subarray(HEAD_BYTES), sealedAt }
+      const opened: Opened = { ok: true, bytes: plaintext.subarray(HEAD_BYTES), sealedAt }
+      return key === first ? opened : { ...opened, keyIndex: keys.indexOf(key) }
     }
     return FORGED
   }

@@ -56,8 +56,10 @@ export function signedText(options: {
       const signature = decodeBase64url(sealed.slice(dot + 1))
       if (signature === undefined) return MALFORMED
       const message = bind(text, cookie)
-      const isSigned = keys.some((key) => timingSafeEqual(sign(key, message), signature))
-      return isSigned ? parse(text) : FORGED
+      const keyIndex = keys.findIndex((key) => timingSafeEqual(sign(key, message), signature))
+      if (keyIndex === -1) return FORGED
+      const opened = parse(text)
+      return opened.ok && keyIndex > 0 ? { ...opened, keyIndex } : opened
     }),
   }
 }

@@ -82,7 +82,7 @@ describe('signed', () => {
 
   it('seals with the first secret and opens with all', () => {
     const both = signed({ secret: [OTHER, SECRET] })
-    expect(both.open(text, 0, NAME)).toEqual({ ok: true, bytes: id })
+    expect(both.open(text, 0, NAME)).toEqual({ ok: true, bytes: id, keyIndex: 1 })
     expect(signed({ secret: OTHER }).open(both.seal(id, 0, NAME), 0, NAME).ok).toBe(true)
     expect(seal.open(both.seal(id, 0, NAME), 0, NAME)).toEqual(rejected('forged'))
   })

@@ -64,13 +64,14 @@ export class CookieBacking implements Backing {
     const entries = serializer.split(opened.bytes)
     if (entries === undefined) return 'invalid'
     const meta = readMeta(entries, serializer)
-    const { sealedAt } = opened
+    const { sealedAt, keyIndex } = opened
     const lastAt = agedBySeal === true ? undefined : sealedAt
     const begun = meta.createdAt === undefined ? { ...meta, createdAt: lastAt } : meta
     const activeAt = lastAt ?? now
     if (expiry.end(begun, activeAt) <= now) return 'expired'
     const expiresAt = expiry.written(begun, activeAt)
-    return { credential: undefined, entries, meta, expiresAt, sealedAt, standing: 'current' }
+    const standing = 'current'
+    return { credential: undefined, entries, meta, expiresAt, sealedAt, keyIndex, standing }
   }
 
   /** The record to seal. Nothing else writes it, so it is drafted on what was read. */

@@ -140,7 +140,12 @@ export class StoreBacking implements Backing {
     const opened = seal.open(value, now(), cookie.name)
     if (!opened.ok) return opened.reason
     const { buffer, byteOffset, byteLength } = opened.bytes
-    return ids.parse(Buffer.from(buffer, byteOffset, byteLength).toString('latin1')) ?? 'malformed'
+    const text = Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+    const credential = ids.parse(text) ?? 'malformed'
+    const { keyIndex } = opened
+    return keyIndex === undefined || typeof credential === 'string'
+      ? credential
+      : { ...credential, keyIndex }
   }
 
   /** Reports a credential that may have been stolen. */
@@ -178,7 +183,8 @@ export class StoreBacking implements Backing {
     const verified = this.#verifiers?.verify(credential, meta)
     if (verified === 'replayed') return verified
     const { standing = 'current', credential: current = credential } = verified ?? {}
-    return { credential: current, standing, entries, meta, version, expiresAt }
+    const { keyIndex } = credential
+    return { credential: current, standing, entries, meta, version, expiresAt, keyIndex }
   }
 
   /** Of several cookies of the same name, the one that opens a session. */
