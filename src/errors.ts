@@ -10,7 +10,7 @@ const BRAND: unique symbol = Symbol.for('vial.error')
 /** The base of all errors of this package; `cause` is set when another error is behind it. */
 export abstract class SessionError extends Error {
   abstract readonly code: string
-  /** The status of a response that reports the error. Express, Koa and Fastify use it. */
+  /** The status of a response that reports the error. Express, Koa, Fastify and NestJS use it. */
   readonly status: number = 500
   /** Marks errors of every copy of this package that a program may have loaded. */
   readonly [BRAND] = true
@@ -18,6 +18,11 @@ export abstract class SessionError extends Error {
   /** The same as `status`, which some frameworks look for under this name. */
   get statusCode(): number {
     return this.status
+  }
+
+  /** False: the message is for developers. Koa and NestJS show a client the name of the status in its place. */
+  get expose(): boolean {
+    return false
   }
 }
 

@@ -211,7 +211,7 @@ export class SessionState {
     throw new StateError(
       this.phase === 'read-only'
         ? 'This session can only be read: it was loaded with `readOnly`, after the response headers have left, or in middleware on an upgrade, where no response can carry a cookie. To write in an upgrade or a job, use `sessions.load` and `sessions.commit`.'
-        : 'This session was committed already, and the response headers have left where there is a response. Change it before; in a job or a WebSocket, load it again.',
+        : 'This session was committed already, and the response headers have left where there is a response. Change it before; in a job or a WebSocket, load it again with `sessions.load`.',
     )
   }
 

@@ -26,7 +26,7 @@ const ERRORS = [
 
 test('errors carry the status that frameworks honour', async () => {
   for (const [error, status] of ERRORS) {
-    expect([error.status, error.statusCode]).toEqual([status, status])
+    expect([error.status, error.statusCode, error.expose]).toEqual([status, status, false])
     const app = express()
     app.set('env', 'test')
     app.use(() => Promise.reject(error))

@@ -106,7 +106,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'middleware of other sessions':
     'StateError: This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
   'a write after the commit':
-    'StateError: This session was committed already, and the response headers have left where there is a response. Change it before; in a job or a WebSocket, load it again.',
+    'StateError: This session was committed already, and the response headers have left where there is a response. Change it before; in a job or a WebSocket, load it again with `sessions.load`.',
   'a second commit': 'StateError: This session has been committed already. Load it again.',
   'a class as value':
     "SerializationError: Session key 'user': The value at a[0] is an instance of User, which MessagePack cannot hold: store a plain object with its data, or its text.",
