@@ -37,8 +37,8 @@ class ListenerScope extends NodeScope {
 /**
  * Gives handlers their session: `await sessions.of(request)`. The response leaves once the session is stored.
  *
- * @param options.onError Default: a process warning with the error, and the response 500. Where headers were already
- * sent, the connection ends.
+ * @param options.onError Default: a process warning with the error, and a response with the status of the error, 503 where
+ * the store failed, else 500. Where headers were already sent, the connection ends.
  */
 export function withSession<
   Request extends NodeRequest = IncomingMessage,
@@ -70,11 +70,11 @@ export function sessionMiddleware<
 >(
   sessions: LifeCycle,
   options: { readonly onError?: ErrorListener<Request, Response> } = {},
-): (request: Request, response: Response, next: (error?: unknown) => void) => void {
+): (request: Request, response: Response, next: (error?: Error) => void) => void {
   const onError = (options.onError ?? answerError) as ErrorListener
   return (request, response, next) => {
     const scope = new ListenerScope(sessions, request, response, onError)
     const begun: unknown = sessions.begin(request, scope, () => next())
-    if (begun instanceof Promise) begun.catch(next)
+    if (begun instanceof Promise) begun.catch((error) => next(error as Error))
   }
 }

@@ -32,7 +32,7 @@ test('a failed commit is answered where `next` counts once, also by the middlewa
     })
     await visiting(server, async (visitor) => {
       const { status, text, cookies, header } = await visitor.ask('/')
-      expect([status, text, cookies]).toEqual([500, 'Internal Server Error', []])
+      expect([status, text, cookies]).toEqual([503, 'Service Unavailable', []])
       expect(header('etag')).toBe('')
     })
   }

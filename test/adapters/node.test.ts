@@ -33,7 +33,7 @@ test('without onError, an error is a warning and answered with 500', async () =>
     watch.fail('writes')
     visitor.jar.clear()
     const { status, text, cookies } = await visitor.ask('/')
-    expect([status, text, cookies]).toEqual([500, 'Internal Server Error', []])
+    expect([status, text, cookies]).toEqual([503, 'Service Unavailable', []])
   })
   expect(warned.mock.calls.map(([warning]) => warning)).toEqual([
     'A request failed: Error: handler',

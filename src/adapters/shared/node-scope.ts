@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
+import { isSessionError } from '../../errors.ts'
 import { type NodeResponse, varies } from './headers.ts'
 import { isPlainHttp, locationOf } from './location.ts'
 import { type Committer, ResponseGate } from './response-gate.ts'
@@ -74,7 +75,7 @@ export abstract class NodeScope extends Scope implements Committer {
   }
 }
 
-/** Responds with status 500 to a request that failed, and gives a process warning with the error. */
+/** Responds to a request that failed with the status of its error, else 500, and gives a process warning with the error. */
 export function answerError(error: unknown, _request: NodeRequest, response: NodeResponse): void {
   process.emitWarning(`A request failed: ${String(error)}`, {
     code: 'VIAL_REQUEST',
@@ -88,7 +89,7 @@ export function answerError(error: unknown, _request: NodeRequest, response: Nod
   for (const name of response.getHeaderNames()) {
     if (name.startsWith('content-')) response.removeHeader(name)
   }
-  response.statusCode = 500
+  response.statusCode = isSessionError(error) ? error.status : 500
   response.setHeader('content-type', 'text/plain; charset=utf-8')
-  response.end('Internal Server Error')
+  response.end(STATUS_CODES[response.statusCode] ?? '')
 }
