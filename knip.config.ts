@@ -21,7 +21,11 @@ export default {
         'test/**/*-child.ts',
         'scripts/*.{ts,mjs}',
       ],
-      project: ['{src,test,examples,scripts}/**/*.{ts,mjs}'],
+      project: ['{src,test,examples,scripts}/**/*.{ts,mjs}', '!test/frameworks/**'],
+    },
+    'test/frameworks': {
+      entry: ['*.test.ts'],
+      project: ['**/*.ts'],
     },
     'examples/tutorial': {
       entry: ['**/*.ts'],

@@ -1,39 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { findChromium, findPython } from './scripts/provision.ts'
 import { SkipsReporter } from './scripts/skips-reporter.ts'
 import { PATIENCE } from './test/support/patience.ts'
+import { sources } from './test/support/sources.ts'
 
 /**
  * The lanes. `<topic>.test.ts` belongs to the fast lane, `npm test`, which needs nothing but the npm packages, and
  * `<topic>.<lane>.test.ts` to `npm run test:<lane>`.
  */
-const LANES = ['servers', 'interop', 'docs', 'browser', 'package', 'nightly'] as const
+const LANES = ['servers', 'interop', 'docs', 'browser', 'frameworks', 'package', 'nightly'] as const
 type Lane = (typeof LANES)[number]
 
 const FOLDERS = '{test,examples}/**'
 /** No test waits this long by design: the limit ends a test that hangs, on a machine under any load. */
 const LIMIT = 600_000
 
-const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
-  readonly exports: Readonly<Record<string, { readonly types?: string }>>
-}
-
-/** Each specifier that package.json exports, read from its source. */
-const alias = Object.entries(manifest.exports).flatMap(([specifier, { types }]) =>
-  types === undefined
-    ? []
-    : [
-        {
-          find: new RegExp(`^vial${specifier.slice(1)}$`),
-          replacement: fileURLToPath(
-            new URL(types.replace('./dist/', './src/').replace(/\.d\.ts$/, '.ts'), import.meta.url),
-          ),
-        },
-      ],
-)
 const chromium = findChromium()
 const python = findPython()
 /** Absent: not installed. The tests that need it are skipped. */
@@ -63,7 +46,7 @@ function lane(name: Lane, options: Options = {}): TestProjectInlineConfiguration
 }
 
 export default defineConfig({
-  resolve: { alias },
+  resolve: { alias: sources },
   test: {
     projects: [
       {
@@ -91,6 +74,7 @@ export default defineConfig({
         },
       }),
       lane('browser', { maxWorkers: 1 }),
+      lane('frameworks'),
       lane('package'),
       // At full size; in the short form, as CI runs it, the properties have had their runs in the fast lane.
       lane('nightly', {

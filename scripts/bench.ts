@@ -4,11 +4,12 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { findPython, findSqlite, provision } from './provision.ts'
+import { installFolder } from './install-folder.ts'
+import { findPython, nodeSince, provision } from './provision.ts'
 import { installPackages, whatIsMissing } from './services/packages.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -25,9 +26,10 @@ const [quick, check] = ['--quick', '--check'].map((flag) => args.includes(flag))
 ]
 
 run('npm', ['run', '--silent', 'build'])
-installPeers()
+installFolder(BENCH)
 await installServers()
-const node = await nodeForBench()
+// It runs TypeScript.
+const node = await nodeSince(22, 18)
 const python = quick ? undefined : await pythonWithGunicorn()
 const builds = args.map((word) =>
   word.startsWith('--against=') ? buildOf(word.slice('--against='.length)) : word,
@@ -37,33 +39,6 @@ const { status } = spawnSync(node, ['--no-warnings', join(BENCH, 'main.ts'), ...
   env: { ...process.env, ...(python !== undefined && { BENCH_PYTHON: python }) },
 })
 process.exitCode = status ?? 1
-
-function installPeers(): void {
-  const lock = readFileSync(join(BENCH, 'package-lock.json'), 'utf8')
-  const installed = join(BENCH, 'node_modules', '.package-lock.json')
-  const isInstalled =
-    existsSync(installed) && versionsIn(lock) === versionsIn(readFileSync(installed, 'utf8'))
-  if (isInstalled) return
-  console.error('Installing the peers into bench/node_modules.')
-  run('npm', ['ci', '--prefix', BENCH, '--no-audit', '--no-fund', '--loglevel=error'])
-}
-
-/** The packages of a lock file that every platform needs, with their versions. */
-function versionsIn(lock: string): string {
-  const { packages } = JSON.parse(lock) as {
-    readonly packages: Readonly<
-      Record<
-        string,
-        { readonly version?: string; readonly optional?: boolean; readonly devOptional?: boolean }
-      >
-    >
-  }
-  return Object.entries(packages)
-    .filter(([path, { optional, devOptional }]) => path !== '' && !optional && !devOptional)
-    .map(([path, { version }]) => `${path} ${version}`)
-    .sort()
-    .join('\n')
-}
 
 /** @throws {Error} With what to install, before anything is measured. */
 async function installServers(): Promise<void> {
@@ -75,16 +50,6 @@ async function installServers(): Promise<void> {
   if (missing !== undefined) {
     throw new Error(`The benches need Redis: ${missing}, or set BENCH_REDIS_URL`)
   }
-}
-
-/** This Node when it runs TypeScript, else a Node 24. */
-async function nodeForBench(): Promise<string> {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major > 22 || (major === 22 && minor >= 18)) return process.execPath
-  const problem = await provision('sqlite')
-  const found = findSqlite()?.node
-  if (found === undefined) throw new Error(`The benches need Node 22.18 or newer: ${problem}`)
-  return found
 }
 
 /** Undefined: there is none, so Flask is not measured. */

@@ -213,9 +213,26 @@ async function installSqlite(): Promise<string | undefined> {
 }
 
 function nodeWithSqlite(): string {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major > 22 || (major === 22 && minor >= 16)) return process.execPath
+  if (isNodeSince(22, 16)) return process.execPath
   return join(SQLITE_FOLDER, 'node_modules', NODE_PACKAGE, WINDOWS ? 'bin/node.exe' : 'bin/node')
+}
+
+/**
+ * Gives this Node where it has at least a version, else a Node 24, which is installed with the part `sqlite`.
+ *
+ * @throws {Error} When there is neither.
+ */
+export async function nodeSince(major: number, minor: number): Promise<string> {
+  if (isNodeSince(major, minor)) return process.execPath
+  const problem = await provision('sqlite')
+  const found = nodeWithSqlite()
+  if (found !== process.execPath && existsSync(found)) return found
+  throw new Error(`This needs Node ${major}.${minor} or newer: ${problem}`)
+}
+
+function isNodeSince(major: number, minor: number): boolean {
+  const [own = 0, ownMinor = 0] = process.versions.node.split('.').map(Number)
+  return own > major || (own === major && ownMinor >= minor)
 }
 
 // Installing
