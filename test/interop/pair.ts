@@ -63,11 +63,12 @@ export async function startPair(row: Row): Promise<Running> {
 }
 
 async function start(row: Row, stops: (() => Promise<void>)[]): Promise<Omit<Running, 'stop'>> {
-  const { signer, format, values } = row
+  const { signer, exactFloats, format, values } = row
   const settings: SiteSettings = {
     secret: SECRET,
     lifetime: LIFETIMES.vial,
     signer,
+    exactFloats,
     ...(format !== undefined && { format }),
   }
   const place = await placeOf(row)
@@ -89,6 +90,7 @@ async function start(row: Row, stops: (() => Promise<void>)[]): Promise<Omit<Run
     flask: peer.origin,
     vial,
     format: values,
+    exactFloats,
     names: peer.names,
     lifetimes: LIFETIMES,
     cookie: row.backend === 'cookie',

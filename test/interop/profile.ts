@@ -10,20 +10,21 @@ export interface SiteSettings {
   readonly lifetime: number
   readonly signer: boolean
   readonly format?: FlaskFormat
+  readonly exactFloats: boolean
 }
 
 /** Without a store they are in the cookie. */
 export function sessionsOn(
   store: Store | undefined,
-  { secret, lifetime, signer, format = 'msgpack' }: SiteSettings,
+  { secret, lifetime, signer, exactFloats, format = 'msgpack' }: SiteSettings,
 ): Sessions {
   const life = { lifetime: lifetime * 1000 }
-  if (store === undefined) return flaskCookie({ secret, exactFloats: true, ...life })
+  if (store === undefined) return flaskCookie({ secret, exactFloats, ...life })
   // The machine of the tests is busy.
   return flaskSession({
     store,
     format,
-    exactFloats: true,
+    exactFloats,
     timeout: '10s',
     ...life,
     ...(signer && { secret }),

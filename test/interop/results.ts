@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { formatOf, placeOf, ROWS, type Row } from './rows.ts'
-import { type Pair, SCENARIOS } from './scenarios.ts'
+import { type Found, type Pair, SCENARIOS } from './scenarios.ts'
 import type { ValueFormat } from './values.ts'
 
 const FILE = fileURLToPath(new URL('../../interop/RESULTS.md', import.meta.url))
@@ -21,7 +21,7 @@ export interface Result {
   readonly alone?: Pair['alone']
   readonly versions?: Readonly<Record<string, string>>
   /** By the names of the scenarios. */
-  readonly differences: ReadonlyMap<string, readonly string[]>
+  readonly found: ReadonlyMap<string, Found>
 }
 
 /** The lines of the matrix as Markdown: a header, and a line for each row. */
@@ -31,16 +31,17 @@ export function matrixLines(results: readonly Result[]): readonly string[] {
 }
 
 /** The line of a row. */
-export function matrixLine({ row, missing, alone, differences }: Result): string {
+export function matrixLine({ row, missing, alone, found }: Result): string {
   const head = [row.flask, placeOf(row), formatOf(row)]
   if (missing !== undefined) return line([...head, `not run: ${missing}`])
   const count = Object.keys(alone ?? {}).length
   const cells = Object.entries(SCENARIOS).map(([name, scenario]) => {
-    const found = differences.get(name)
-    if (found === undefined) return 'not run'
-    if (found.length > 0) return `${found.length} differ`
+    const came = found.get(name)
+    if (came === undefined) return 'not run'
+    if (came.wrong.length > 0) return `${came.wrong.length} differ`
     if (row.backend === 'cookie' && !scenario.inCookie) return 'n/a'
-    return scenario.eachValue ? `${count} of ${count}` : 'yes'
+    const numbers = Object.keys(came.numbers ?? {}).length
+    return scenario.eachValue ? `${count - numbers} of ${count}` : 'yes'
   })
   return line([...head, ...cells])
 }
@@ -62,7 +63,7 @@ same as when Flask alone has the session.
 ${matrixLines(results).join('\n')}
 
 - **One changed here**: written there, one key set here, everything read there. **One changed there**: the reverse.
-- **Rewritten here**: written there; each value is read here and set again, under its own key and under another; read there.
+- **Rewritten here**: written there; each value is read here and set again; read there. **Copied here**: set under a new key.
 - **Flash**: messages and their categories appear on the other side, once. \`Markup\`, where the format has it, is \`Markup\`
   again there; here each message is a string.
 - **Logout**: on either side; a copy of the cookie opens nothing on either. Where the record itself is in the cookie, logout
@@ -72,7 +73,21 @@ ${matrixLines(results).join('\n')}
 - **Record and expiry**: Flask finds the record under the id in the cookie, and the record expires when its writer said, in
   the backend's own terms.
 
-One thing is lost: the order of keys such as \`"10"\` and \`"9"\` in a dictionary that is written here. JavaScript puts them
+## What is not the same
+
+vial runs with the defaults of its presets, which read whole floats as numbers. So these values differ from Flask alone;
+with \`exactFloats: true\`, in the rows with *exact floats*, none does.
+
+| column | what | why |
+| --- | --- | --- |
+| written there, read here; one changed there | Python's \`1.0\` is read as the number 1. | JavaScript has one type for numbers, and \`price === 9\` and \`price.toFixed(2)\` have to work. |
+| copied here | The copy of \`1.0\` is the int \`1\` in Python. | A number is a float again where there was one before, and there was none under a new key. \`float(1)\` of \`vial/serializers/python-values\` is a float everywhere. |
+
+*Read here* is in the notation of \`interop/peers/canonical.py\`, the same on both sides.
+
+${numberLines(results).join('\n')}
+
+With \`exactFloats\` too, one thing is lost: the order of keys such as \`"10"\` and \`"9"\` in a dictionary that is written here. JavaScript puts them
 first, in numerical order; the dictionaries are equal.
 
 Flask runs with its defaults, with three exceptions: pymemcache waits for the server (\`default_noreply=False\`), as the next
@@ -107,6 +122,24 @@ function valueLines(results: readonly Result[]): readonly string[] {
     line(['value', ...FORMATS]),
     line(['---', ...FORMATS.map(() => '---')]),
     ...[...names].map((name) => line([name, ...byFormat.map((alone) => code(alone[name]?.[0]))])),
+  ]
+}
+
+/** Each value that is an int where Flask alone has a whole float. */
+function numberLines(results: readonly Result[]): readonly string[] {
+  const lines = FORMATS.flatMap((format) => {
+    const result = results.find(({ row, alone }) => row.values === format && alone !== undefined)
+    const [read, copied] = ['written there, read here', 'copied here'].map(
+      (name) => result?.found.get(name)?.numbers ?? {},
+    )
+    return Object.keys({ ...read, ...copied }).map((name) =>
+      line([format, name, ...[result?.alone?.[name]?.[0], read?.[name], copied?.[name]].map(code)]),
+    )
+  })
+  return [
+    line(['format', 'value', 'in Flask alone', 'read here', 'copied here, in Flask']),
+    line(Array(5).fill('---')),
+    ...lines,
   ]
 }
 

@@ -27,6 +27,8 @@ export interface Row {
   /** What vial writes; undefined: it is all in the cookie. */
   readonly format?: FlaskFormat
   readonly signer: boolean
+  /** Whether vial reads a whole float as a `Float`, which is not its default. */
+  readonly exactFloats: boolean
   /** The server that it needs. */
   readonly service?: ServiceName
   /** SQLite, which needs a Node of its own. */
@@ -37,16 +39,20 @@ export interface Row {
   readonly note?: string
 }
 
-type Settings = Omit<Row, 'flask' | 'signer'> & { readonly signer?: true }
+type Settings = Omit<Row, 'flask' | 'signer' | 'exactFloats'> & {
+  readonly signer?: true
+  readonly exactFloats?: true
+}
 
-function row(flask: Generation, { signer, ...settings }: Settings): Row {
-  return { flask, signer: signer === true, ...settings }
+function row(flask: Generation, { signer, exactFloats, ...settings }: Settings): Row {
+  return { flask, signer: signer === true, exactFloats: exactFloats === true, ...settings }
 }
 
 const sqlite = { backend: 'sqlalchemy', sqlite: true } as const
 const msgpack = { format: 'msgpack', values: 'msgpack' } as const
 const json = { format: 'json', values: 'json' } as const
 const pickle = { format: 'pickle', values: 'pickle' } as const
+const exactFloats = true
 
 const MODERN: readonly Settings[] = [
   { backend: 'cookie', values: 'tagged-json' },
@@ -64,6 +70,10 @@ const MODERN: readonly Settings[] = [
   { backend: 'cachelib-file', ...pickle },
   { backend: 'cachelib-file', ...pickle, borrows: ['cachelib'], note: 'MD5 names' },
   { backend: 'cachelib-redis', service: 'redis', values: 'pickle', format: 'cachelib-redis' },
+  { backend: 'cookie', values: 'tagged-json', exactFloats },
+  { backend: 'redis', service: 'redis', ...msgpack, exactFloats },
+  { backend: 'redis', service: 'redis', ...json, exactFloats },
+  { backend: 'filesystem', ...pickle, exactFloats },
 ]
 
 const LEGACY: readonly Settings[] = [
@@ -93,6 +103,6 @@ export function placeOf({ backend, service, sqlite: onSqlite, note }: Omit<Row, 
   return `${backend}${on}${note === undefined ? '' : ` (${note})`}`
 }
 
-export function formatOf({ values, signer }: Omit<Row, 'flask'>): string {
-  return signer ? `${values}, signed id` : values
+export function formatOf({ values, signer, exactFloats }: Omit<Row, 'flask'>): string {
+  return `${values}${signer ? ', signed id' : ''}${exactFloats ? ', exact floats' : ''}`
 }

@@ -2,7 +2,7 @@
 
 import { canonical } from './canonical.ts'
 import { type Page, SharedBrowser } from './shared-browser.ts'
-import { type ValueFormat, valueNamed } from './values.ts'
+import { plainFloats, type ValueFormat, valueNamed } from './values.ts'
 
 /** Two sites on one backend. */
 export interface Pair {
@@ -10,6 +10,8 @@ export interface Pair {
   readonly flask: string
   readonly vial: string
   readonly format: ValueFormat
+  /** Whether the vial site reads a whole float as a `Float`. */
+  readonly exactFloats: boolean
   /** Of all values. */
   readonly names: readonly string[]
   /** What Flask alone shows of each value: its `repr`, and its canonical text. */
@@ -22,10 +24,17 @@ export interface Pair {
   readonly keepsTransient: boolean
 }
 
+/** What came out of a scenario. */
+export interface Found {
+  /** What is not as it should be. */
+  readonly wrong: readonly string[]
+  /** By its name, what a value is that is an int where Flask alone has a whole float: a Python `repr`, or canonical text. */
+  readonly numbers?: Readonly<Record<string, string>>
+}
+
 /** Something that is tried. */
 export interface Scenario {
-  /** Resolves to the differences. None: both sides agree. */
-  run(pair: Pair): Promise<readonly string[]>
+  run(pair: Pair): Promise<Found>
   /** Whether each value is looked at. */
   readonly eachValue: boolean
   /** Whether there is anything to see where the session is in the cookie. */
@@ -43,60 +52,104 @@ export function chunks(names: readonly string[]): readonly (readonly string[])[]
 /** Runs `work` once for every handful of values, each in a session of its own. */
 async function onEach(
   { names }: Pair,
-  work: (browser: SharedBrowser, names: readonly string[]) => Promise<string[]>,
-): Promise<string[]> {
-  const differences: string[] = []
-  for (const some of chunks(names)) differences.push(...(await work(new SharedBrowser(), some)))
-  return differences
+  work: (browser: SharedBrowser, names: readonly string[]) => Promise<Found>,
+): Promise<Found> {
+  const found: Found[] = []
+  for (const some of chunks(names)) found.push(await work(new SharedBrowser(), some))
+  return together(found)
 }
 
-async function writtenThere(pair: Pair): Promise<readonly string[]> {
+function together(found: readonly Found[]): Found {
+  const numbers = Object.assign({}, ...found.map((one) => one.numbers)) as Record<string, string>
+  return { wrong: found.flatMap((one) => one.wrong), numbers }
+}
+
+function writtenThere(pair: Pair): Promise<Found> {
   return onEach(pair, async (browser, names) => {
     await browser.visit(pair.flask, 'write', names)
-    const read = await browser.visit(pair.vial, 'read')
-    return names.flatMap((name) => [
-      ...difference(name, read[name], pair.alone[name]?.[1]),
-      // What is read is what was meant, and not only the same text.
-      ...difference(name, read[name], canonical(valueNamed(pair.format, name))),
-    ])
+    return readHere(pair, names, await browser.visit(pair.vial, 'read'))
   })
 }
 
-async function writtenHere(pair: Pair): Promise<readonly string[]> {
+function writtenHere(pair: Pair): Promise<Found> {
   return onEach(pair, async (browser, names) => {
     await browser.visit(pair.vial, 'write', names)
-    return [...rewritten(pair, names, await browser.visit(pair.flask, 'read'))]
+    return rewritten(pair, names, await browser.visit(pair.flask, 'read'))
   })
 }
 
-async function oneChangedHere(pair: Pair): Promise<readonly string[]> {
+function oneChangedHere(pair: Pair): Promise<Found> {
   return onEach(pair, async (browser, names) => {
     await browser.visit(pair.flask, 'write', names)
     await browser.visit(pair.vial, 'change', 'here')
     const read = await browser.visit(pair.flask, 'read')
     const changed = difference('changed', textOf(read, 'changed', 1), '"here"')
-    return [...untouched(pair, names, read), ...changed]
+    return { wrong: [...untouched(pair, names, read), ...changed] }
   })
 }
 
-async function rewrittenHere(pair: Pair): Promise<readonly string[]> {
+function rewrittenHere(pair: Pair): Promise<Found> {
   return onEach(pair, async (browser, names) => {
     await browser.visit(pair.flask, 'write', names)
     await browser.visit(pair.vial, 'rewrite')
-    const read = await browser.visit(pair.flask, 'read')
-    return [...rewritten(pair, names, read), ...rewritten(pair, names, read, 'again ')]
+    return rewritten(pair, names, await browser.visit(pair.flask, 'read'))
   })
 }
 
-async function oneChangedThere(pair: Pair): Promise<readonly string[]> {
+function copiedHere(pair: Pair): Promise<Found> {
+  return onEach(pair, async (browser, names) => {
+    await browser.visit(pair.flask, 'write', names)
+    await browser.visit(pair.vial, 'copy')
+    const read = await browser.visit(pair.flask, 'read')
+    const copies = Object.fromEntries(names.map((name) => [name, read[`copy of ${name}`]]))
+    // A float under a new key takes the place of none.
+    const asNumbers = names.filter((name) => !pair.exactFloats && hasWholeFloats(pair, name))
+    const exact = names.filter((name) => !asNumbers.includes(name))
+    return together([
+      rewritten(pair, exact, copies),
+      {
+        wrong: asNumbers.flatMap((name) =>
+          difference(name, textOf(copies, name, 1), hereText(pair, name)),
+        ),
+        numbers: Object.fromEntries(
+          asNumbers.map((name) => [name, String(textOf(copies, name, 0))]),
+        ),
+      },
+    ])
+  })
+}
+
+function oneChangedThere(pair: Pair): Promise<Found> {
   return onEach(pair, async (browser, names) => {
     await browser.visit(pair.vial, 'write', names)
     await browser.visit(pair.flask, 'change', 'there')
     const read = await browser.visit(pair.vial, 'read')
-    return [...names, 'changed'].flatMap((name) =>
-      difference(name, read[name], name === 'changed' ? '"there"' : pair.alone[name]?.[1]),
-    )
+    const changed = difference('changed', read['changed'], '"there"')
+    return together([readHere(pair, names, read), { wrong: changed }])
   })
+}
+
+/** The canonical text of a value that is read here. */
+function hereText({ format, exactFloats }: Pair, name: string): string {
+  const value = valueNamed(format, name)
+  return canonical(exactFloats ? value : plainFloats(value))
+}
+
+function hasWholeFloats({ format }: Pair, name: string): boolean {
+  const value = valueNamed(format, name)
+  return canonical(value) !== canonical(plainFloats(value))
+}
+
+/** Each value is what Python meant, but for whole floats. */
+function readHere(pair: Pair, names: readonly string[], read: Page): Found {
+  const numbers = names.filter((name) => !pair.exactFloats && hasWholeFloats(pair, name))
+  return {
+    wrong: names.flatMap((name) => [
+      ...difference(name, read[name], hereText(pair, name)),
+      ...difference(name, canonical(valueNamed(pair.format, name)), pair.alone[name]?.[1]),
+    ]),
+    numbers: Object.fromEntries(numbers.map((name) => [name, String(read[name])])),
+  }
 }
 
 /**
@@ -111,16 +164,12 @@ function untouched({ alone }: Pair, names: readonly string[], read: Page): reado
 }
 
 /** Python's own `repr` of each value that was written here. */
-function rewritten(
-  { alone }: Pair,
-  names: readonly string[],
-  read: Page,
-  prefix = '',
-): readonly string[] {
-  return names.flatMap((name) => {
+function rewritten({ alone }: Pair, names: readonly string[], read: Page): Found {
+  const wrong = names.flatMap((name) => {
     const at = name === REORDERED ? 1 : 0
-    return difference(name, textOf(read, prefix + name, at), alone[name]?.[at])
+    return difference(name, textOf(read, name, at), alone[name]?.[at])
   })
+  return { wrong }
 }
 
 function textOf(read: Page, key: string, at: 0 | 1): unknown {
@@ -133,7 +182,7 @@ function difference(name: string, found: unknown, expected: unknown): string[] {
     : [`${name}: ${String(found)} in place of ${String(expected)}`]
 }
 
-async function flashes(pair: Pair): Promise<readonly string[]> {
+async function flashes(pair: Pair): Promise<Found> {
   const browser = new SharedBrowser()
   const markup = pair.names.includes('markup')
   const messages = [
@@ -152,7 +201,7 @@ async function flashes(pair: Pair): Promise<readonly string[]> {
     await browser.visit(pair.flask, 'flashes'),
     await browser.visit(pair.vial, 'flashes'),
   ]
-  return differences([
+  const wrong = differences([
     // Here a message is a text, whatever it was there.
     [
       'here',
@@ -162,9 +211,10 @@ async function flashes(pair: Pair): Promise<readonly string[]> {
     ['there', there, { shown }],
     ['once', again, [{ shown: [] }, { shown: [] }]],
   ])
+  return { wrong }
 }
 
-async function logouts(pair: Pair): Promise<readonly string[]> {
+async function logouts(pair: Pair): Promise<Found> {
   const found: string[] = []
   for (const [name, origin, other] of [
     ['there', pair.flask, pair.vial],
@@ -184,10 +234,10 @@ async function logouts(pair: Pair): Promise<readonly string[]> {
       found.push(...differences([[`what is left after a logout ${name}`, left, {}]]))
     }
   }
-  return found
+  return { wrong: found }
 }
 
-async function permanence(pair: Pair): Promise<readonly string[]> {
+async function permanence(pair: Pair): Promise<Found> {
   const found: string[] = []
   for (const [name, origin, other] of [
     ['there', pair.flask, pair.vial],
@@ -211,12 +261,12 @@ async function permanence(pair: Pair): Promise<readonly string[]> {
       )
     }
   }
-  return found
+  return { wrong: found }
 }
 
 /** Both find the record of the other, and each gives it its own lifetime. */
-async function deadlines(pair: Pair): Promise<readonly string[]> {
-  if (pair.cookie) return []
+async function deadlines(pair: Pair): Promise<Found> {
+  if (pair.cookie) return { wrong: [] }
   const found: string[] = []
   for (const [name, origin, lifetime] of [
     ['there', pair.flask, pair.lifetimes.flask],
@@ -231,7 +281,7 @@ async function deadlines(pair: Pair): Promise<readonly string[]> {
       ...differences([[`written ${name}, with ${String(left)} s`, [near, inCookie], [true, true]]]),
     )
   }
-  return found
+  return { wrong: found }
 }
 
 function differences(
@@ -254,6 +304,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'one changed here': { run: oneChangedHere, ...values },
   'one changed there': { run: oneChangedThere, ...values },
   'rewritten here': { run: rewrittenHere, ...values },
+  'copied here': { run: copiedHere, ...values },
   flash: { run: flashes, ...whole },
   logout: { run: logouts, ...whole },
   permanent: { run: permanence, ...whole },

@@ -1,6 +1,6 @@
 /** The values of `interop/peers/values.py` as they are here, when they were read from a session of a format. */
 
-import { tuple } from '../../src/index.ts'
+import { isTuple, tuple } from '../../src/index.ts'
 import { Ext, Timestamp } from '../../src/serializers/msgpack/index.ts'
 import {
   ByteArray,
@@ -165,6 +165,25 @@ const CHANGED: Readonly<Record<ValueFormat, Readonly<Record<string, unknown>>>> 
     infinity: null,
     infinity_negative: null,
   },
+}
+
+/** The value as a session gives it by default: each whole float is a number. */
+export function plainFloats(value: unknown): unknown {
+  if (value instanceof Float) return value.value
+  if (Array.isArray(value)) {
+    const items = value.map(plainFloats)
+    return isTuple(value) ? tuple(...items) : items
+  }
+  if (value instanceof Map) {
+    const pairs = Array.from(value, (pair) => pair.map(plainFloats) as [unknown, unknown])
+    return Object.assign(
+      Object.setPrototypeOf(new Map(pairs), Object.getPrototypeOf(value)),
+      value,
+    ) as unknown
+  }
+  if (value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  const pairs = Object.entries(value as object).map(([key, item]) => [key, plainFloats(item)])
+  return Object.fromEntries(pairs)
 }
 
 /** Throws for a name that is not in the list. */

@@ -26,12 +26,13 @@ function pages(format: ValueFormat): Readonly<Record<string, Page>> {
     read: (session) =>
       Object.fromEntries([...session].map(([key, value]) => [key, canonical(value)])),
     change: (session, value) => session.set('changed', value),
-    /** Each value again, as it was read: under its own name and under another. */
+    /** Each value again, as it was read. */
     rewrite(session) {
-      for (const [key, value] of [...session]) {
-        session.set(key, value)
-        session.set(`again ${key}`, value)
-      }
+      for (const [key, value] of [...session]) session.set(key, value)
+    },
+    /** Each value under another name. */
+    copy(session) {
+      for (const [key, value] of [...session]) session.set(`copy of ${key}`, value)
     },
     flash(session, asked) {
       const { message, category, markup } = asked as Flashed
