@@ -94,7 +94,7 @@ export function floatsLike(value: unknown, before: () => unknown): unknown {
 /** What was where a value is written now: one value, or those of all items of a list. */
 class Place {
   readonly #before: readonly unknown[]
-  readonly #fields = new Map<unknown, readonly [key: Place, value: Place]>()
+  #fields: Map<unknown, readonly [key: Place, value: Place]> | undefined
   #isFloat: boolean | undefined
   #lists: readonly (readonly unknown[])[] | undefined
   #columns: readonly Place[] | undefined
@@ -164,27 +164,29 @@ class Place {
     return this.#items
   }
 
-  /** The dictionaries by their keys, with a number for each float. */
+  /** The dictionaries, by what their keys are equal in. */
   #allDicts(): readonly ReadonlyMap<unknown, readonly [unknown, unknown]>[] {
     this.#dicts ??= this.#before.flatMap((one) => {
       if (!isDict(one)) return []
       const pairs: readonly [unknown, unknown][] =
         one instanceof Map ? [...one] : Object.entries(one)
-      return [new Map(pairs.map((pair) => [numberOf(pair[0]), pair]))]
+      return [new Map(pairs.map((pair) => [identityOf(pair[0]), pair]))]
     })
     return this.#dicts
   }
 
   /** The place of a key, and that of its value. */
   #field(key: unknown): readonly [key: Place, value: Place] {
-    let field = this.#fields.get(key)
+    const identity = identityOf(key)
+    this.#fields ??= new Map()
+    let field = this.#fields.get(identity)
     if (field === undefined) {
       const pairs = this.#allDicts().flatMap((dict) => {
-        const pair = dict.get(numberOf(key))
+        const pair = dict.get(identity)
         return pair === undefined ? [] : [pair]
       })
       field = [new Place(pairs.map(([one]) => one)), new Place(pairs.map(([, item]) => item))]
-      this.#fields.set(key, field)
+      this.#fields.set(identity, field)
     }
     return field
   }
@@ -198,8 +200,15 @@ function isDict(value: unknown): value is object {
   return value instanceof Map || prototype === Object.prototype || prototype === null
 }
 
-function numberOf(key: unknown): unknown {
-  return key instanceof Float ? key.value : key
+/** The same for two keys that are equal in Python, such as bytes. An object that only Python knows is equal to itself. */
+function identityOf(key: unknown): unknown {
+  if (key instanceof Float) return key.value
+  if (typeof key !== 'object' || key === null) return key
+  try {
+    return `${key.constructor.name}\0${JSON.stringify(toJson(key))}`
+  } catch {
+    return key
+  }
 }
 
 /** The copy of a Map or Set, as an object of the class of the original. */

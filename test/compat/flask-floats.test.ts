@@ -1,12 +1,32 @@
 /** Python's whole floats: numbers for a handler, and floats again on the way back, by where they stood. */
 
-import { type Session, type StoredSession, type StoredSessions, tuple } from 'vial'
+import {
+  createSessions,
+  type Serializer,
+  type Session,
+  type StoredSession,
+  type StoredSessions,
+  tuple,
+} from 'vial'
 import { flaskCookie } from 'vial/compat/flask-cookie'
 import { type FlaskFormat, flaskSession } from 'vial/compat/flask-session'
-import { DefaultDict, Float, float, OrderedDict } from 'vial/serializers/python-values'
+import { json } from 'vial/serializers/json'
+import { msgpack } from 'vial/serializers/msgpack'
+import { pickle, readPickle } from 'vial/serializers/pickle'
+import {
+  DefaultDict,
+  Float,
+  FrozenSet,
+  float,
+  OrderedDict,
+  Timedelta,
+  Uuid,
+} from 'vial/serializers/python-values'
+import { taggedJson } from 'vial/serializers/tagged-json'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test } from 'vitest'
 import { Browser, SECRET } from '../core/requests.ts'
+import { foreignCases } from '../serializers/pickle-fixtures.ts'
 
 const FORMATS = ['msgpack', 'json', 'pickle', 'cachelib-redis', 'cookie'] as const
 type Format = (typeof FORMATS)[number]
@@ -209,6 +229,129 @@ test('what only pickle holds: tuples, sets, maps and their keys', async () => {
     Object.assign(value, { tuple: tuple(5, 5) })
   }
   expect(await held('pickle', before, work)).toStrictEqual(expected)
+})
+
+describe('keys that are equal in Python, and here objects of their own', () => {
+  const keys: readonly (readonly [string, () => unknown])[] = [
+    ['bytes', () => new Uint8Array([1, 255])],
+    ['a tuple', () => tuple('a', tuple(1, new Uint8Array([1])), 2n ** 70n)],
+    ['a UUID', () => new Uuid('12345678-1234-5678-1234-567812345678')],
+    ['a date', () => new Date(1_700_000_000_000)],
+    ['a timedelta', () => new Timedelta(1, 5)],
+    ['a frozenset', () => new FrozenSet(['a', 1])],
+  ]
+  const formats = ['pickle', 'cachelib-redis', 'msgpack'] as const
+  const tried = formats.flatMap((format) =>
+    keys
+      .slice(0, format === 'msgpack' ? 1 : undefined)
+      .map(([what, key]) => ({ format, what, key })),
+  )
+
+  test.each(tried)('$what in $format', async ({ format, key }) => {
+    const other = key()
+    const before = new Map<unknown, unknown>([
+      [key(), f(1)],
+      [1, { a: f(2) }],
+      [null, 3],
+    ])
+    const work: Work = (session) => {
+      const map = session.get('k') as Map<unknown, unknown>
+      session.set(
+        'k',
+        new Map(
+          [...map.set(1, { a: 4 }).set(null, 5)].map(([k, v]) => [
+            typeof k === 'object' && k ? other : k,
+            v,
+          ]),
+        ),
+      )
+    }
+    const after = await held(format, before, work)
+    expect(after).toStrictEqual(
+      new Map<unknown, unknown>([
+        [key(), f(1)],
+        [1, { a: f(4) }],
+        [null, 5],
+      ]),
+    )
+  })
+
+  test('floats in a key stay', async () => {
+    const before = new Map([[tuple(f(1), 1), f(2)]])
+    const after = await held('pickle', before, (s) =>
+      s.set('k', new Map(s.get('k') as typeof before)),
+    )
+    expect(after).toStrictEqual(before)
+  })
+
+  test('an object of a class that only Python knows does not hinder the others', async () => {
+    const [recorded] = foreignCases
+    const {
+      held: [foreign],
+    } = readPickle(Buffer.from(recorded?.pickles[4] ?? '', 'hex')) as { held: [unknown] }
+    const after = await held('pickle', [foreign, f(1), { a: f(2) }], (session) => {
+      const [kept, ...rest] = session.get('k') as [unknown, number, { a: number }]
+      session.set('k', [kept, rest[0] + 1, { a: 7 }])
+    })
+    expect(after).toStrictEqual([foreign, f(2), { a: f(7) }])
+  })
+})
+
+describe('what it costs', () => {
+  const holders = [
+    [msgpack, [202, 203, 0xcacb, 0xcb000000, 'v1.0', new Uint8Array([202, 203])]],
+    [json, [202, 203, 'v1']],
+    [taggedJson, [202, 203, 'v1']],
+    [pickle(), [71, 'Gate', 'G', new Uint8Array([71]), 0x47474747]],
+  ] as unknown as [Serializer, unknown][]
+
+  test.each(holders.map(([serializer, value]) => [serializer.name, serializer, value] as const))(
+    'an entry of %s without a float is not decoded again',
+    (_, serializer, before) => {
+      let looks = 0
+      const value = new Proxy(
+        { a: 1 },
+        {
+          getPrototypeOf(target) {
+            looks += 1
+            return Object.getPrototypeOf(target) as object
+          },
+        },
+      )
+      const looksOf = (like?: unknown) => {
+        looks = 0
+        serializer.encode(value, like)
+        return looks
+      }
+      const alone = looksOf()
+      expect(looksOf(serializer.encode(before))).toBe(alone)
+      expect(looksOf(serializer.encode([before, 1.5]))).toBeGreaterThan(alone)
+    },
+  )
+
+  test('only edited entries are encoded, once', async () => {
+    const keys: unknown[] = []
+    const serializer: Serializer = {
+      ...(msgpack as Serializer),
+      encode(value, like) {
+        if (like !== undefined) keys.push(value)
+        return (msgpack as Serializer).encode(value, like)
+      },
+    }
+    const browser = new Browser(createSessions({ store: memoryStore(), serializer }))
+    await browser.visit((session) => {
+      for (const key of ['a', 'b', 'c']) session.set(key, { price: f(1) })
+    })
+    keys.length = 0
+    await browser.visit((session) => Object.fromEntries(session))
+    expect(keys).toEqual([])
+    await browser.visit((session) => {
+      Object.fromEntries(session)
+      session.set('a', { price: 2 })
+      Object.assign(session.get('b') as object, { price: 3 })
+    })
+    expect(keys).toEqual([{ price: 2 }, { price: 3 }])
+  })
 })
 
 test('exactFloats gives the objects', async () => {

@@ -27,8 +27,8 @@ export interface Side {
   look(record: string): Promise<string>
 }
 
-export function sideOf(format: ExchangeFormat): Side {
-  const visit = format === 'cookie' ? cookieVisit() : storedVisit(format)
+export function sideOf(format: ExchangeFormat, exactFloats: boolean): Side {
+  const visit = format === 'cookie' ? cookieVisit(exactFloats) : storedVisit(format, exactFloats)
   return {
     visit,
     async look(record) {
@@ -48,16 +48,19 @@ export function textOf(entries: Iterable<readonly [string, unknown]>): string {
   return canonical(new Map(entries))
 }
 
-function cookieVisit(): Side['visit'] {
-  const sessions = flaskCookie({ secret: SECRET, exactFloats: true })
+function cookieVisit(exactFloats: boolean): Side['visit'] {
+  const sessions = flaskCookie({ secret: SECRET, exactFloats })
   return async (record, work) =>
     cookieOf(await run(sessions, record === undefined ? undefined : `session=${record}`, work))
 }
 
-function storedVisit(format: Exclude<ExchangeFormat, 'cookie'>): Side['visit'] {
+function storedVisit(
+  format: Exclude<ExchangeFormat, 'cookie'>,
+  exactFloats: boolean,
+): Side['visit'] {
   return async (record, work) => {
     const store = memoryStore()
-    const sessions = flaskSession({ store, format, permanent: false, exactFloats: true })
+    const sessions = flaskSession({ store, format, permanent: false, exactFloats })
     if (record === undefined) {
       const id = cookieOf(await run(sessions, undefined, work))
       return hexOf((await store.read(`session:${id}`))?.bytes)

@@ -27,7 +27,8 @@ beforeEach((context) => {
 afterAll(() => peer?.close())
 
 describe.each(FORMATS)('%s', (format) => {
-  const side = sideOf(format)
+  const side = sideOf(format, true)
+  const usual = sideOf(format, false)
 
   test(
     `${COUNT} sessions of Python are the same here, and there again`,
@@ -35,6 +36,7 @@ describe.each(FORMATS)('%s', (format) => {
       for (let done = 0; done < COUNT; done += BATCH) {
         const made = await peer.make(format, seed + done, BATCH)
         const records: string[] = []
+        const rewritten: string[] = []
         const expected: string[] = []
         for (const [record, text] of made) {
           same([await side.look(record)], [text], done)
@@ -46,9 +48,15 @@ describe.each(FORMATS)('%s', (format) => {
             expected.push(textOf(session))
           })
           records.push(left)
+          // Each key again with whole floats as numbers, which are floats again by where they stood.
+          const again = await usual.visit(record, (session) => {
+            for (const [key, value] of [...session]) session.set(key, value)
+            session.set('one more', 1)
+          })
+          rewritten.push(again)
         }
-        const read = await peer.read(format, records)
-        same(textsOf(read), expected, done)
+        const read = await peer.read(format, [...records, ...rewritten])
+        same(textsOf(read), [...expected, ...expected], done)
       }
     },
     LIMIT,

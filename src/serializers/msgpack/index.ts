@@ -47,10 +47,15 @@ export const msgpack: Serializer<Slice> = {
   equal: (a, b) => a.equals(b),
 }
 
-/** Whether there may be a float in an entry: one of its bytes is the head of one. */
+/** Whether there is a float in an entry. */
 function hasFloat({ bytes, start, end }: Slice): boolean {
-  for (let at = start; at < end; at++) {
-    if (bytes[at] === 0xca || bytes[at] === 0xcb) return true
+  for (let at = start; at >= 0 && at < end; ) {
+    const head = bytes[at] as number
+    if (head === 0xca || head === 0xcb) return true
+    // What a list or map holds comes after its head, which has a count of 0, 2 or 4 bytes.
+    if (head >= 0x80 && head < 0xa0) at += 1
+    else if (head >= 0xdc && head < 0xe0) at += head % 2 === 0 ? 3 : 5
+    else at = itemEnd(bytes, at, end)
   }
   return false
 }

@@ -53,7 +53,7 @@ export function pickle(options: PickleOptions = {}): Serializer<PickleEntry> {
       return writer.finish()
     },
     encode(value, like) {
-      const kept = like === undefined ? value : floatsLike(value, () => decode(like, true))
+      const kept = like?.hasFloat ? floatsLike(value, () => decode(like, true)) : value
       return write(kept, 4).take()
     },
     decode,

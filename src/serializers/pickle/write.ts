@@ -28,6 +28,8 @@ export interface Code {
   readonly cost: number
   /** Whether there is a `Foreign` in it, which no other format can hold. */
   readonly hasForeign: boolean
+  /** Whether there is a float in it. */
+  readonly hasFloat: boolean
 }
 
 type Pairs = Iterable<readonly [unknown, unknown]>
@@ -48,6 +50,7 @@ export class Writer {
   /** The cost of what was taken. */
   #taken = 0
   #hasForeign = false
+  #hasFloat = false
   /** Whether the next value is a key or in a set, where Python takes only what cannot change. */
   #isKey = false
   /** Whether the next value is in a `Foreign`, where whole floats stay floats whatever is decoded. */
@@ -61,11 +64,13 @@ export class Writer {
 
   /** Takes what was written since the last call. The cost of all that was written stays bounded. */
   take(): Code {
-    const [code, cost, hasForeign] = [this.#out, this.#cost - this.#taken, this.#hasForeign]
+    const [code, cost] = [this.#out, this.#cost - this.#taken]
+    const [hasForeign, hasFloat] = [this.#hasForeign, this.#hasFloat]
     this.#out = ''
     this.#taken = this.#cost
     this.#hasForeign = false
-    return { code, cost, hasForeign }
+    this.#hasFloat = false
+    return { code, cost, hasForeign, hasFloat }
   }
 
   /** The pickle of what was written. */
@@ -256,6 +261,7 @@ export class Writer {
 
   /** A decoder makes numbers of whole floats in BINFLOAT, which are outside of a `Foreign`, and a `Float` in FLOAT. */
   #float(value: number): void {
+    this.#hasFloat = true
     if (this.#protocol === 0 || this.#isInForeign) this.#op(`F${pythonFloat(value)}\n`)
     else {
       const bytes = Buffer.alloc(8)
