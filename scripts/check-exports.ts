@@ -51,6 +51,7 @@ function doorsOf(folder: string): [string, string][] {
   return readdirSync(`${root}src/${folder}`, { withFileTypes: true }).flatMap((entry) => {
     const name = entry.name.replace(/\.ts$/, '')
     if (INTERNAL.includes(`${folder}/${name}`)) return []
+    if (entry.name === 'index.ts') return [[`./${folder}`, `${folder}/index`]]
     if (entry.isFile()) return [[`./${folder}/${name}`, `${folder}/${name}`]]
     const index = `${folder}/${name}/index`
     return existsSync(`${root}src/${index}.ts`) ? [[`./${folder}/${name}`, index]] : []

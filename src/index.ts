@@ -17,6 +17,7 @@ export type { Asked, OnEvent, Rejection, SessionEvent } from './core/events.ts'
 export type { Flash, SafeHtml } from './core/flashes.ts'
 export type { OnInvalid, Schema, SchemaIssue, SchemaResult } from './core/schema.ts'
 export {
+  type AdapterOptions,
   type CommitOptions,
   type LifeCycle,
   type OpenOptions,

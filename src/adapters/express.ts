@@ -8,7 +8,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { isDevelopment } from '../core/runtime.ts'
 import type { LifeCycle, RequestLocation } from '../core/scope.ts'
 import { warnOnce } from '../core/warnings.ts'
-import { locationOf } from './shared/location.ts'
+import { locationOf } from './shared/headers.ts'
 import { answerError, NodeScope } from './shared/node-scope.ts'
 
 class ExpressScope extends NodeScope {

@@ -12,13 +12,14 @@ import { discardBody, isResponse, patchResponse } from './shared/fetch.ts'
 import {
   type HeaderTarget,
   type HeaderValue,
+  isPlainHttp,
   isRepresentationHeader,
+  locationOf,
   mergeHeaders,
   setsCookie,
   tooLate,
   varies,
 } from './shared/headers.ts'
-import { isPlainHttp, locationOf } from './shared/location.ts'
 
 /**
  * Gives handlers their session: `await sessions.of(request)`. The session is stored before the headers leave. When that
@@ -166,13 +167,14 @@ class FastifyScope extends Scope implements HeaderTarget {
     reply.headers(headers).code(status)
   }
 
-  #merge({ headers }: Commit, payload: unknown): unknown {
+  #merge(commit: Commit, payload: unknown): unknown {
+    const { headers } = commit
     if (this.headersSent) {
       if (setsCookie(headers)) throw tooLate('')
       return payload
     }
     // Fastify sets the headers of a Response after this hook, over those of the reply.
-    if (isResponse(payload)) return patchResponse(payload, headers)
+    if (isResponse(payload)) return patchResponse(payload, commit)
     mergeHeaders(this, headers)
     return payload
   }

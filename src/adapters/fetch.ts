@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { Commit } from '../core/commit-headers.ts'
-import type { LifeCycle } from '../core/scope.ts'
-import { discardBody, FetchScope } from './shared/fetch.ts'
+import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
+import { FetchScope } from './shared/fetch.ts'
 
 /**
  * Gives a handler its session: `await sessions.of(request)`. The session is stored before the response is returned.
@@ -17,17 +16,17 @@ import { discardBody, FetchScope } from './shared/fetch.ts'
 export function withSession<Rest extends readonly unknown[]>(
   sessions: LifeCycle,
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
+  options?: AdapterOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
-    const scope = new FetchScope(sessions, { raw: request }, rest[0])
-    const response = await sessions.begin(request, scope, () => handler(request, ...rest))
-    let commit: Commit
+    const scope = new FetchScope(sessions, request, options, rest[0])
+    let response: Response
     try {
-      commit = await scope.commit()
+      response = await sessions.begin(request, scope, () => handler(request, ...rest))
     } catch (error) {
-      discardBody(response)
+      await scope.abandon()
       throw error
     }
-    return scope.patch(response, commit.headers)
+    return scope.settle(response)
   }
 }

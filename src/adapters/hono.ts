@@ -6,8 +6,8 @@
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import type { LifeCycle } from '../core/scope.ts'
-import { discardBody, FetchScope, mergeFetchHeaders, patchResponse } from './shared/fetch.ts'
+import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
+import { discardBody, FetchScope, patchHeaders, patchResponse } from './shared/fetch.ts'
 import { isRepresentationHeader, setsCookie, tooLate } from './shared/headers.ts'
 
 /** The header of `RESPONSE_ALREADY_SENT` of @hono/node-server. */
@@ -18,9 +18,12 @@ const ALREADY_SENT = 'x-hono-already-sent'
  * fails, `onError` answers instead. Applications under `mount` get another request object; with `ambient`,
  * `sessions.current()` finds the session there.
  */
-export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
+export function sessionMiddleware(
+  sessions: LifeCycle,
+  options?: AdapterOptions,
+): MiddlewareHandler {
   return async (c, next) => {
-    const scope = new FetchScope(sessions, c.req, c.env)
+    const scope = new FetchScope(sessions, c.req, options, c.env)
     await sessions.begin(c, scope, next)
     let commit: Commit
     try {
@@ -32,7 +35,7 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
       throw error
     }
     if (commit.headers.length === 0) {
-      if (c.finalized) scope.patch(c.res, commit.headers)
+      if (c.finalized) scope.patch(c.res, commit)
       return
     }
     if (c.res.headers.has(ALREADY_SENT) && setsCookie(commit.headers)) {
@@ -40,10 +43,10 @@ export function sessionMiddleware(sessions: LifeCycle): MiddlewareHandler {
     }
     if (!c.finalized) {
       // No handler has responded. A response would hide that from Hono, whose error page takes these headers over.
-      mergeFetchHeaders(c.res.headers, commit.headers)
+      patchHeaders(c.res.headers, commit)
       return
     }
-    const patched = scope.patch(c.res, commit.headers)
+    const patched = scope.patch(c.res, commit)
     if (patched !== c.res) replace(c, patched)
   }
 }
@@ -57,5 +60,5 @@ function replace(c: Context, response: Response): void {
 function keptHeaders(response: Response): Headers {
   const headers = new Headers(response.headers)
   for (const name of [...headers.keys()]) if (isRepresentationHeader(name)) headers.delete(name)
-  return patchResponse(new Response(null, { headers }), UNTOUCHED.headers).headers
+  return patchResponse(new Response(null, { headers }), UNTOUCHED).headers
 }

@@ -7,8 +7,7 @@
 import type { Context, Middleware } from 'koa'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
 import type { LifeCycle, RequestLocation } from '../core/scope.ts'
-import { mergeHeaders } from './shared/headers.ts'
-import { locationOf } from './shared/location.ts'
+import { locationOf, mergeHeaders } from './shared/headers.ts'
 import { NodeScope } from './shared/node-scope.ts'
 
 class KoaScope extends NodeScope {

@@ -25,6 +25,12 @@ export interface Commit {
   readonly headers: HeaderPatch
   /** The same cookies in parts, for a framework that writes `Set-Cookie` by itself. */
   readonly cookies: readonly ResponseCookie[]
+  /**
+   * The `Set-Cookie` line of the session's own cookie, also where nothing changed, for a framework that sets one with each
+   * response. Present only where the commit was asked for it. Undefined: the browser has no cookie of this session, or
+   * which one it keeps is not known; set none.
+   */
+  readonly current?: string | undefined
 }
 
 const VARY = ['vary', 'Cookie'] as const
@@ -43,6 +49,12 @@ export function withoutCookie(outcome: CommitOutcome): Commit {
 
 /** Nothing to store; the session was asked for, so the response depends on the cookie. */
 export const UNTOUCHED: Commit = withoutCookie('untouched')
+
+/** Gives a commit with headers that keep shared caches from every response, whatever became of the session. */
+export function unshared(commit: Commit): Commit {
+  const lines = commit.headers.filter(([name]) => name === 'set-cookie')
+  return { ...commit, headers: [...lines, VARY, PRIVATE] }
+}
 
 /** Where a session's response goes. */
 export interface Sender {

@@ -8,7 +8,7 @@
 import { cookieValues } from '../cookies/parse.ts'
 import type { CookieWriter, RequestLocation } from '../cookies/serialize.ts'
 import { ConfigError, StateError } from '../errors.ts'
-import { type Commit, NOT_ASKED, type Sender, UNTOUCHED } from './commit-headers.ts'
+import { type Commit, NOT_ASKED, type Sender, UNTOUCHED, unshared } from './commit-headers.ts'
 import { isDevelopment } from './runtime.ts'
 import { type AnySession, stateOf } from './session.ts'
 import type { MaybePromise } from './store.ts'
@@ -37,7 +37,28 @@ export interface OpenOptions {
 export interface CommitOptions {
   /** The handler failed: nothing that it did is stored but a `destroy`. @default false */
   readonly failed?: boolean
+  /** Gives {@link Commit.current} as well. @default false */
+  readonly current?: boolean
 }
+
+/** The options of a scope, and of every adapter. */
+export interface AdapterOptions {
+  /**
+   * What a commit does where the handler failed: where the response has a status of 500 or more, or where the adapter got
+   * an error whose status is not below 500. With `'commit'` the session is stored with the error page, as with any
+   * response. With `'discard'` nothing is stored, but a session that the handler destroyed ends.
+   *
+   * @default 'commit'
+   */
+  readonly onError?: 'commit' | 'discard'
+  /**
+   * With `'always'` every response has `Vary: Cookie` and is private. A page that streams can then ask for its session
+   * after the headers have left, and read it. Absent: only the responses of requests that asked for their session.
+   */
+  readonly vary?: 'always'
+}
+
+const DEFAULTS: AdapterOptions = {}
 
 /** The part of a `Sessions` that a scope and its adapter need, whatever the data. */
 export interface LifeCycle {
@@ -58,17 +79,30 @@ export interface LifeCycle {
 /** Extended by each adapter with where its framework keeps the `Cookie` header. */
 export abstract class Scope implements Sender {
   readonly #sessions: LifeCycle
+  readonly #options: AdapterOptions
+  #opened = false
   #loading: Promise<AnySession> | undefined
   #session: AnySession | undefined
   #committed = false
   #sent = false
-  /** The life cycle that began this scope. Set by `begin`, as is `beside`. */
-  owner: LifeCycle | undefined
-  /** A ring of the scopes of one request whose cookies have the same name. Undefined: there is no other. */
+  #owner: LifeCycle | undefined
+  /** A ring of the scopes of one request whose cookies have the same name. Undefined: there is no other. Set by `begin`. */
   beside: Scope | undefined
 
-  constructor(sessions: LifeCycle) {
+  constructor(sessions: LifeCycle, options: AdapterOptions = DEFAULTS) {
     this.#sessions = sessions
+    this.#options = options
+  }
+
+  /** The life cycle that began this scope. */
+  get owner(): LifeCycle | undefined {
+    return this.#owner
+  }
+
+  /** Called by `begin`. */
+  begun(owner: LifeCycle): void {
+    this.#owner = owner
+    if (this.#options.vary !== undefined && !this.#isLate) this.#open()
   }
 
   /** The request's `Cookie` header, read when the session is first asked for. */
@@ -92,7 +126,10 @@ export abstract class Scope implements Sender {
     return false
   }
 
-  /** Called once, just before the session is loaded for the first time, such as to hold the response. */
+  /**
+   * Called once, just before the session is loaded for the first time, such as to hold the response. With `vary: 'always'`
+   * it is called when the request begins.
+   */
   protected opening(): void {}
 
   /** True when the headers have left: a session is not loaded any more then, unless one of the next two is true. */
@@ -129,8 +166,7 @@ export abstract class Scope implements Sender {
    */
   load(): Promise<AnySession> {
     if (this.#loading !== undefined) return this.#loading
-    if (this.#isLate && !this.responseEnded && !this.responseVaries)
-      return Promise.reject(tooLate())
+    if (this.#isLate && !this.responseEnded && !this.#varies) return Promise.reject(tooLate())
     this.#loading = this.#start()
     return this.#loading
   }
@@ -139,8 +175,18 @@ export abstract class Scope implements Sender {
    * Stores what changed and gives the headers for the response. Synchronous when there is nothing to store, so that
    * such a response need not be held. Throws or rejects with what prevented the commit; then the response must not
    * claim success. A second call does nothing.
+   *
+   * @param options.failed Without effect unless the scope has `onError: 'discard'`.
    */
   commit(options?: CommitOptions): MaybePromise<Commit> {
+    const commit = this.#commit(
+      options?.failed === true && !this.discards ? { ...options, failed: false } : options,
+    )
+    if (this.#options.vary === undefined) return commit
+    return commit instanceof Promise ? commit.then(unshared) : unshared(commit)
+  }
+
+  #commit(options: CommitOptions | undefined): MaybePromise<Commit> {
     if (this.#committed) return NOT_ASKED
     this.#committed = true
     if (this.#loading === undefined) return NOT_ASKED
@@ -192,9 +238,24 @@ export abstract class Scope implements Sender {
     return this.#committed || this.headersSent
   }
 
+  /** Whether a request that failed stores nothing. */
+  protected get discards(): boolean {
+    return this.#options.onError === 'discard'
+  }
+
+  get #varies(): boolean {
+    return this.responseVaries || (this.#committed && this.#options.vary !== undefined)
+  }
+
+  #open(): void {
+    if (this.#opened) return
+    this.#opened = true
+    this.opening()
+  }
+
   async #start(): Promise<AnySession> {
     const readOnly = this.#isLate
-    if (!readOnly) this.opening()
+    if (!readOnly) this.#open()
     const options: OpenOptions = { readOnly, location: () => this.location() }
     const opened = this.#sessions.open(this.cookieHeader(), options)
     // A session that is there at once is kept at once, so that a commit need not wait for the promise.

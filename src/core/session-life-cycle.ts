@@ -9,7 +9,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
 import type { CookieWriter } from '../cookies/serialize.ts'
 import { isStoreError, StateError } from '../errors.ts'
-import { type Commit, UNTOUCHED, withoutCookie, withRemovals } from './commit-headers.ts'
+import {
+  type Commit,
+  type HeaderPatch,
+  UNTOUCHED,
+  withoutCookie,
+  withRemovals,
+} from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import { fingerprint } from './ids.ts'
 import type { SessionPolicy } from './policy.ts'
@@ -45,6 +51,8 @@ export interface Backing {
   find(values: readonly string[]): MaybePromise<Found>
   /** Ends a session's request: stores what changed and gives the headers. Synchronous when nothing is to be stored. */
   commit(state: SessionState): MaybePromise<Commit>
+  /** Gives a commit that sets the cookie of a record as it is. Stores nothing. */
+  resend(state: SessionState, origin: Origin): Commit
   /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide which one that is. */
   claim?(state: SessionState, key: string): Promise<unknown>
   /** Asks the store for an id that no session has, and rejects when it fails. Absent where there is no store. */
@@ -130,6 +138,16 @@ export class SessionLifeCycle implements LifeCycle {
 
   commit(session: AnySession, options?: CommitOptions): MaybePromise<Commit> {
     const state = stateOf(session)
+    const commit = this.#end(state, options)
+    if (options?.current !== true) return commit
+    const withCurrent = (commit: Commit): Commit => ({
+      ...commit,
+      current: this.#current(state, commit),
+    })
+    return commit instanceof Promise ? commit.then(withCurrent) : withCurrent(commit)
+  }
+
+  #end(state: SessionState, options: CommitOptions | undefined): MaybePromise<Commit> {
     if (state.phase === 'committed') {
       throw new StateError('This session has been committed already. Load it again.')
     }
@@ -170,7 +188,7 @@ export class SessionLifeCycle implements LifeCycle {
       own.beside = first.beside ?? first
       first.beside = own
     }
-    own.owner = this
+    own.begun(this)
     const ambient = this.#ambient
     if (ambient === undefined) return next()
     if (!this.#config.eager) return ambient.run(own, next)
@@ -318,6 +336,16 @@ export class SessionLifeCycle implements LifeCycle {
       : commit
   }
 
+  /** The session's own cookie after a commit. It is the last that a commit sets. */
+  #current(state: SessionState, { outcome, headers }: Commit): string | undefined {
+    if (state.detached || outcome === 'gone') return undefined
+    const own = setCookieOf(headers)
+    if (own !== undefined || state.origin === undefined) return own
+    const loaded = new SessionState(this.#config, state.origin)
+    loaded.sender = state.sender
+    return setCookieOf(this.#config.backing.resend(loaded, state.origin).headers)
+  }
+
   readonly #failed = (error: unknown): never => {
     if (isStoreError(error)) this.#config.emit({ type: 'store-failed', error })
     throw error
@@ -334,6 +362,10 @@ export class SessionLifeCycle implements LifeCycle {
   #on(object: unknown): Scope | undefined {
     return (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]?.ownedBy(this)
   }
+}
+
+function setCookieOf(headers: HeaderPatch): string | undefined {
+  return headers.findLast(([name]) => name === 'set-cookie')?.[1]
 }
 
 /**

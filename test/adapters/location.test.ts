@@ -19,7 +19,7 @@ import * as koaAdapter from 'vial/adapters/koa'
 import * as nodeAdapter from 'vial/adapters/node'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
-import { locationOf } from '../../src/adapters/shared/location.ts'
+import { locationOf } from '../../src/adapters/shared/headers.ts'
 import { locationOfUrl } from '../../src/core/scope.ts'
 import { listening } from './suite.ts'
 

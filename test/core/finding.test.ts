@@ -1,4 +1,13 @@
-import { createSessions, Scope, StateError, type Store, type StoredSession, StoreError } from 'vial'
+import {
+  type AdapterOptions,
+  createSessions,
+  type LifeCycle,
+  Scope,
+  StateError,
+  type Store,
+  type StoredSession,
+  StoreError,
+} from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import { Browser, Clock, countingStore, SECRET } from './requests.ts'
@@ -9,8 +18,8 @@ class HeaderScope extends Scope {
   ended = false
   varies = false
 
-  constructor(sessions: ConstructorParameters<typeof Scope>[0], header?: string) {
-    super(sessions)
+  constructor(sessions: LifeCycle, header?: string, options?: AdapterOptions) {
+    super(sessions, options)
     this.#header = header
   }
 
@@ -121,7 +130,7 @@ test('a failed request stores nothing, neither a write nor a login, but a destro
   const sessions = createSessions({ store, now: clock.now })
   const browser = new Browser(sessions)
   const request = async (work: (session: StoredSession) => void) => {
-    const scope = new HeaderScope(sessions, browser.cookie)
+    const scope = new HeaderScope(sessions, browser.cookie, { onError: 'discard' })
     work((await scope.load()) as StoredSession)
     return scope.commit({ failed: true })
   }
@@ -145,7 +154,7 @@ test('a failed request stores nothing, neither a write nor a login, but a destro
   await browser.visit((session) => expect([session.isNew, session.size]).toEqual([true, 0]))
 
   const sealed = createSessions({ secret: SECRET })
-  const scope = new HeaderScope(sealed)
+  const scope = new HeaderScope(sealed, undefined, { onError: 'discard' })
   ;(await scope.load()).login('ann')
   expect(scope.commit({ failed: true })).toMatchObject({ outcome: 'untouched', cookies: [] })
 })

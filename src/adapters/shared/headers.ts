@@ -1,6 +1,6 @@
 /**
- * Headers of responses in the adapters: those that a commit sets on a Node response, the arguments of `writeHead`, and
- * those that must not pass from a dropped response to its error page.
+ * Headers in the adapters: what those of a request say about it, those that a commit sets on a Node response, the arguments
+ * of `writeHead`, and those that must not pass from a dropped response to its error page.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { type HeaderPatch, mergeHeader, type PatchName } from '../../core/commit-headers.ts'
+import { locationOfUrl, type RequestLocation } from '../../core/scope.ts'
 import { warnOnce } from '../../core/warnings.ts'
 import { StateError } from '../../errors.ts'
 
@@ -138,4 +139,29 @@ const REPRESENTATION =
  */
 export function isRepresentationHeader(name: string): boolean {
   return REPRESENTATION.test(name)
+}
+
+/**
+ * Makes a location of two header values. Never throws, whatever the client sent.
+ *
+ * @param host The value of `Host` or `:authority`, with or without a port.
+ * @param target The request target: a path with or without a query, or an absolute URL, as proxies get it.
+ */
+export function locationOf(
+  host: string | undefined,
+  target: string | undefined,
+): RequestLocation | undefined {
+  if (host === undefined || host === '' || target === undefined) return undefined
+  const path = target.startsWith('/') ? target.replace(/[?#].*$/s, '') : locationOfUrl(target)?.path
+  return path === undefined ? undefined : { host: host.replace(/:\d*$/, '').toLowerCase(), path }
+}
+
+/**
+ * Whether neither a request's connection nor a proxy's header says https. Any `Forwarded` is taken for https.
+ *
+ * @param header Gives a header of the request.
+ */
+export function isPlainHttp(encrypted: boolean, header: (name: string) => unknown): boolean {
+  if (encrypted || (header('forwarded') ?? null) !== null) return false
+  return !/^\s*https\b/i.test(String(header('x-forwarded-proto') ?? ''))
 }

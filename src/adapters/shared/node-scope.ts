@@ -6,27 +6,43 @@
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { type LifeCycle, type RequestLocation, Scope } from '../../core/scope.ts'
+import {
+  type AdapterOptions,
+  type LifeCycle,
+  type RequestLocation,
+  Scope,
+} from '../../core/scope.ts'
 import { isSessionError } from '../../errors.ts'
-import { type NodeResponse, varies } from './headers.ts'
-import { isPlainHttp, locationOf } from './location.ts'
+import { isPlainHttp, locationOf, type NodeResponse, varies } from './headers.ts'
 import { type Committer, ResponseGate } from './response-gate.ts'
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 
-/** Holds the response from the first use of the session. */
+/**
+ * The scope of a request that a Node response answers. Holds the response from the first use of the session: the first call
+ * that would send something commits, and what is sent waits until the session is stored. On an upgrade, where no response
+ * can carry a cookie, the session can be read only.
+ */
 export abstract class NodeScope extends Scope implements Committer {
   protected readonly request: NodeRequest
   protected readonly response: NodeResponse
 
-  constructor(sessions: LifeCycle, request: NodeRequest, response: NodeResponse) {
-    super(sessions)
+  constructor(
+    sessions: LifeCycle,
+    request: NodeRequest,
+    response: NodeResponse,
+    options?: AdapterOptions,
+  ) {
+    super(sessions, options)
     this.request = request
     this.response = response
   }
 
-  /** Answers in place of a response whose session could not be stored. */
+  /**
+   * Answers in place of a response whose session could not be stored. Its headers are those from before the session was
+   * first asked for. Where headers have left already, it can only end the connection.
+   */
   abstract fail(error: unknown): void
 
   protected override cookieHeader(): string | undefined {

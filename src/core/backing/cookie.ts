@@ -46,7 +46,7 @@ export class CookieBacking implements Backing {
     const { origin } = state
     if (!state.modified) {
       return origin !== undefined && (state.cookies > 0 || state.isRefreshDue(expiry, now))
-        ? this.#seal(state.sender, this.#draft(state, now), now, 'touched')
+        ? this.resend(state)
         : UNTOUCHED
     }
     const draft = this.#draft(state, now)
@@ -54,6 +54,11 @@ export class CookieBacking implements Backing {
     return origin !== undefined || state.endsCookie
       ? withRemoval(state.sender, 'deleted', cookie)
       : UNTOUCHED
+  }
+
+  resend(state: SessionState): Commit {
+    const now = this.#config.now()
+    return this.#seal(state.sender, this.#draft(state, now), now, 'touched')
   }
 
   #open(text: string): Origin | Rejection {

@@ -80,19 +80,18 @@ export class StoreBacking implements Backing {
     if (this.#verifiers?.isRenewalDue(origin) || this.#verifiers?.isFirstPresented(origin)) {
       return this.#noteVerifier(state, origin)
     }
+    // The cookie that another response was to bring, or the one that is left of several.
+    if (isToSend(state, origin)) return this.resend(state, origin)
     const { expiry, now: clock } = this.#config
     const now = clock()
-    if (isToSend(state, origin)) {
-      // The cookie that another response was to bring, or the one that is left of several.
-      const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now)
-      return this.#send(
-        state,
-        'touched',
-        credentialOf(origin),
-        state.permanent ? expiresAt : undefined,
-      )
-    }
     return state.isRefreshDue(expiry, now) ? this.#touch(state, origin, now) : UNTOUCHED
+  }
+
+  resend(state: SessionState, origin: Origin): Commit {
+    const { expiry, now } = this.#config
+    const expiresAt = origin.expiresAt ?? expiry.end(origin.meta, now())
+    const credential = credentialOf(origin)
+    return this.#send(state, 'touched', credential, state.permanent ? expiresAt : undefined)
   }
 
   async claim(state: SessionState, key: string): Promise<unknown> {
