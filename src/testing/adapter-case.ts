@@ -44,9 +44,15 @@ export interface Exchange {
   readonly path: string
   /** Resolves to the request's body, read by the parser of the framework. */
   body(): Promise<string>
-  /** Calls `sessions.of` with what the framework gives to a handler. Absent: the first of the sessions. */
-  session(sessions?: SuiteSessions): Promise<Session>
+  /** Calls `sessions.of` with what the framework gives to a handler. */
+  session(sessions: SuiteSessions): Promise<Session>
   readonly reply: Reply
+}
+
+/** One request, as the handler of a case sees it. */
+export interface Visit extends Omit<Exchange, 'session'> {
+  /** Absent: the first of the sessions. */
+  session(sessions?: SuiteSessions): Promise<Session>
 }
 
 /** Responds to every method and path. An error that it throws is handled by the framework. */
@@ -71,7 +77,7 @@ export interface Modes {
 
 /** Starts a server, until the end of the case. The handler is {@link application} by default. */
 export type Serve = (
-  handler?: (e: Exchange, sessions: SuiteSessions, other: SuiteSessions) => Promise<unknown>,
+  handler?: (visit: Visit, sessions: SuiteSessions, other: SuiteSessions) => Promise<unknown>,
   modes?: Modes,
 ) => Promise<Kit>
 
@@ -79,7 +85,7 @@ export type Serve = (
 export type Cases = Record<string, (serve: Serve) => Promise<void>>
 
 /** The handler of most cases: `/read` responds with the name in the session; other paths write it and respond variously. */
-export async function application({ session, path, reply }: Exchange): Promise<unknown> {
+export async function application({ session, path, reply }: Visit): Promise<unknown> {
   const mine = await session()
   if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
   if (path === '/logout') {

@@ -58,7 +58,7 @@ export function adapterSuite(options: AdapterSuiteOptions): void {
   for (const [title, run] of Object.entries({ ...headerCases, ...timingCases })) {
     const reason = exceptions[title.slice(0, title.indexOf(' '))]
     const check = async (): Promise<void> => {
-      let server: RunningServer | undefined
+      const servers: RunningServer[] = []
       try {
         await run(
           async (handler = application, { cookies = ['__Host-session'], ...modes } = {}) => {
@@ -67,14 +67,18 @@ export function adapterSuite(options: AdapterSuiteOptions): void {
               options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
             )
             const [sessions, other = sessions] = all as [SuiteSessions, SuiteSessions?]
-            server = await options.start(all, (exchange) => handler(exchange, sessions, other))
+            const server = await options.start(all, (exchange) => {
+              const session = (given = sessions) => exchange.session(given)
+              return handler({ ...exchange, session }, sessions, other)
+            })
+            servers.push(server)
             const { origin } = server
             const records = () => countOf(spy.store)
             return { ...spy, origin, client: new Client(origin), errorsCommit, records }
           },
         )
       } finally {
-        await server?.close()
+        for (const server of servers) await server.close()
       }
     }
     if (reason === undefined) test(`${name}: ${title}`, check)

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict'
 import type { Session } from '../core/session.ts'
-import { application, type Cases, type Exchange, type Kit, type Serve } from './adapter-case.ts'
+import { application, type Cases, type Kit, type Serve, type Visit } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
 import { gate } from './runner.ts'
 
@@ -42,7 +42,7 @@ function nextTurn(): Promise<void> {
 }
 
 /** Writes the session and responds. A reply may be a promise of the response, so it is not returned. */
-async function answerFirst({ session, path, reply }: Exchange): Promise<void> {
+async function answerFirst({ session, path, reply }: Visit): Promise<void> {
   ;(await session()).set('name', 'Ada')
   reply.json('welcome')
   if (path === '/later') await nextTurn()

@@ -29,7 +29,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
     createServer(async (request, response) => {
       try {
         for (const middleware of all) await promised(middleware, request, response)
-        await handler(nodeExchange(sessions, request, response))
+        await handler(nodeExchange(request, response))
       } catch (error) {
         onError(error, request, response)
       }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { Express, Request, RequestHandler, Response } from 'express'
 import { sessionMiddleware } from 'vial/adapters/express'
 import type { AdapterSuiteOptions } from 'vial/testing'
-import { chosen, listening } from './suite.ts'
+import { listening } from './suite.ts'
 
 /** What Express 5 and 4 have in common. */
 export interface ExpressModule {
@@ -29,7 +29,7 @@ export function starting(
         method: req.method,
         path: req.path,
         body: async () => String(req.body),
-        session: (given) => chosen(sessions, given).of(req),
+        session: (sessions) => sessions.of(req),
         reply: {
           header: (name, value) => res.append(name, value),
           json: (value) => res.json(value),

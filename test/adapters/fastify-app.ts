@@ -2,7 +2,6 @@ import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { sessionPlugin } from 'vial/adapters/fastify'
 import type { AdapterSuiteOptions } from 'vial/testing'
-import { chosen } from './suite.ts'
 
 /** A Fastify application as the suite wants it. */
 export const start: AdapterSuiteOptions['start'] = async (sessions, handler) => {
@@ -13,7 +12,7 @@ export const start: AdapterSuiteOptions['start'] = async (sessions, handler) => 
       method: request.method,
       path: new URL(request.url, 'http://localhost').pathname,
       body: async () => String(request.body),
-      session: (given) => chosen(sessions, given).of(request),
+      session: (sessions) => sessions.of(request),
       reply: {
         header: (name, value) => reply.header(name, value),
         json: (value) => reply.type('application/json').send(JSON.stringify(value)),

@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { withSession } from 'vial/adapters/fetch'
 import type { AdapterSuiteOptions } from 'vial/testing'
 import { streamOf } from './hono-app.ts'
-import { chosen, listening } from './suite.ts'
+import { listening } from './suite.ts'
 
 type Fetch = (request: Request) => Promise<Response>
 
@@ -22,7 +22,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
       method: request.method,
       path: new URL(request.url).pathname,
       body: () => request.text(),
-      session: (given) => chosen(sessions, given).of(request),
+      session: (sessions) => sessions.of(request),
       reply: {
         header: (name, value) => headers.append(name, value),
         json: (value) => answer(JSON.stringify(value), { type: 'application/json' }),

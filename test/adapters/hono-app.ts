@@ -3,7 +3,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { sessionMiddleware } from 'vial/adapters/hono'
 import type { AdapterSuiteOptions } from 'vial/testing'
-import { chosen, listening } from './suite.ts'
+import { listening } from './suite.ts'
 
 /** A Hono application on Node as the suite wants it. */
 export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
@@ -17,7 +17,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
         method: c.req.method,
         path: c.req.path,
         body: () => c.req.text(),
-        session: (given) => chosen(sessions, given).of(c),
+        session: (sessions) => sessions.of(c),
         reply: {
           header: (name, value) => c.header(name, value, { append: true }),
           json: (value) => c.json(value as object),

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import Koa from 'koa'
 import { sessionMiddleware } from 'vial/adapters/koa'
 import type { AdapterSuiteOptions } from 'vial/testing'
-import { chosen, listening } from './suite.ts'
+import { listening } from './suite.ts'
 
 /** A Koa application as the suite wants it. */
 export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
@@ -20,7 +20,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
         for await (const chunk of ctx.req.setEncoding('utf8')) text += String(chunk)
         return text
       },
-      session: (given) => chosen(sessions, given).of(ctx),
+      session: (sessions) => sessions.of(ctx),
       reply: {
         header: (name, value) => ctx.append(name, value),
         json: (value) => {

@@ -6,13 +6,13 @@ import {
 } from 'node:http'
 import { Readable } from 'node:stream'
 import { withSession } from 'vial/adapters/node'
-import type { AdapterSuiteOptions, Exchange, Reply, SuiteSessions } from 'vial/testing'
-import { chosen, listening } from './suite.ts'
+import type { AdapterSuiteOptions, Exchange, Reply } from 'vial/testing'
+import { listening } from './suite.ts'
 
 /** A bare node:http server as the suite wants it. */
 export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
   let listener: RequestListener = async (request, response) => {
-    await handler(nodeExchange(sessions, request, response))
+    await handler(nodeExchange(request, response))
   }
   for (const one of sessions) {
     const inner = listener
@@ -22,11 +22,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
 }
 
 /** A request of `node:http` as the suite sees it. */
-export function nodeExchange(
-  sessions: readonly SuiteSessions[],
-  request: IncomingMessage,
-  response: ServerResponse,
-): Exchange {
+export function nodeExchange(request: IncomingMessage, response: ServerResponse): Exchange {
   return {
     method: request.method ?? '',
     path: new URL(request.url ?? '', 'http://localhost').pathname,
@@ -35,7 +31,7 @@ export function nodeExchange(
       for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
       return text
     },
-    session: (given) => chosen(sessions, given).of(request),
+    session: (sessions) => sessions.of(request),
     reply: nodeReply(response),
   }
 }

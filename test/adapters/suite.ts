@@ -19,13 +19,6 @@ export function runSuite(
   })
 }
 
-/** The sessions that a handler means: the first, when it does not say. */
-export function chosen<T>(sessions: readonly T[], given?: T): T {
-  const one = given ?? sessions[0]
-  if (one === undefined) throw new Error('There are no sessions.')
-  return one
-}
-
 /** Listens on a free port. */
 export async function listening(server: Server): Promise<RunningServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
