@@ -53,7 +53,16 @@ export interface SessionsOptions<Data extends object = Fields> {
    * most a quarter of it, so a session may end that much early and never late. Absent: no limit.
    */
   readonly idle?: Duration
+  /** Name and attributes of the cookie. It is always `HttpOnly`. @default `__Host-session`, Secure, SameSite=Lax */
   readonly cookie?: CookieOptions
+  /**
+   * 32 random bytes or more; of a list, the first seals and all open. Without a `store` it encrypts the record in the cookie,
+   * and is required. With a `store` it signs the cookie, so that a made-up one never reaches the store; absent: the cookie
+   * stands for itself, and holds 256 random bits.
+   */
+  readonly secret?: Secret | undefined
+  /** Seals the cookie in another format; then `secret` is the seal's own. @default encrypted; with a `store`, signed */
+  readonly seal?: Seal
   /** Lets `current()` find the session without the request. It slows every `await` on Node 20. @default false */
   readonly ambient?: boolean
   /** Loads the session before each handler and offers it as `sessions.session`. @default false */
@@ -70,11 +79,8 @@ export interface SessionsOptions<Data extends object = Fields> {
 
 /** Sessions with the record in a store. */
 export interface StoredOptions<Data extends object = Fields> extends SessionsOptions<Data> {
+  /** Where records live, such as `redisStore(client)` or `memoryStore()`. The cookie then only opens the record. */
   readonly store: Store
-  /** Signs the cookie, so that a made-up one never reaches the store. Absent: the cookie stands for itself; it holds 256 random bits. */
-  readonly secret?: Secret | undefined
-  /** Signs the cookie in another format than that of `secret`. */
-  readonly seal?: Seal
   /** Longest wait for the store, over all steps of one load or commit. @default '1s' */
   readonly timeout?: Duration
   /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
@@ -83,11 +89,11 @@ export interface StoredOptions<Data extends object = Fields> extends SessionsOpt
 
 /** Sessions whose record travels in the cookie, encrypted. */
 export interface SealedOptions<Data extends object = Fields> extends SessionsOptions<Data> {
+  /**
+   * Absent or undefined: records travel in the cookie, sealed by `secret` or `seal`. Where a store may be undefined, the
+   * sessions have what both kinds offer.
+   */
   readonly store?: undefined
-  /** 32 random bytes or more; of a list, the first seals and all open. */
-  readonly secret?: Secret | undefined
-  /** Seals in another format; then `secret` is the seal's own. @default encrypted */
-  readonly seal?: Seal
   /**
    * The application or tenant. A cookie opens only where the context is the same, so that two applications with one
    * secret do not accept each other's cookies. @default ''
@@ -105,6 +111,22 @@ export interface SealedOptions<Data extends object = Fields> extends SessionsOpt
  * @throws {ConfigError} When the options cannot work, naming the fix. Nothing about the configuration fails later. Those of
  * a function fail at the first use.
  */
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): StoredSessions<Data> & Eager<StoredSession<Data>>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): StoredSessions<Data>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
+  beside: DeferredOptions & { readonly eager: true },
+): Sessions<Data> & Eager<Session<Data>>
+export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
+  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
+  beside?: DeferredOptions,
+): Sessions<Data>
 export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data> & { readonly eager: true },
 ): StoredSessions<Data> & Eager<StoredSession<Data>>
@@ -115,23 +137,11 @@ export function createSessions<Data extends object = Fields>(
   options: StoredOptions<Data>,
 ): StoredSessions<Data>
 export function createSessions<Data extends object = Fields>(
-  options: StoredOptions<Data> | SealedOptions<Data>,
+  options: SealedOptions<Data>,
 ): Sessions<Data>
-export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
-  options: Deferred<StoredOptions<Data>, Env>,
-  beside: DeferredOptions & { readonly eager: true },
-): StoredSessions<Data> & Eager<StoredSession<Data>>
-export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
-  options: Deferred<StoredOptions<Data>, Env>,
-  beside?: DeferredOptions,
-): StoredSessions<Data>
-export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
-  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
-  beside: DeferredOptions & { readonly eager: true },
-): Sessions<Data> & Eager<Session<Data>>
-export function createSessions<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
-  options: Deferred<StoredOptions<Data> | SealedOptions<Data>, Env>,
-  beside?: DeferredOptions,
+// The last one, as the compiler reports a mistake by what this one says of it.
+export function createSessions<Data extends object = Fields>(
+  options: StoredOptions<Data> | SealedOptions<Data>,
 ): Sessions<Data>
 export function createSessions(
   options: AnyOptions | Deferred<AnyOptions, unknown>,
@@ -219,9 +229,9 @@ function checkNames(options: StoredOptions | SealedOptions): void {
   checkOptions<AnyOption>('createSessions', options, NAMES)
   if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
   checkPlaces(options.cookie?.formerly)
-  // What is named and undefined was most often meant to come from the environment, and must not change the kind of
-  // session by its absence.
-  for (const name of ['store', 'secret', 'seal'] as const) {
+  // What is named and undefined was most often meant to come from the environment. Without a store there is a sealed cookie;
+  // without a secret the cookie of a store would not be signed.
+  for (const name of ['secret', 'seal'] as const) {
     if (name in options && options[name] === undefined) {
       throw new ConfigError(
         `\`${name}\` is undefined. Set it, or leave the option out.${name === 'secret' ? ` ${MAKE_A_SECRET}` : ''}`,
@@ -234,8 +244,9 @@ function checkNames(options: StoredOptions | SealedOptions): void {
     )
   }
   if (options.store === undefined && options.secret === undefined && options.seal === undefined) {
+    const start = 'store' in options ? '`store` is undefined. Set it, or give a `secret`: ' : ''
     throw new ConfigError(
-      `Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`,
+      `${start}Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`,
     )
   }
 }

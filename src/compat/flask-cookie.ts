@@ -49,12 +49,6 @@ export interface FlaskCookieOptions<Data extends object = Fields> extends FlaskO
  *
  * @throws {ConfigError} When the options cannot work, naming the fix.
  */
-export function flaskCookie<Data extends object = Fields>(
-  options: FlaskCookieOptions<Data> & { readonly eager: true },
-): Sessions<Data> & Eager<Session<Data>>
-export function flaskCookie<Data extends object = Fields>(
-  options: FlaskCookieOptions<Data>,
-): Sessions<Data>
 export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
   options: Deferred<FlaskCookieOptions<Data>, Env>,
   beside: DeferredOptions & { readonly eager: true },
@@ -62,6 +56,12 @@ export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEn
 export function flaskCookie<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
   options: Deferred<FlaskCookieOptions<Data>, Env>,
   beside?: DeferredOptions,
+): Sessions<Data>
+export function flaskCookie<Data extends object = Fields>(
+  options: FlaskCookieOptions<Data> & { readonly eager: true },
+): Sessions<Data> & Eager<Session<Data>>
+export function flaskCookie<Data extends object = Fields>(
+  options: FlaskCookieOptions<Data>,
 ): Sessions<Data>
 export function flaskCookie(
   options: FlaskCookieOptions | Deferred<FlaskCookieOptions, unknown>,

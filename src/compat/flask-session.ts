@@ -81,12 +81,6 @@ const NAMES = [...FLASK_OPTIONS, ...ID_OPTIONS, 'onStoreFailure', 'store', 'time
  *
  * @throws {ConfigError} When the options cannot work, naming the fix.
  */
-export function flaskSession<Data extends object = Fields>(
-  options: FlaskSessionOptions<Data> & { readonly eager: true },
-): StoredSessions<Data> & Eager<StoredSession<Data>>
-export function flaskSession<Data extends object = Fields>(
-  options: FlaskSessionOptions<Data>,
-): StoredSessions<Data>
 export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
   options: Deferred<FlaskSessionOptions<Data>, Env>,
   beside: DeferredOptions & { readonly eager: true },
@@ -94,6 +88,12 @@ export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessE
 export function flaskSession<Data extends object = Fields, Env = NodeJS.ProcessEnv>(
   options: Deferred<FlaskSessionOptions<Data>, Env>,
   beside?: DeferredOptions,
+): StoredSessions<Data>
+export function flaskSession<Data extends object = Fields>(
+  options: FlaskSessionOptions<Data> & { readonly eager: true },
+): StoredSessions<Data> & Eager<StoredSession<Data>>
+export function flaskSession<Data extends object = Fields>(
+  options: FlaskSessionOptions<Data>,
 ): StoredSessions<Data>
 export function flaskSession(
   options: FlaskSessionOptions | Deferred<FlaskSessionOptions, unknown>,

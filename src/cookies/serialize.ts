@@ -256,8 +256,8 @@ function placesOf(
 ): CookiePlace[] {
   return formerly.map(({ domain: given, path = '/', partitioned = false }: CookiePlace) => {
     const domain = given?.replace(/^\./, '')
-    checkPath(path)
-    checkDomain(domain)
+    checkPath(path, 'path in cookie.formerly')
+    checkDomain(domain, 'domain in cookie.formerly')
     if (isBound && (domain !== undefined || path !== '/')) {
       throw new ConfigError(
         'cookie.formerly names a domain or a path, and a cookie whose name starts with __Host- never had one. Leave it out.',
@@ -337,16 +337,16 @@ function refuse(message: string): never {
   throw new ConfigError(message)
 }
 
-function checkPath(path: string): void {
+function checkPath(path: string, option = 'cookie.path'): void {
   if (PATH.test(path) && path.length <= ATTRIBUTE_LIMIT) return
   throw new ConfigError(
-    "cookie.path is not a path. Start it with '/', percent-encode all but visible ASCII, and leave out ';'.",
+    `${option} is not a path. Start it with '/', percent-encode all but visible ASCII, and leave out ';'.`,
   )
 }
 
-function checkDomain(domain: string | undefined): void {
+function checkDomain(domain: string | undefined, option = 'cookie.domain'): void {
   if (domain === undefined || (HOST.test(domain) && domain.length <= 253)) return
   throw new ConfigError(
-    "cookie.domain is not a host name. Give one such as 'example.com': no scheme, no port, and other scripts in their xn-- form.",
+    `${option} is not a host name. Give one such as 'example.com': no scheme, no port, and other scripts in their xn-- form.`,
   )
 }

@@ -1,5 +1,6 @@
 import session from 'express-session'
-import { createSessions } from 'vial'
+import { createSessions, type Store } from 'vial'
+import { encrypted } from 'vial/seals/encrypted'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -17,7 +18,16 @@ test.each<[string, unknown, RegExp]>([
     { store, secret: undefined },
     /`secret` is undefined/,
   ],
-  ['a store that is undefined', { store: undefined, secret: SECRET }, /`store` is undefined/],
+  [
+    'a store that is undefined',
+    { store: undefined },
+    /`store` is undefined.*`secret`.*randomBytes/,
+  ],
+  [
+    'a store and a secret that are undefined',
+    { store: undefined, secret: undefined },
+    /`secret` is undefined.*randomBytes/,
+  ],
   ['a short secret', { secret: 'short' }, /secret/],
   ['a sample secret', { secret: 'complex_password_at_least_32_characters_long' }, /secret/],
   ['a misspelt option', { store, lifeTime: '1d' }, /no option 'lifeTime'.*lifetime/],
@@ -43,6 +53,56 @@ test.each<[string, unknown, RegExp]>([
   ['cookie.expires', { store, cookie: { expires: 60 } }, /no option 'expires'.*`lifetime`/],
   ['httpOnly: false', { store, cookie: { httpOnly: false } }, /always HttpOnly/],
   ['a cookie name that is a number', { store, cookie: { name: 1 } }, /name is 1\. Give a string/],
+  ['formerly that is a place', { store, cookie: { formerly: { path: '/a' } } }, /list of places/],
+  [
+    'formerly that is a string',
+    { store, cookie: { formerly: '/a' } },
+    /formerly is a string.*list/,
+  ],
+  ['formerly that is null', { store, cookie: { formerly: null } }, /formerly is null.*list/],
+  ...(
+    [
+      ['a string', '/a', /cookie\.formerly takes an object of options, not a string/],
+      ['null', null, /cookie\.formerly takes an object of options, not null/],
+      ['a list', ['/a'], /cookie\.formerly takes an object/],
+      ['a typo', { pth: '/a' }, /cookie\.formerly has no option 'pth'\. Did you mean 'path'\?/],
+      ['another attribute', { secure: true }, /no option 'secure'\. Valid options: domain, part/],
+      ['a path that is a number', { path: 1 }, /path is 1\. Give a string/],
+      ['a domain that is null', { domain: null }, /domain is null\. Give a string/],
+      [
+        'a text for a boolean',
+        { partitioned: 'true' },
+        /partitioned is a string\. Give true or false/,
+      ],
+      [
+        'a relative path',
+        { path: 'a' },
+        /path in cookie\.formerly is not a path\. Start it with '\/'/,
+      ],
+      [
+        'a domain with a port',
+        { domain: 'a.example:80' },
+        /domain in cookie\.formerly is not a host/,
+      ],
+    ] as const
+  ).map(
+    ([what, place, message]) =>
+      [
+        `${what} in formerly`,
+        { store, cookie: { name: 'sid', formerly: [{ path: '/b' }, place] } },
+        message,
+      ] as [string, unknown, RegExp],
+  ),
+  [
+    'a domain in formerly of a cookie with __Host-',
+    { store, cookie: { formerly: [{ domain: 'example.com' }] } },
+    /cookie\.formerly names a domain.*__Host-.*Leave it out/,
+  ],
+  [
+    'partitioned in formerly over plain http',
+    { store, cookie: { secure: false, formerly: [{ partitioned: true }] } },
+    /cookie\.formerly with `partitioned` needs `secure: true`/,
+  ],
   ['a cookie domain from nowhere', { store, cookie: { domain: null } }, /domain is null/],
   ['a text for a boolean', { store, cookie: { partitioned: 'false' } }, /Give true or false/],
   ['Partitioned with Lax', { store, cookie: { partitioned: true } }, /sameSite: 'none'/],
@@ -95,6 +155,21 @@ test.each<[string, unknown, RegExp]>([
     expect.objectContaining({ code: 'ERR_VIAL_CONFIG', message: expect.stringMatching(message) }),
   )
 })
+
+test.each([
+  ['a secret', { secret: SECRET }],
+  ['a seal', { seal: encrypted({ secret: SECRET }) }],
+])(
+  'a store that the environment does not give, and %s: the record travels in the cookie',
+  async (_, beside) => {
+    const fromEnvironment: Store | undefined = undefined
+    const browser = new Browser(createSessions({ store: fromEnvironment, ...beside }))
+    await browser.visit((session) => session.set('a', 1))
+    await browser.visit((session) => {
+      expect([session.get('a'), session.fingerprint]).toEqual([1, 'sealed'])
+    })
+  },
+)
 
 const schema = z.object({ views: z.number(), name: z.string() }).partial()
 

@@ -3,6 +3,7 @@
 import {
   createSessions,
   type InferData,
+  type Seal,
   type SealedOptions,
   type Session,
   type Store,
@@ -13,6 +14,8 @@ import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 
 declare const store: Store
+declare const maybeStore: Store | undefined
+declare const seal: Seal
 declare const request: object
 const secret = 'a text of which only its type counts here'
 const data = z
@@ -151,6 +154,12 @@ test('options that are chosen at run time give what both kinds have', async () =
   expectTypeOf<InferData<typeof either>>().toEqualTypeOf<Data>()
   // @ts-expect-error there may be no store
   session.increment('views')
+  const fromEnvironment = createSessions({ store: maybeStore, secret, data, timeout: '1s' })
+  expectTypeOf(await fromEnvironment.of(request)).toEqualTypeOf<Session<Data>>()
+  // @ts-expect-error there may be no store
+  fromEnvironment.claim
+  const eager = createSessions({ store: maybeStore, seal, data, eager: true })
+  expectTypeOf(eager.session).toEqualTypeOf<Session<Data>>()
   const options = {} as StoredOptions<Data> | SealedOptions<Data>
   expectTypeOf(createSessions({ ...options, eager: true }).session).toEqualTypeOf<Session<Data>>()
 })

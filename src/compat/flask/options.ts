@@ -43,6 +43,7 @@ export interface FlaskCookieAttributes {
 
 /** What every Flask profile takes. */
 export interface FlaskOptions<Data extends object = Fields> {
+  /** Name and attributes of the cookie. @default as in Flask: `session`, HttpOnly, not Secure */
   readonly cookie?: FlaskCookieAttributes
   /** `PERMANENT_SESSION_LIFETIME`, in whole seconds, counted from the last save. @default '31d' */
   readonly lifetime?: Duration
