@@ -108,7 +108,8 @@ export interface Store {
   /**
    * Moves the expiry of exactly the version that was read, later or earlier [T1], and leaves bytes and version as they
    * are [T2]; never creates, and answers `gone` when the record is gone [T3]. An `expiresAt` that is not in the future
-   * ends the record [T4]. Another version is a `conflict`, and nothing changes [T5].
+   * ends the record [T4]. Another version is a `conflict`, and nothing changes [T5]. So is a touch that the backend put off
+   * for other writers each time: a request that only reads does not fail for it.
    */
   touch(
     id: string,

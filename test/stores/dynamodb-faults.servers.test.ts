@@ -101,6 +101,37 @@ describe.skipIf('missing' in found)(`a visitor of sessions on ${where}`, () => {
     expect(sent.splice(0)).toEqual(['GetItem', 'UpdateItem'])
   })
 
+  test.each([1, 3])(
+    'a touch that is put off at attempt %i fails no request that reads',
+    async (attempts) => {
+      const failing = { name: 'TransactionConflictException', $metadata: { attempts } }
+      let time = Date.now()
+      const now = () => time
+      let isContended = false
+      const client = new Proxy(table.client, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target)
+          if (name === 'updateItem' && isContended) {
+            return () => Promise.reject(Object.assign(new Error('because'), failing))
+          }
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+      const store = dynamodbStore(client, { table: table.name, now })
+      const sessions = createSessions({ store, now, idle: '7d' })
+      const reader = new Browser(sessions)
+      await reader.visit((session) => session.set('name', 'ann'))
+      time += 24 * 3_600_000
+      isContended = true
+      const session = await sessions.load(reader.cookie)
+      expect(session.get('name')).toBe('ann')
+      expect((await sessions.commit(session)).outcome).toBe('untouched')
+      isContended = false
+      const next = await sessions.load(reader.cookie)
+      expect((await sessions.commit(next)).outcome).toBe('touched')
+    },
+  )
+
   test('refused: an error at once, by which nothing was done; served again when the server is back', async () => {
     const commit = await adding()
     await proxy.refuse(true)
@@ -303,10 +334,23 @@ describe('what DynamoDB refuses', () => {
     JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: 'because' })
 
   test.for([
-    [400, 'ProvisionedThroughputExceededException', 'not-done', true, 'Throughput'],
-    [400, 'ThrottlingException', 'not-done', true, 'Throttling'],
-    [400, 'RequestLimitExceeded', 'not-done', true, 'RequestLimit'],
-    [400, 'ReplicatedWriteConflictException', 'not-done', true, 'Conflict'],
+    'ProvisionedThroughputExceededException',
+    'ReplicatedWriteConflictException',
+    'RequestLimitExceeded',
+    'ThrottlingException',
+    'TransactionConflictException',
+  ])('%s each time: a touch is put off, and a replace fails', async (name) => {
+    await answering(400, typed(name), async (store) => {
+      expect(await store.touch('a', LATER, bytes('y'))).toBe('conflict')
+      expect(await failure(store.replace('a', bytes('x'), LATER, bytes('y')))).toMatchObject({
+        operation: 'replace',
+        outcome: 'not-done',
+        retriable: true,
+      })
+    })
+  })
+
+  test.for([
     [400, 'AccessDeniedException', 'not-done', false, 'Grant dynamodb:UpdateItem'],
     [400, 'ResourceNotFoundException', 'not-done', false, 'Call `createTable()`'],
     [400, 'ValidationException', 'not-done', false, '`id`, a string'],

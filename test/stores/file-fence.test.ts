@@ -108,3 +108,27 @@ describe('a holder that stands still between its last check and its write', () =
     expect(content(await store.read('id'))).toBe('old')
   })
 })
+
+test('a touch whose lock was broken is a conflict, as a request that only reads must not fail for it', async () => {
+  const root = newDirectory()
+  const store = openStore(root)
+  await store.create('id', bytes('x'), LATER)
+  const lock = lockOf(root, 'id')
+  const since = performance.now()
+  // Another process breaks the lock while this one stands still for an hour.
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+    const isHeld = existsSync(lock)
+    rmSync(lock, { force: true })
+    return isHeld ? since + 3_600_000 : since
+  })
+  onTestFinished(() => clock.mockRestore())
+  clock.mockReturnValueOnce(since)
+  expect(await store.touch('id', LATER + 1, bytes('x'))).toBe('conflict')
+  clock.mockReturnValueOnce(since)
+  await expect(store.replace('id', bytes('y'), LATER, bytes('x'))).rejects.toMatchObject({
+    outcome: 'not-done',
+    retriable: true,
+  })
+  clock.mockRestore()
+  expect(await store.read('id')).toMatchObject({ bytes: bytes('x'), expiresAt: LATER })
+})

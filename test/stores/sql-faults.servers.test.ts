@@ -1,12 +1,13 @@
 /** Servers of their own that are killed, frozen, emptied and made read-only, and what they say of a failure. */
 import { inspect } from 'node:util'
 import { sql } from 'kysely'
-import { StoreError } from 'vial'
+import { createSessions, StoreError } from 'vial'
 import { sqlStore } from 'vial/stores/sql'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startMariadb } from '../../scripts/services/servers/mariadb.ts'
 import { startPostgres } from '../../scripts/services/servers/postgres.ts'
 import type { RunningServer } from '../../scripts/services/servers/running-server.ts'
+import { Browser } from '../core/requests.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
@@ -202,6 +203,19 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     await sql.raw(trigger).execute(db)
   }
 
+  /** How many statements wait for a lock. */
+  async function waiting(): Promise<number> {
+    const counted =
+      name === 'postgres'
+        ? sql<{
+            n: number
+          }>`select count(*)::int as n from pg_stat_activity where query like 'update%' and wait_event_type = 'Lock'`
+        : sql<{
+            n: number
+          }>`select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'`
+    return Number((await counted.execute(db)).rows[0]?.n)
+  }
+
   const deadlocks = name === 'postgres' ? ['40001', '40P01'] : ['1213', '1020']
 
   test.each(deadlocks)('a statement that the server undid with %s is sent again', async (code) => {
@@ -216,7 +230,7 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
     expect((await store.replace('id', bytes('four'), LATER, version)).kind).toBe('conflict')
   })
 
-  test.each(deadlocks)(
+  test.each([...deadlocks, name === 'postgres' ? '55P03' : '1205'])(
     'a touch that the server always undoes with %s is a conflict',
     async (code) => {
       const table = newName()
@@ -228,6 +242,66 @@ describe.each(kinds)('a %s of its own', (name, open, start) => {
       await failureOf(() => store.replace('id', bytes('two'), LATER, bytes('one')))
     },
   )
+
+  test('a touch of a row that another transaction holds: a conflict, and a request that reads is answered', async () => {
+    const table = newName()
+    await newStore(db, { table })
+    const hasty =
+      name === 'postgres'
+        ? openPostgres(server.url, { options: '-c lock_timeout=1' })
+        : openMariadb(server.url, {}, {}, ['set innodb_lock_wait_timeout = 0'])
+    let time = Date.now()
+    const now = () => time
+    const store = sqlStore(hasty, { table, now, sweepInterval: false })
+    const sessions = createSessions({ store, now, idle: '7d' })
+    const browser = new Browser(sessions)
+    await browser.visit((session) => session.set('name', 'ann'))
+    time += 24 * HOUR
+    const visit = async () => {
+      const session = await sessions.load(browser.cookie)
+      expect(session.get('name')).toBe('ann')
+      return (await sessions.commit(session)).outcome
+    }
+    await db.transaction().execute(async (transaction) => {
+      await sql`select * from ${sql.id(table)} for update`.execute(transaction)
+      expect(await visit()).toBe('untouched')
+    })
+    expect(await visit()).toBe('touched')
+    await hasty.destroy()
+  })
+
+  test('a touch that meets a transaction and is undone for it fails no read', async () => {
+    const table = newName()
+    const store = await newStore(db, { table })
+    const strict =
+      name === 'postgres'
+        ? openPostgres(server.url, { options: '-c default_transaction_isolation=serializable' })
+        : openMariadb(server.url, {}, {}, ['set session transaction isolation level serializable'])
+    const touching = sqlStore(strict, { table, sweepInterval: false })
+    for (let turn = 0; turn < 10; turn++) {
+      const id = `id${turn}`
+      await store.create(id, bytes('one'), LATER)
+      // The touch waits for this shared lock, and the update waits for the touch: a deadlock on MariaDB.
+      const { touch, undone } = await db.transaction().execute(async (transaction) => {
+        const row = sql`select * from ${sql.id(table)} where session_id = ${id} `
+        await (name === 'postgres'
+          ? sql`${row} for share`
+          : sql`${row} lock in share mode`
+        ).execute(transaction)
+        const touch = touching.touch(id, LATER + 1, bytes('one'))
+        await expect.poll(waiting, PATIENT).toBeGreaterThan(0)
+        const change = sql`update ${sql.id(table)} set data = ${Buffer.from('two')} where session_id = ${id}`
+        // MariaDB may end either of the two.
+        const undone = await change.execute(transaction).then(
+          () => false,
+          () => true,
+        )
+        return { touch, undone }
+      })
+      expect(await touch).toBe(undone ? 'touched' : 'conflict')
+    }
+    await strict.destroy()
+  })
 
   const codes: readonly (readonly [string, string, boolean])[] =
     name === 'postgres'

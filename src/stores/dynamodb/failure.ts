@@ -79,9 +79,14 @@ export function failedCondition(error: unknown): Pick<SdkError, 'Item'> | undefi
     : undefined
 }
 
-/** Whether DynamoDB throttled a request that was sent once: nothing was done, and it can be sent again. */
+/** Whether DynamoDB put a request off, for another writer or for its limits. An earlier attempt of the SDK may have been done. */
+export function isPutOff(error: unknown): boolean {
+  return THROTTLED.has((error as SdkError | undefined)?.name)
+}
+
+/** Whether DynamoDB put off a request that was sent once: nothing was done, and it can be sent again. */
 export function isThrottled(error: unknown): boolean {
-  return THROTTLED.has((error as SdkError).name) && !wasRetried(error)
+  return isPutOff(error) && !wasRetried(error)
 }
 
 /** Whether DynamoDB refused a write because the item would be too large. */
@@ -103,7 +108,7 @@ export function classifyError(error: unknown, operation: string): Failure {
       'the AWS SDK sent the request more than once, so the answer does not show whether it was done. Create the client with `maxAttempts: 1`'
     return { ...uncertain(what), cause: error }
   }
-  if (THROTTLED.has(name)) return undone(name, true)
+  if (isPutOff(error)) return undone(name, true)
   if (name === 'AccessDeniedException') {
     const actions = ACTIONS[operation] ?? 'dynamodb:UpdateItem and dynamodb:DeleteItem'
     return undone(`the credentials do not allow it. Grant ${actions} on the table`)

@@ -7,7 +7,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
-import { ConfigError } from '../../errors.ts'
+import { ConfigError, type StoreError } from '../../errors.ts'
 import { ABORTED, FOR_A_URL, failures, storeError } from '../shared/failure.ts'
 import type {
   DynamodbClient,
@@ -15,7 +15,14 @@ import type {
   DynamodbRequestOptions,
   DynamodbValues,
 } from './client.ts'
-import { classifyError, failedCondition, isThrottled, isTooLarge, NOT_A_RECORD } from './failure.ts'
+import {
+  classifyError,
+  failedCondition,
+  isPutOff,
+  isThrottled,
+  isTooLarge,
+  NOT_A_RECORD,
+} from './failure.ts'
 import { expiration, instant, keyOf, MOST_BYTES, recordOf, tooLarge, when } from './item.ts'
 import { createTable } from './table.ts'
 
@@ -205,9 +212,12 @@ export function dynamodbStore(
     },
 
     async touch(id, expiresAt, version, options = {}) {
-      const { done, item } = await change('touch', options, id, expiresAt, SAME, same(version))
-      if (done) return 'touched'
-      return read('touch', item) ? 'conflict' : 'gone'
+      const touched = change('touch', options, id, expiresAt, SAME, same(version))
+      // The next request moves the expiry, so one that only read does not fail for a touch that is put off.
+      const outcome = await touched.catch(unlessPutOff)
+      if (outcome === undefined) return 'conflict'
+      if (outcome.done) return 'touched'
+      return read('touch', outcome.item) ? 'conflict' : 'gone'
     },
 
     async delete(id, version, options = {}) {
@@ -243,6 +253,11 @@ export function dynamodbStore(
       return send('createTable', options, (request) => createTable(client, TableName, request))
     },
   }
+}
+
+/** Undefined for the error of a write that DynamoDB put off each time; rejects with any other. */
+function unlessPutOff(error: unknown): undefined {
+  if (!isPutOff((error as StoreError).cause)) throw error
 }
 
 function assertConfig(client: Partial<DynamodbClient>, table: string): void {

@@ -18,6 +18,9 @@ export class FileError extends Error {
   }
 }
 
+/** Another writer has the lock, so nothing was done. */
+export class LockedError extends FileError {}
+
 /**
  * Replaces a file as a whole: after a crash or a power loss it is the old one or the new one. The caller syncs the
  * directory afterwards.
@@ -49,7 +52,7 @@ export async function replaceFile<T>(
     if (refused !== undefined) {
       await unlink(temporary)
     } else if (!(await unlessMissing(() => rename(temporary, path).then(() => true)))) {
-      throw new FileError('the lock was broken, as this process stood still for too long', true)
+      throw new LockedError('the lock was broken, as this process stood still for too long', true)
     }
     return refused
   } catch (error) {

@@ -12,6 +12,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   FileError,
+  LockedError,
   namesIn,
   replaceFile,
   syncDirectory,
@@ -252,8 +253,8 @@ export function fileLocks(folder: string, options: FileLockOptions): FileLocks {
   }
 }
 
-function busy(): FileError {
-  return new FileError('the lock was not free before the time limit or the abort', true)
+function busy(): LockedError {
+  return new LockedError('the lock was not free before the time limit or the abort', true)
 }
 
 /** Makes a directory for its owner alone, with missing parents. Resolves to false when it is there. */

@@ -22,6 +22,7 @@ import { prepareDirectory } from './directory.ts'
 import {
   FileError,
   fileFailure,
+  LockedError,
   namesIn,
   replaceFile,
   syncDirectory,
@@ -97,12 +98,17 @@ export function fileVerbs(
     return undefined
   }
 
-  /** Runs a verb that writes, under the locks of its id, which each writer takes in the same order. */
+  /**
+   * Runs a verb that writes, under the locks of its id, which each writer takes in the same order.
+   *
+   * @param locked What it resolves to when another writer has a lock for too long. Absent: it rejects.
+   */
   async function write<T>(
     operation: string,
     id: string,
     { signal }: StoreOptions,
     body: (turn: Turn) => Promise<T>,
+    locked?: T,
   ): Promise<T> {
     sweeping.start()
     let begun = false
@@ -118,6 +124,7 @@ export function fileVerbs(
         return body({ paths, temporary, begin })
       })
     } catch (error) {
+      if (locked !== undefined && error instanceof LockedError && !signal?.aborted) return locked
       throw failure(operation, error, begun)
     } finally {
       await shared?.settle()
@@ -299,12 +306,14 @@ export function fileVerbs(
     },
 
     touch(id, expiresAt, version, touchOptions = {}) {
-      return write('touch', id, touchOptions, async (turn) => {
+      async function touch(turn: Turn): Promise<TouchResult> {
         if (isLive(expiresAt)) return move(turn, expiresAt, version)
         const refused = mismatch(await find(turn.paths), version)
         if (refused === undefined) await remove(turn)
         return refused ?? 'touched'
-      })
+      }
+      // A request that only read does not fail because another one writes.
+      return write('touch', id, touchOptions, touch, 'conflict')
     },
 
     delete(id, version, deleteOptions = {}) {

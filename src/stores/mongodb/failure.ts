@@ -48,7 +48,7 @@ type Effect = 'refused' | 'busy' | 'refused now' | 'uncertain'
 /** What errors mean, by their code or name: what went wrong, and what became of the write. */
 const MEANINGS: readonly (readonly [errors: readonly unknown[], what: string, effect: Effect])[] = [
   [[10_058, 10_107, 13_435, 13_436], 'the server is not the primary', 'refused now'],
-  [[112], 'other writers changed the record at the same time', 'busy'],
+  [[112, 365], 'other writers changed the record at the same time', 'busy'],
   [[50, 64, 89, 91, 189, 262, 11_600, 11_602], 'the server stopped the operation', 'uncertain'],
   [[13], 'the server denied access. Grant the user the role readWrite on the database', 'refused'],
   [
@@ -84,8 +84,8 @@ const MEANINGS: readonly (readonly [errors: readonly unknown[], what: string, ef
 
 /** A unique index refused the document. */
 export const DUPLICATE: readonly number[] = [11_000]
-/** The server undid the write for the sake of another writer and would do it now. */
-export const WRITE_CONFLICT: readonly number[] = [112]
+/** The server undid the write for the sake of others (WriteConflict, TemporarilyUnavailable) and would do it now. */
+export const WRITE_CONFLICT: readonly number[] = [112, 365]
 /** The document would be too large. */
 export const TOO_LARGE: readonly number[] = [10_334, 17_419, 17_420]
 /** An index with other options exists in the place of the wanted one. */

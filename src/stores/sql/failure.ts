@@ -10,6 +10,8 @@ import type { Failure } from '../shared/failure.ts'
 export type SqlFailureKind =
   /** The database undid the statement for the sake of another writer; it may be sent again. */
   | 'undone'
+  /** Another writer held a lock for as long as the database waits for one, so nothing was done. */
+  | 'locked'
   /** The row, the table or the index exists already. */
   | 'duplicate'
   /** The table or one of its columns does not exist. */
@@ -26,6 +28,7 @@ const BUSY: Meaning = { done: false, retriable: true }
 const LOST: Meaning = { done: undefined, retriable: true }
 const DAMAGED: Meaning = { done: undefined, retriable: false }
 const UNDONE: Meaning = { ...BUSY, kind: 'undone' }
+const LOCKED: Meaning = { ...BUSY, kind: 'locked' }
 const DUPLICATE: Meaning = { ...REFUSED, kind: 'duplicate' }
 const TOO_LARGE: Meaning = { ...REFUSED, kind: 'too-large' }
 const FULL: Meaning = { ...BUSY, hint: 'the disk is full' }
@@ -55,7 +58,8 @@ const STATES: Readonly<Record<string, Meaning>> = {
   ...all('54000', TOO_LARGE),
   ...all('25006', READ_ONLY),
   ...all('53100', FULL),
-  ...all('53 55P03 57014 57P03', BUSY),
+  ...all('55P03', LOCKED),
+  ...all('53 57014 57P03', BUSY),
   ...all('08 40003 57P', LOST),
   ...all('58 XX', DAMAGED),
 }
@@ -71,14 +75,16 @@ const NUMBERS: Readonly<Record<string, Meaning>> = {
   ...all('1153 1406', TOO_LARGE),
   ...all('1223 1290 1792 1836', READ_ONLY),
   ...all('1021 1114', FULL),
-  ...all('1037 1038 1040 1041 1203 1205 1226 1317 1969 3024', BUSY),
+  ...all('1205', LOCKED),
+  ...all('1037 1038 1040 1041 1203 1226 1317 1969 3024', BUSY),
   ...all('1053 1180 1927 3169', LOST),
   ...all('1026 1030', DAMAGED),
 }
 
 /** SQLite, by the name or the number of its primary result code, as some drivers report one and some the other. */
 const RESULTS: Readonly<Record<string, Meaning>> = {
-  ...all('BUSY 5 LOCKED 6 NOMEM 7 INTERRUPT 9 CANTOPEN 14 PROTOCOL 15', BUSY),
+  ...all('BUSY 5 LOCKED 6 PROTOCOL 15', LOCKED),
+  ...all('NOMEM 7 INTERRUPT 9 CANTOPEN 14', BUSY),
   ...all('ERROR 1 SCHEMA 17', MISSING),
   ...all('TOOBIG 18', TOO_LARGE),
   ...all('FULL 13', FULL),

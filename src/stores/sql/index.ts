@@ -11,6 +11,7 @@ import type { AsyncStore, ReplaceResult, StoredRecord, StoreOptions } from '../.
 import { ConfigError } from '../../errors.ts'
 import { FOR_A_URL, refused } from '../shared/failure.ts'
 import { sweeper } from '../shared/sweeper.ts'
+import type { SqlFailureKind } from './failure.ts'
 import {
   errorOf,
   readColumns,
@@ -62,6 +63,8 @@ export interface SqlStore extends AsyncStore {
 
 /** How many rows a statement of `list` or `sweep` takes at most. */
 const PAGE = 1_000
+/** How a touch fails that meets other writers. */
+const CONTENDED: readonly SqlFailureKind[] = ['undone', 'locked']
 const UNBOUNDED: SqlColumns = { resolution: 1, largest: Infinity }
 
 /**
@@ -137,10 +140,10 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
 
     async createTable({ signal } = {}) {
       const call = { operation: 'createTable', signal }
-      const { failed } = await run(call, statements.read, { id: '-' }, 'missing')
+      const { failed } = await run(call, statements.read, { id: '-' }, ['missing'])
       if (failed !== undefined) {
         // PostgreSQL answers some of several processes that make it at the same time that it exists already.
-        for (const part of statements.createTable) await run(call, part, {}, 'duplicate')
+        for (const part of statements.createTable) await run(call, part, {}, ['duplicate'])
         await look(call, '-')
       }
       await columnsOf(call)
@@ -157,7 +160,7 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
       // Twice on MySQL, as an expired row may be swept after the first insert.
       for (const statement of revive ? [create, revive, create] : [create]) {
         const values = { id, bytes, expires }
-        const { changed } = await run(call, statement, values, revive && 'duplicate')
+        const { changed } = await run(call, statement, values, revive && ['duplicate'])
         if (changed > 0) return { kind: 'created', version: bytes }
       }
       return { kind: 'exists' }
@@ -182,10 +185,10 @@ export function sqlStore(db: SqlDatabase, options: SqlStoreOptions = {}): SqlSto
       const old = versionOf(call, version)
       const expires = await prepare(call, expiresAt)
       const statement = expires === '' ? statements.end : statements.touch
-      let result = await run(call, statement, { id, version: old, expires }, 'undone')
+      let result = await run(call, statement, { id, version: old, expires }, CONTENDED)
       if (result.changed > 0) return 'touched'
-      if (!result.failed) result = await run(call, statements.read, { id }, 'undone')
-      // After so many attempts others write all the time, so this version will not last. A read must not fail for it.
+      if (!result.failed) result = await run(call, statements.read, { id }, CONTENDED)
+      // Others write all the time, so this version will not last. A request that only read must not fail for it.
       if (result.failed) return 'conflict'
       const current = recordOf(call, result)
       if (current === undefined) return 'gone'

@@ -26,14 +26,14 @@ export interface SqlResult {
 }
 
 /**
- * Runs a statement. Rejects with a `StoreError` or a `TooLargeError`, unless the failure is of the expected kind; `undone`
+ * Runs a statement. Rejects with a `StoreError` or a `TooLargeError`, unless the failure is of an expected kind; `undone`
  * is expected only after all attempts.
  */
 export type SqlRun = (
   call: SqlCall,
   statement: SqlStatement,
   values: SqlValues,
-  expected?: SqlFailureKind,
+  expected?: readonly SqlFailureKind[],
 ) => Promise<SqlResult>
 
 /** Bounds the attempts of a statement that is undone. In each round at least one of the writers succeeds. */
@@ -58,7 +58,7 @@ export function statementRunner(
     return dialect === 'mysql' && isId ? Buffer.from(String(value)) : value
   }
 
-  return async (call, { query, writes }, values, expected) => {
+  return async (call, { query, writes }, values, expected = []) => {
     for (let attempt = 1; ; attempt++) {
       let sent = false
       try {
@@ -76,7 +76,8 @@ export function statementRunner(
         if (isSessionError(error)) throw error
         const { kind, ...failure } = classifyError(error, sent)
         if (kind === 'undone' && attempt < MOST_ATTEMPTS) continue
-        if (kind !== undefined && kind === expected) return { changed: 0, rows: [], failed: kind }
+        if (kind !== undefined && expected.includes(kind))
+          return { changed: 0, rows: [], failed: kind }
         const size = values.bytes?.length ?? 0
         if (kind === 'too-large') throw tooLarge(size, Math.min(size - 1, LARGEST))
         throw errorOf(call, { ...failure, done: writes ? failure.done : false })
