@@ -7,7 +7,7 @@ import {
   mongodbUrl,
   sqlUrl,
   withParameter,
-} from '../../src/compat/flask/config/urls.ts'
+} from '../../src/compat/flask/config/store.ts'
 
 describe('URLs', () => {
   test.each([
