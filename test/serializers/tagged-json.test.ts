@@ -3,7 +3,7 @@ import { isTuple, tuple } from 'vial'
 import { Markup, Uuid } from 'vial/serializers/python-values'
 import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import { compareCodePoints } from '../../src/serializers/tagged-json/encode.ts'
+import { compareCodePoints } from '../../src/serializers/tagged-json/values.ts'
 import { anyText } from './arbitraries.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)

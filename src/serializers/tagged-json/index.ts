@@ -10,8 +10,7 @@ import { floatsLike } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { cutList, cutObject, hasFloat, unquote } from '../json/text.ts'
 import { decodeUtf8 } from '../shared/text.ts'
-import { decodeTagged, unescapeKey } from './decode.ts'
-import { encodeTagged, TAGS, writeDictionary } from './encode.ts'
+import { decodeTagged, encodeTagged, TAGS, unescapeKey, writeDictionary } from './values.ts'
 
 /**
  * Keeps records as Flask's tagged JSON. Values are null, booleans, numbers with NaN and the infinities, bigints, strings,
