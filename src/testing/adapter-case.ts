@@ -1,14 +1,14 @@
 /**
- * What the cases of the adapter suite work with: a handler's view of one request, and a running server with its sessions.
- *
- * @module
+ * What the cases of the adapter suite work with: a handler's view of one request, a running server with its sessions, and
+ * its store under observation.
  */
 
 import type { Session } from '../core/session.ts'
 import type { Eager, Sessions } from '../core/sessions.ts'
-import type { Store } from '../core/store.ts'
+import type { MaybePromise, Store } from '../core/store.ts'
+import { StoreError } from '../errors.ts'
 import type { Client } from './adapter-client.ts'
-import type { StoreSpy } from './store-spy.ts'
+import { gate } from './runner.ts'
 
 /** What `createSessions` makes, with or without `eager`. */
 export type SuiteSessions = Sessions & Partial<Eager<Session>>
@@ -105,4 +105,73 @@ export async function application({ session, path, reply }: Visit): Promise<unkn
 /** The body of `/stream`: 400,000 characters, more than fit into the buffers of a connection. */
 async function* lines(): AsyncIterable<string> {
   for (let part = 0; part < 40; part++) yield `welcome ${part}\n`.padStart(10_000, '.')
+}
+
+export type StoreSpy = ReturnType<typeof spyOn>
+
+/** Makes a store around another one that records the calls and, as real stores do, can hold writes back or fail. */
+export function spyOn(inner: Store) {
+  const calls: string[] = []
+  const writes: Promise<unknown>[] = []
+  const waiting: { readonly last: number; readonly open: () => void }[] = []
+  let held: Promise<void> | undefined
+  let failing: 'reads' | 'writes' | 'none' = 'none'
+
+  async function call<T>(
+    verbs: 'reads' | 'writes',
+    operation: string,
+    run: () => MaybePromise<T>,
+  ): Promise<T> {
+    if (verbs === 'writes') await held
+    if (failing !== verbs) return run()
+    throw new StoreError('The store is down', { operation, outcome: 'not-done', retriable: true })
+  }
+
+  function write<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
+    calls.push(operation)
+    const done = call('writes', operation, run)
+    writes.push(done)
+    for (const { last, open } of waiting) if (last === writes.length) open()
+    return done
+  }
+
+  const store: Store = {
+    name: inner.name,
+    atomic: inner.atomic,
+    ...(inner.resolution !== undefined && { resolution: inner.resolution }),
+    ...(inner.list && { list: inner.list.bind(inner) }),
+    read(...args) {
+      calls.push('read')
+      return call('reads', 'read', () => inner.read(...args))
+    },
+    create: (...args) => write('create', () => inner.create(...args)),
+    replace: (...args) => write('replace', () => inner.replace(...args)),
+    touch: (...args) => write('touch', () => inner.touch(...args)),
+    delete: (...args) => write('delete', () => inner.delete(...args)),
+  }
+  return {
+    store,
+    /** The verbs that were called, in order. */
+    calls,
+    /** Holds back the writes that begin from now on, until the result is called. */
+    hold(): () => void {
+      const { opened, open } = gate()
+      held = opened
+      return open
+    },
+    /** Lets all reads or all writes fail before they do anything. */
+    fail(verbs: typeof failing): void {
+      failing = verbs
+    },
+    /** Resolves when `count` writes more have begun. */
+    writing(count = 1): Promise<void> {
+      const { opened, open } = gate()
+      waiting.push({ last: writes.length + count, open })
+      return opened
+    },
+    /** Resolves when no write is under way. */
+    async idle(): Promise<void> {
+      await Promise.allSettled(writes)
+    },
+  }
 }

@@ -10,14 +10,15 @@ import type { Store } from '../core/store.ts'
 import {
   application,
   type ExchangeHandler,
+  type StoreSpy,
   type SuiteOptions,
   type SuiteSessions,
+  spyOn,
 } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
 import { headerCases } from './adapter-headers.ts'
 import { timingCases } from './adapter-timing.ts'
 import type { SuiteTest } from './runner.ts'
-import { type StoreSpy, spyOn } from './store-spy.ts'
 
 export interface RunningServer {
   /** Such as `http://127.0.0.1:40123`. */

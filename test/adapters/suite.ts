@@ -4,8 +4,8 @@ import { createSessions, type StoredSessions } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { type AdapterSuiteOptions, adapterSuite, type RunningServer } from 'vial/testing'
 import { test } from 'vitest'
+import { type StoreSpy, spyOn } from '../../src/testing/adapter-case.ts'
 import { Client } from '../../src/testing/adapter-client.ts'
-import { type StoreSpy, spyOn } from '../../src/testing/store-spy.ts'
 
 /** Runs the published suite over one adapter. */
 export function runSuite(
