@@ -16,7 +16,7 @@ import {
   parseCount,
   parseHead,
 } from '../../src/stores/cachelib-file/format.ts'
-import { expiration, keyOf, recordOf } from '../../src/stores/dynamodb/item.ts'
+import { expiration, keyOf, recordOf } from '../../src/stores/dynamodb/table.ts'
 import { exptimeOf, RESOLUTION } from '../../src/stores/memcached/protocol.ts'
 import { liveRecord } from '../../src/stores/mongodb/document.ts'
 import { instantText, parseInstant } from '../../src/stores/sql/statements.ts'

@@ -23,8 +23,16 @@ import {
   isTooLarge,
   NOT_A_RECORD,
 } from './failure.ts'
-import { expiration, instant, keyOf, MOST_BYTES, recordOf, tooLarge, when } from './item.ts'
-import { createTable } from './table.ts'
+import {
+  createTable,
+  expiration,
+  instant,
+  keyOf,
+  MOST_BYTES,
+  recordOf,
+  tooLarge,
+  when,
+} from './table.ts'
 
 export type { DynamodbClient } from './client.ts'
 

@@ -8,8 +8,7 @@
 import { Buffer } from 'node:buffer'
 import type { AsyncStore, StoredRecord, StoreOptions, Version } from '../../core/store.ts'
 import { ConfigError, TooLargeError } from '../../errors.ts'
-import { FOR_A_URL, storeError } from '../shared/failure.ts'
-import { checkPrefix } from '../shared/key.ts'
+import { checkPrefix, FOR_A_URL, storeError } from '../shared/failure.ts'
 import { expiryOf, exptimeOf, type MetaCommand, type MetaReply, RESOLUTION } from './protocol.ts'
 import { type MemcachedTransportOptions, memcachedTransport, tokenOf } from './transport.ts'
 

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { guarded } from '../../core/events.ts'
 import type { Store } from '../../core/store.ts'
+import { ConfigError } from '../../errors.ts'
 import { storeError, unsent } from '../shared/failure.ts'
 import { type LoadPackage, type Opener, TimeoutError, withTimeout } from './client.ts'
 import { checkParameters, localPath, readStoreUrl } from './url.ts'
@@ -49,7 +50,21 @@ const mongodb = async () => (await import('../mongodb/open.ts')).openMongodb
 const OPENERS: Readonly<Record<string, () => Promise<Opener>>> = {
   redis,
   rediss: redis,
-  memcached: async () => (await import('../memcached/open.ts')).openMemcached,
+  async memcached() {
+    const { memcachedStore } = await import('../memcached/index.ts')
+    return async (url, { now }) => {
+      checkParameters(url, ['prefix'])
+      const { authority = '', path, parameters } = url
+      if (authority === '' || authority.includes('@') || !/^\/?$/.test(path)) {
+        throw new ConfigError(
+          'openStore: write memcached://host:port, or several separated by commas, without a user and a path.',
+        )
+      }
+      const prefix = parameters.get('prefix')
+      const servers = authority.split(',')
+      return { store: memcachedStore({ servers, now, ...(prefix !== undefined && { prefix }) }) }
+    }
+  },
   postgres,
   postgresql: postgres,
   mysql,

@@ -1,11 +1,11 @@
 /**
  * One shape for the failures of every client. A store describes what its client's errors mean; this module makes the
- * {@link StoreError}.
+ * {@link StoreError}. It also checks an argument that several stores have.
  *
  * @module
  */
 
-import { isSessionError, StoreError } from '../../errors.ts'
+import { ConfigError, isSessionError, StoreError } from '../../errors.ts'
 
 /** What a client's error says about the operation that met it. */
 export interface Failure {
@@ -64,4 +64,15 @@ export function failures(
 ): (operation: string, error: unknown) => Error {
   return (operation, error) =>
     isSessionError(error) ? error : storeError(store, operation, classify(error, operation))
+}
+
+/** The longest prefix: it leaves 100 characters to the id. */
+const MAX_PREFIX = 100
+
+/** Checks the prefix of a store's keys, which may be empty. @throws {ConfigError} When ids behind it would not be valid keys. */
+export function checkPrefix(store: string, prefix: string): void {
+  if (/^[!-~]*$/.test(prefix) && prefix.length <= MAX_PREFIX) return
+  throw new ConfigError(
+    `${store}: prefix has to be at most ${MAX_PREFIX} visible ASCII characters, without spaces.`,
+  )
 }
