@@ -4,19 +4,25 @@
  * @module
  */
 
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { isDevelopment } from '../core/runtime.ts'
-import type { LifeCycle, RequestLocation } from '../core/scope.ts'
+import type { AdapterOptions, LifeCycle, RequestLocation } from '../core/scope.ts'
 import { warnOnce } from '../core/warnings.ts'
 import { locationOf } from './shared/headers.ts'
-import { answerError, NodeScope } from './shared/node-scope.ts'
+import { answerError, NodeScope, noteError } from './shared/node-scope.ts'
 
 class ExpressScope extends NodeScope {
   readonly #request: Request
   readonly #next: NextFunction
 
-  constructor(sessions: LifeCycle, request: Request, response: Response, next: NextFunction) {
-    super(sessions, request, response)
+  constructor(
+    sessions: LifeCycle,
+    request: Request,
+    response: Response,
+    next: NextFunction,
+    options: AdapterOptions | undefined,
+  ) {
+    super(sessions, request, response, options)
     this.#request = request
     this.#next = next
   }
@@ -38,14 +44,25 @@ class ExpressScope extends NodeScope {
  * fails, the error handlers answer instead. Register the middleware before the routes. For other frameworks that take
  * such middleware there is `sessionMiddleware` of `vial/adapters/node`.
  */
-export function sessionMiddleware(sessions: LifeCycle): RequestHandler {
+export function sessionMiddleware(sessions: LifeCycle, options?: AdapterOptions): RequestHandler {
   const isWatched = isDevelopment()
   return (request, response, next) => {
     if (isWatched) watchForSession(request)
-    const scope = new ExpressScope(sessions, request, response, next)
+    const scope = new ExpressScope(sessions, request, response, next, options)
     const begun: unknown = sessions.begin(request, scope, next)
     // Express 4 ignores the result of a middleware.
     if (begun instanceof Promise) begun.catch(next)
+  }
+}
+
+/**
+ * Lets `onError: 'discard'` see the errors that an error handler answers with a status below 500. Register it after the routes
+ * and before the error handlers. Errors that have such a status themselves stay answers, such as "not found".
+ */
+export function sessionErrors(): ErrorRequestHandler {
+  return (error, request, _response, next) => {
+    noteError(request, error)
+    next(error)
   }
 }
 

@@ -6,12 +6,15 @@
 
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import { type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import { type AdapterOptions, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
 import { isSessionError } from '../errors.ts'
 import { discardBody, isResponse, patchResponse } from './shared/fetch.ts'
 import {
+  FAILED,
   type HeaderTarget,
   type HeaderValue,
+  isFailure,
+  isFault,
   isPlainHttp,
   isRepresentationHeader,
   locationOf,
@@ -29,18 +32,27 @@ import {
  * After `reply.hijack()` the response cannot wait: write the session before, or call `load` and `commit` yourself. A
  * cookie that could not be sent is logged as a `StateError`.
  */
-export function sessionPlugin(sessions: LifeCycle): FastifyPluginCallback {
+export function sessionPlugin(
+  sessions: LifeCycle,
+  options?: AdapterOptions,
+): FastifyPluginCallback {
   const SCOPE = Symbol('vial.scope')
   type Scoped = { [SCOPE]: FastifyScope | null }
 
   const plugin: FastifyPluginCallback = (app, _options, ready) => {
     app.decorateRequest(SCOPE, null)
     app.addHook('onRequest', (request, reply, next) => {
-      const scope = new FastifyScope(sessions, request, reply)
+      const scope = new FastifyScope(sessions, request, reply, options)
       ;(request as unknown as Scoped)[SCOPE] = scope
       const begun: unknown = sessions.begin(request, scope, next)
       if (begun instanceof Promise) begun.catch(next)
     })
+    if (options?.onError === 'discard') {
+      app.addHook('onError', (request, reply, error, next) => {
+        ;(request as unknown as Scoped)[SCOPE]?.note(error, reply.statusCode)
+        next()
+      })
+    }
     app.addHook('onSend', (request, _reply, payload, next) => {
       const sent = (request as unknown as Scoped)[SCOPE]?.send(payload)
       if (sent instanceof Promise) return sent
@@ -65,9 +77,15 @@ class FastifyScope extends Scope implements HeaderTarget {
   #commit: Commit | undefined
   #isHeld = false
   #hasDropped = false
+  #hasFailed = false
 
-  constructor(sessions: LifeCycle, request: FastifyRequest, reply: FastifyReply) {
-    super(sessions)
+  constructor(
+    sessions: LifeCycle,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    options: AdapterOptions | undefined,
+  ) {
+    super(sessions, options)
     this.#request = request
     this.#reply = reply
   }
@@ -80,13 +98,23 @@ class FastifyScope extends Scope implements HeaderTarget {
     if (this.#isHeld) return this.#drop(payload)
     this.#sent = true
     try {
-      const commit = this.#commit ?? this.commit()
+      const commit = this.#commit ?? this.commit(this.#isFailure(payload) ? FAILED : undefined)
       if (commit instanceof Promise) return this.#hold(commit, payload)
       this.#commit = commit
       return this.#merge(commit, payload)
     } catch (error) {
       return this.#refuse(error, payload)
     }
+  }
+
+  /** Notes an error of a handler. One without a status gets that of the reply, where that is an error's. */
+  note(error: unknown, status: number): void {
+    this.#hasFailed ||= isFault(error, status >= 400 ? status : undefined)
+  }
+
+  #isFailure(payload: unknown): boolean {
+    const { statusCode } = this.#reply
+    return this.#hasFailed || isFailure(isResponse(payload) ? payload.status : statusCode)
   }
 
   getHeader(name: string): HeaderValue {

@@ -11,7 +11,7 @@ import { FetchScope } from './shared/fetch.ts'
  * Gives a handler its session: `await sessions.of(request)`. The session is stored before the response is returned.
  *
  * When the handler throws, there is no response to carry a cookie: the changes are discarded and the promise rejects with
- * the same error. When the session cannot be stored, it rejects with that error.
+ * the same error. With `onError: 'discard'` a session that the handler destroyed ends even then. When the session cannot be stored, it rejects with that error.
  */
 export function withSession<Rest extends readonly unknown[]>(
   sessions: LifeCycle,

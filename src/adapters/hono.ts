@@ -8,7 +8,14 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
 import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
 import { discardBody, FetchScope, patchHeaders, patchResponse } from './shared/fetch.ts'
-import { isRepresentationHeader, setsCookie, tooLate } from './shared/headers.ts'
+import {
+  FAILED,
+  isFailure,
+  isFault,
+  isRepresentationHeader,
+  setsCookie,
+  tooLate,
+} from './shared/headers.ts'
 
 /** The header of `RESPONSE_ALREADY_SENT` of @hono/node-server. */
 const ALREADY_SENT = 'x-hono-already-sent'
@@ -24,10 +31,16 @@ export function sessionMiddleware(
 ): MiddlewareHandler {
   return async (c, next) => {
     const scope = new FetchScope(sessions, c.req, options, c.env)
-    await sessions.begin(c, scope, next)
+    try {
+      await sessions.begin(c, scope, next)
+    } catch (error) {
+      await scope.abandon()
+      throw error
+    }
     let commit: Commit
     try {
-      commit = await scope.commit()
+      const ending = scope.commit(hasFailed(c) ? FAILED : undefined)
+      commit = ending instanceof Promise ? await ending : ending
     } catch (error) {
       discardBody(c.res)
       // Hono adds these headers to the response of `onError`.
@@ -49,6 +62,12 @@ export function sessionMiddleware(
     const patched = scope.patch(c.res, commit)
     if (patched !== c.res) replace(c, patched)
   }
+}
+
+/** Without a response, Hono's own error page follows. */
+function hasFailed(c: Context): boolean {
+  if (!c.finalized || isFailure(c.res.status)) return true
+  return c.error !== undefined && isFault(c.error)
 }
 
 /** Assigning `c.res` merges the headers of the previous response, so that is cleared first. */

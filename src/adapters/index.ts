@@ -14,7 +14,7 @@ import {
 
 export { discardBody, FetchScope, patchHeaders, patchResponse } from './shared/fetch.ts'
 export type { NodeResponse } from './shared/headers.ts'
-export { answerError, type NodeRequest, NodeScope } from './shared/node-scope.ts'
+export { answerError, type NodeRequest, NodeScope, noteError } from './shared/node-scope.ts'
 
 /** The options of a scope for a framework that hands out the `Cookie` header. */
 export interface CookieScopeOptions extends AdapterOptions {

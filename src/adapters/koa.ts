@@ -6,16 +6,16 @@
 
 import type { Context, Middleware } from 'koa'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import type { LifeCycle, RequestLocation } from '../core/scope.ts'
+import type { AdapterOptions, LifeCycle, RequestLocation } from '../core/scope.ts'
 import { locationOf, mergeHeaders } from './shared/headers.ts'
-import { NodeScope } from './shared/node-scope.ts'
+import { NodeScope, noteError } from './shared/node-scope.ts'
 
 class KoaScope extends NodeScope {
   readonly #context: Context
   #commit: Commit | Promise<Commit> | undefined
 
-  constructor(sessions: LifeCycle, context: Context) {
-    super(sessions, context.req, context.res)
+  constructor(sessions: LifeCycle, context: Context, options: AdapterOptions | undefined) {
+    super(sessions, context.req, context.res, options)
     this.#context = context
   }
 
@@ -49,12 +49,13 @@ class KoaScope extends NodeScope {
  * Gives handlers their session: `await sessions.of(ctx)`. The session is stored before the outer middleware continues.
  * When that fails, the error is thrown there. Direct writes to `ctx.res` wait, too.
  */
-export function sessionMiddleware(sessions: LifeCycle): Middleware {
+export function sessionMiddleware(sessions: LifeCycle, options?: AdapterOptions): Middleware {
   return async (context, next) => {
-    const scope = new KoaScope(sessions, context)
+    const scope = new KoaScope(sessions, context, options)
     try {
       await sessions.begin(context.req, scope, next)
     } catch (error) {
+      noteError(context.req, error)
       await scope.settle().catch((second: unknown) => {
         context.app.emit('error', error, context)
         throw second

@@ -3,6 +3,7 @@
  * its store under observation.
  */
 
+import type { AdapterOptions } from '../core/scope.ts'
 import type { Session } from '../core/session.ts'
 import type { Eager, Sessions } from '../core/sessions.ts'
 import type { MaybePromise, Store } from '../core/store.ts'
@@ -73,6 +74,8 @@ export interface Modes {
   readonly cookies?: readonly string[]
   readonly ambient?: boolean
   readonly eager?: boolean
+  /** The options of the adapter. */
+  readonly adapter?: AdapterOptions
 }
 
 /** Starts a server, until the end of the case. The handler is {@link application} by default. */
@@ -88,9 +91,10 @@ export type Cases = Record<string, (serve: Serve) => Promise<void>>
 export async function application({ session, path, reply }: Visit): Promise<unknown> {
   const mine = await session()
   if (path === '/read') return reply.json({ name: mine.get('name') ?? null })
-  if (path === '/logout') {
+  if (path.startsWith('/logout')) {
     mine.destroy()
-    return reply.json('bye')
+    if (path === '/logout-fail') throw new Error('thrown by the handler')
+    return path === '/logout-503' ? reply.empty(503) : reply.json('bye')
   }
   if (path === '/login') mine.login('ada')
   mine.set('name', 'Ada')

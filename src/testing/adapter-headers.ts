@@ -7,10 +7,13 @@
 import assert from 'node:assert/strict'
 import { application, type Cases } from './adapter-case.ts'
 import { Client } from './adapter-client.ts'
+import { gate } from './runner.ts'
 
 const COOKIE = /^__Host-session=[\w.-]{20,}; Secure; HttpOnly; Path=\/; SameSite=Lax$/
 const REMOVAL = /^__Host-session=; .*Max-Age=0; Secure; HttpOnly; Path=\//
 const EMPTY = '{"name":null}'
+const DISCARD = { adapter: { onError: 'discard' } } as const
+const ALWAYS = { adapter: { vary: 'always' } } as const
 const TWO_KINDS = { cookies: ['__Host-one', '__Host-two'] }
 const ADA = '{"name":"Ada"}'
 
@@ -134,4 +137,99 @@ export const headerCases: Cases = {
     }
     assert.equal(await records(), 0)
   },
+  'E01 a handler fails: by default its session is stored with the error page': async (serve) => {
+    const { client, origin, errorsCommit } = await serve()
+    await client.expect('/503', { status: 503, cookies: 1, vary: 'cookie' })
+    await client.expect('/read', { text: ADA })
+    // An error for which there is no response stores nothing.
+    const old = new Client(origin, client.jar)
+    await client.expect('/logout-fail', { status: 500, cookies: errorsCommit ? 1 : 0 })
+    await old.expect('/read', { text: errorsCommit ? EMPTY : ADA })
+  },
+  "E02 a handler fails with onError 'discard': nothing is stored, and no cookie is sent": async (
+    serve,
+  ) => {
+    const { client, origin, calls } = await serve(undefined, DISCARD)
+    await client.expect('/fail', { status: 500, cookies: 0 })
+    await client.expect('/503', { status: 503, cookies: 0, vary: 'cookie' })
+    assert.deepEqual(calls, [])
+    await client.ask('/login')
+    const { jar } = client
+    calls.length = 0
+    await new Client(origin, jar).expect('/fail', { status: 500, cookies: 0 })
+    await new Client(origin, jar).expect('/503', { status: 503, cookies: 0 })
+    assert.deepEqual(calls, ['read', 'read'])
+    await client.expect('/read', { text: ADA })
+  },
+  "E03 with onError 'discard', redirects and what is not found are no failures": async (serve) => {
+    const { origin } = await serve(undefined, DISCARD)
+    for (const path of ['/login', '/404', '/304', '/json']) {
+      const visitor = new Client(origin)
+      await visitor.expect(path, { cookies: 1 })
+      await visitor.expect('/read', { text: ADA })
+    }
+  },
+  "E04 with onError 'discard', a session that the handler ended before it failed stays ended":
+    async (serve) => {
+      const { origin, errorsCommit, records } = await serve(undefined, DISCARD)
+      for (const path of ['/logout-fail', '/logout-503']) {
+        const visitor = new Client(origin)
+        await visitor.ask('/login')
+        const old = new Client(origin, visitor.jar)
+        const { status, cookies } = await visitor.ask(path)
+        assert(status >= 500, `${path} responded with ${status}`)
+        const isSent = errorsCommit || path === '/logout-503'
+        assert.equal(cookies.filter((line) => REMOVAL.test(line)).length, isSent ? 1 : 0)
+        await old.expect('/read', { text: EMPTY })
+      }
+      assert.equal(await records(), 0)
+    },
+  "V01 with vary 'always', a response is private and varies although its session was not asked for":
+    async (serve) => {
+      const { client, calls } = await serve(async ({ path, reply }) => {
+        reply.header('vary', 'Accept')
+        reply.header('cache-control', 'public, max-age=60')
+        return path === '/stream' ? reply.stream(words()) : reply.json('welcome')
+      }, ALWAYS)
+      const expected = { cookies: 0, vary: 'accept,cookie', cacheControl: 'max-age=60, private' }
+      for (const path of ['/json', '/stream']) await client.expect(path, expected)
+      assert.deepEqual(calls, [])
+    },
+  "V02 with vary 'always', a session first asked for while a page streams can be read, not changed":
+    async (serve) => {
+      const arrived = gate()
+      const { client } = await serve(async (visit) => {
+        const { session, path, reply } = visit
+        if (path !== '/page') return application(visit)
+        async function* page(): AsyncIterable<string> {
+          yield 'name: '
+          await arrived.opened
+          try {
+            const mine = await session()
+            yield String(mine.get('name'))
+            mine.set('name', 'Eve')
+          } catch (error) {
+            yield ` ${String((error as { code?: unknown }).code)}`
+          }
+        }
+        return reply.stream(page())
+      }, ALWAYS)
+      await client.ask('/login')
+      const expected = { vary: 'cookie', cacheControl: 'private', text: 'name: Ada ERR_VIAL_STATE' }
+      await client.expect('/page', expected, { onHeaders: arrived.open })
+      await client.expect('/read', { text: ADA })
+    },
+  "V03 with vary 'always', sessions are stored as without it": async (serve) => {
+    const { client, origin } = await serve(undefined, ALWAYS)
+    await client.expect('/login', { status: 302, cookies: 1, cacheControl: 'private' })
+    await client.expect('/read', { text: ADA, cookies: 0, cacheControl: 'private' })
+    const old = new Client(origin, client.jar)
+    await client.expect('/logout', { cookies: 1, cacheControl: 'private' })
+    await old.expect('/read', { text: EMPTY })
+  },
+}
+
+async function* words(): AsyncIterable<string> {
+  yield 'wel'
+  yield 'come'
 }

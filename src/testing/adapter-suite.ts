@@ -6,6 +6,7 @@
  */
 
 import assert from 'node:assert/strict'
+import type { AdapterOptions } from '../core/scope.ts'
 import type { Store } from '../core/store.ts'
 import {
   application,
@@ -31,10 +32,14 @@ export interface AdapterSuiteOptions {
   readonly test: SuiteTest
   /** The adapter, for the names of the cases. */
   readonly name: string
-  /** Starts a server on 127.0.0.1 with the adapter under test, installed once for each of `sessions`, in front of the handler. */
+  /**
+   * Starts a server on 127.0.0.1 with the adapter under test, installed once for each of `sessions`, in front of the handler.
+   * The adapter gets the options.
+   */
   readonly start: (
     sessions: readonly SuiteSessions[],
     handler: ExchangeHandler,
+    options: AdapterOptions,
   ) => Promise<RunningServer>
   /** `createSessions` of `vial`. */
   readonly createSessions: (options: SuiteOptions) => SuiteSessions
@@ -62,16 +67,20 @@ export function adapterSuite(options: AdapterSuiteOptions): void {
       const servers: RunningServer[] = []
       try {
         await run(
-          async (handler = application, { cookies = ['__Host-session'], ...modes } = {}) => {
+          async (
+            handler = application,
+            { cookies = ['__Host-session'], adapter = {}, ...modes } = {},
+          ) => {
             const spy: StoreSpy = spyOn(options.store())
             const all = cookies.map((cookie) =>
               options.createSessions({ ...modes, cookie: { name: cookie }, store: spy.store }),
             )
             const [sessions, other = sessions] = all as [SuiteSessions, SuiteSessions?]
-            const server = await options.start(all, (exchange) => {
+            const visited: ExchangeHandler = (exchange) => {
               const session = (given = sessions) => exchange.session(given)
               return handler({ ...exchange, session }, sessions, other)
-            })
+            }
+            const server = await options.start(all, visited, adapter)
             servers.push(server)
             const { origin } = server
             const records = () => countOf(spy.store)

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { sessionMiddleware } from 'vial/adapters/node'
 import type { AdapterSuiteOptions } from 'vial/testing'
-import { nodeExchange, onError } from './node-app.ts'
+import { nodeExchange, onFailure } from './node-app.ts'
 import { listening } from './suite.ts'
 
 /** Middleware of Connect's form. */
@@ -23,15 +23,15 @@ export function promised(
 }
 
 /** A framework that awaits middleware of Connect's form, as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
-  const all = sessions.map((one) => sessionMiddleware(one, { onError }))
+export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) => {
+  const all = sessions.map((one) => sessionMiddleware(one, { ...options, onFailure }))
   return listening(
     createServer(async (request, response) => {
       try {
         for (const middleware of all) await promised(middleware, request, response)
         await handler(nodeExchange(request, response))
       } catch (error) {
-        onError(error, request, response)
+        onFailure(error, request, response)
       }
     }),
   )

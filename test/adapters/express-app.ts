@@ -16,12 +16,12 @@ export function starting(
   express: ExpressModule,
   around: { readonly before?: RequestHandler; readonly after?: RequestHandler } = {},
 ): AdapterSuiteOptions['start'] {
-  return (sessions, handler) => {
+  return (sessions, handler, options) => {
     const app = express()
     // Keeps errors off the console.
     app.set('env', 'test')
     if (around.before) app.use(around.before)
-    for (const one of sessions) app.use(sessionMiddleware(one))
+    for (const one of sessions) app.use(sessionMiddleware(one, options))
     if (around.after) app.use(around.after)
     app.use(express.text())
     app.use((req: Request, res: Response, next) => {

@@ -4,9 +4,9 @@ import { sessionPlugin } from 'vial/adapters/fastify'
 import type { AdapterSuiteOptions } from 'vial/testing'
 
 /** A Fastify application as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = async (sessions, handler) => {
+export const start: AdapterSuiteOptions['start'] = async (sessions, handler, options) => {
   const app = fastify({ forceCloseConnections: true })
-  for (const one of sessions) await app.register(sessionPlugin(one))
+  for (const one of sessions) await app.register(sessionPlugin(one, options))
   app.all('/*', async (request, reply) => {
     await handler({
       method: request.method,

@@ -8,7 +8,7 @@ import { listening } from './suite.ts'
 type Fetch = (request: Request) => Promise<Response>
 
 /** A handler of the Fetch standard, on Node through a bridge, as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) => {
   let fetch: Fetch = async (request) => {
     const headers = new Headers()
     const answer = (
@@ -36,7 +36,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
       },
     })) as Response
   }
-  for (const one of sessions) fetch = withSession(one, fetch)
+  for (const one of sessions) fetch = withSession(one, fetch, options)
   const safe: Fetch = async (request) => {
     try {
       return await fetch(request)

@@ -6,9 +6,9 @@ import type { AdapterSuiteOptions } from 'vial/testing'
 import { listening } from './suite.ts'
 
 /** A Hono application on Node as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) => {
   const app = new Hono()
-  for (const one of sessions) app.use(sessionMiddleware(one))
+  for (const one of sessions) app.use(sessionMiddleware(one, options))
   app.onError((_error, c) => c.text('failed', 500))
   app.all(
     '*',

@@ -6,11 +6,11 @@ import type { AdapterSuiteOptions } from 'vial/testing'
 import { listening } from './suite.ts'
 
 /** A Koa application as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) => {
   const app = new Koa()
   // Keeps errors off the console.
   app.silent = true
-  for (const one of sessions) app.use(sessionMiddleware(one))
+  for (const one of sessions) app.use(sessionMiddleware(one, options))
   app.use(async (ctx) => {
     await handler({
       method: ctx.method,

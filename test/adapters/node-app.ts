@@ -10,13 +10,16 @@ import type { AdapterSuiteOptions, Exchange, Reply } from 'vial/testing'
 import { listening } from './suite.ts'
 
 /** A bare node:http server as the suite wants it. */
-export const start: AdapterSuiteOptions['start'] = (sessions, handler) => {
+export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) => {
   let listener: RequestListener = async (request, response) => {
     await handler(nodeExchange(request, response))
   }
   for (const one of sessions) {
     const inner = listener
-    listener = withSession(one, (request, response) => inner(request, response), { onError })
+    listener = withSession(one, (request, response) => inner(request, response), {
+      ...options,
+      onFailure,
+    })
   }
   return listening(createServer(listener))
 }
@@ -52,7 +55,7 @@ function nodeReply(response: ServerResponse): Reply {
   }
 }
 
-export function onError(
+export function onFailure(
   _error: unknown,
   _request: IncomingMessage,
   response: ServerResponse,

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-test('without onError, an error is a warning and answered with 500', async () => {
+test('without onFailure, an error is a warning and answered with 500', async () => {
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const { sessions, watch } = memorySessions()
   const listener = withSession(sessions, async (request, response) => {

@@ -66,7 +66,7 @@ export async function replay(
       response.end()
     },
     {
-      onError: (_error, _request, response) => {
+      onFailure: (_error, _request, response) => {
         response.statusCode = 500
         response.end()
       },

@@ -68,7 +68,7 @@ export async function vialSite(
       response.end(JSON.stringify(given ?? {}))
     },
     {
-      onError(error, _, response) {
+      onFailure(error, _, response) {
         response.statusCode = 500
         response.end(error instanceof Error ? error.stack : String(error))
       },

@@ -8,16 +8,13 @@ import { type Commit, mergeHeader } from '../../core/commit-headers.ts'
 import { isRequestBound } from '../../core/runtime.ts'
 import {
   type AdapterOptions,
-  type CommitOptions,
   type LifeCycle,
   locationOfUrl,
   type RequestLocation,
   Scope,
 } from '../../core/scope.ts'
 import type { MaybePromise } from '../../core/store.ts'
-import { checkTwins, isPlainHttp, setsCookie, varies } from './headers.ts'
-
-const FAILED: CommitOptions = { failed: true }
+import { checkTwins, FAILED, isFailure, isPlainHttp, setsCookie, varies } from './headers.ts'
 
 /** The scope of a request of the Fetch standard. */
 export class FetchScope extends Scope {
@@ -55,7 +52,7 @@ export class FetchScope extends Scope {
    */
   settle(response: Response): MaybePromise<Response> {
     try {
-      const commit = this.commit(isFailure(response) ? FAILED : undefined)
+      const commit = this.commit(isFailure(response.status) ? FAILED : undefined)
       if (!(commit instanceof Promise)) return this.patch(response, commit)
       return commit.then(
         (commit) => this.patch(response, commit),
@@ -140,11 +137,6 @@ export function patchHeaders(headers: Headers, { headers: patch }: Commit): void
 function refuse(response: Response, error: unknown): never {
   discardBody(response)
   throw error
-}
-
-/** Whether a response says that its handler failed. A network error has the status 0. */
-function isFailure({ status }: Response): boolean {
-  return status >= 500 || status === 0
 }
 
 /** Whether a value is a `Response`, of any implementation. */

@@ -8,7 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { type HeaderPatch, mergeHeader, type PatchName } from '../../core/commit-headers.ts'
-import { locationOfUrl, type RequestLocation } from '../../core/scope.ts'
+import { type CommitOptions, locationOfUrl, type RequestLocation } from '../../core/scope.ts'
 import { warnOnce } from '../../core/warnings.ts'
 import { StateError } from '../../errors.ts'
 
@@ -128,6 +128,24 @@ function applyList(response: NodeResponse, list: readonly unknown[]): void {
 function linesOf(value: HeaderValue): readonly string[] {
   if (value === undefined) return []
   return Array.isArray(value) ? (value as readonly string[]) : [String(value)]
+}
+
+export const FAILED: CommitOptions = { failed: true }
+
+/** Whether a status says that the handler failed. A network error of the Fetch standard has the status 0. */
+export function isFailure(status: number): boolean {
+  return status >= 500 || status === 0
+}
+
+/**
+ * Whether an error says that the handler failed. One with a status below 500 is the answer of a framework, such as a
+ * redirect or a page that was not found.
+ *
+ * @param otherwise The status of the response where the error has none.
+ */
+export function isFault(error: unknown, otherwise = 500): boolean {
+  const { status, statusCode } = Object(error) as Readonly<Record<string, unknown>>
+  return isFailure(Number(status ?? statusCode ?? otherwise))
 }
 
 const REPRESENTATION =

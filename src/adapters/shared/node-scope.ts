@@ -1,3 +1,13 @@
+const FAULT: unique symbol = Symbol('vial.fault')
+
+/**
+ * Notes that a request ended in an error, for sessions with `onError: 'discard'`. Call it before the error page is sent.
+ * Errors whose status is below 500 are ignored.
+ */
+export function noteError(request: object, error: unknown): void {
+  if (isFault(error)) (request as { [FAULT]?: true })[FAULT] = true
+}
+
 /**
  * The scope of a request that a Node response answers.
  *
@@ -6,14 +16,24 @@
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import type { Commit } from '../../core/commit-headers.ts'
 import {
   type AdapterOptions,
+  type CommitOptions,
   type LifeCycle,
   type RequestLocation,
   Scope,
 } from '../../core/scope.ts'
+import type { MaybePromise } from '../../core/store.ts'
 import { isSessionError } from '../../errors.ts'
-import { isPlainHttp, locationOf, type NodeResponse, varies } from './headers.ts'
+import {
+  isFailure,
+  isFault,
+  isPlainHttp,
+  locationOf,
+  type NodeResponse,
+  varies,
+} from './headers.ts'
 import { type Committer, ResponseGate } from './response-gate.ts'
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. */
@@ -44,6 +64,11 @@ export abstract class NodeScope extends Scope implements Committer {
    * first asked for. Where headers have left already, it can only end the connection.
    */
   abstract fail(error: unknown): void
+
+  override commit(options?: CommitOptions): MaybePromise<Commit> {
+    const failed = isFailure(this.response.statusCode) || FAULT in this.request
+    return super.commit(failed ? { ...options, failed } : options)
+  }
 
   protected override cookieHeader(): string | undefined {
     return this.request.headers.cookie
