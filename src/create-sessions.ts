@@ -28,6 +28,7 @@ import type { Fields, Session, StoredSession } from './core/session.ts'
 import type { SessionLifeCycle } from './core/session-life-cycle.ts'
 import type { Eager, Sessions, StoredSessions } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
+import { warnOnce } from './core/warnings.ts'
 import { ConfigError } from './errors.ts'
 import { encrypted } from './seals/encrypted.ts'
 import { signed } from './seals/signed.ts'
@@ -162,6 +163,12 @@ function make(options: AnyOptions): SessionLifeCycle {
     )
   }
   const cookie = cookieWriter(options.cookie)
+  if (options.cookie?.secure === false && process.env['NODE_ENV'] === 'production') {
+    warnOnce(
+      'VIAL_COOKIE_INSECURE',
+      "`cookie.secure` is false where NODE_ENV is production: the cookie also goes over plain http, where it can be read on its way. Give `secure: 'development'`, which is false on a developer's machine only, or leave it out.",
+    )
+  }
   return assemble({
     options,
     cookie,
@@ -226,6 +233,11 @@ const COOKIE_NAMES = [
 ] as const
 
 function checkNames(options: StoredOptions | SealedOptions): void {
+  if (options === undefined) {
+    throw new ConfigError(
+      'createSessions needs options. Give a `store`, or a `secret` for sessions in the cookie.',
+    )
+  }
   checkOptions<AnyOption>('createSessions', options, NAMES)
   if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
   checkPlaces(options.cookie?.formerly)
@@ -244,9 +256,10 @@ function checkNames(options: StoredOptions | SealedOptions): void {
     )
   }
   if (options.store === undefined && options.secret === undefined && options.seal === undefined) {
-    const start = 'store' in options ? '`store` is undefined. Set it, or give a `secret`: ' : ''
-    throw new ConfigError(
-      `${start}Sessions without a \`store\` travel in the cookie and need a \`secret\`. ${MAKE_A_SECRET}`,
-    )
+    const problem =
+      'store' in options
+        ? '`store` is undefined. Set it, or give a `secret` for sessions in the cookie.'
+        : 'Sessions without a `store` travel in the cookie and need a `secret`.'
+    throw new ConfigError(`${problem} ${MAKE_A_SECRET}`)
   }
 }

@@ -6,7 +6,12 @@
 
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { isDevelopment } from '../core/runtime.ts'
-import type { AdapterOptions, LifeCycle, RequestLocation } from '../core/scope.ts'
+import {
+  type AdapterOptions,
+  checkSessions,
+  type LifeCycle,
+  type RequestLocation,
+} from '../core/scope.ts'
 import { warnOnce } from '../core/warnings.ts'
 import { locationOf } from './shared/headers.ts'
 import { answerError, NodeScope, noteError } from './shared/node-scope.ts'
@@ -45,6 +50,7 @@ class ExpressScope extends NodeScope {
  * such middleware there is `sessionMiddleware` of `vial/adapters/node`.
  */
 export function sessionMiddleware(sessions: LifeCycle, options?: AdapterOptions): RequestHandler {
+  checkSessions('sessionMiddleware', sessions)
   const isWatched = isDevelopment()
   return (request, response, next) => {
     if (isWatched) watchForSession(request)

@@ -6,7 +6,13 @@
 
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import { type AdapterOptions, type LifeCycle, type RequestLocation, Scope } from '../core/scope.ts'
+import {
+  type AdapterOptions,
+  checkSessions,
+  type LifeCycle,
+  type RequestLocation,
+  Scope,
+} from '../core/scope.ts'
 import { isSessionError } from '../errors.ts'
 import { discardBody, isResponse, patchResponse } from './shared/fetch.ts'
 import {
@@ -36,6 +42,7 @@ export function sessionPlugin(
   sessions: LifeCycle,
   options?: AdapterOptions,
 ): FastifyPluginCallback {
+  checkSessions('sessionPlugin', sessions)
   const SCOPE = Symbol('vial.scope')
   type Scoped = { [SCOPE]: FastifyScope | null }
 

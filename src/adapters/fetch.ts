@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
+import { type AdapterOptions, checkSessions, type LifeCycle } from '../core/scope.ts'
 import { FetchScope } from './shared/fetch.ts'
 
 /**
@@ -18,6 +18,7 @@ export function withSession<Rest extends readonly unknown[]>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options?: AdapterOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
+  checkSessions('withSession', sessions)
   return async (request, ...rest) => {
     const scope = new FetchScope(sessions, request, options, rest[0])
     let response: Response

@@ -6,7 +6,7 @@
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
+import { type AdapterOptions, checkSessions, type LifeCycle } from '../core/scope.ts'
 import { discardBody, FetchScope, patchHeaders, patchResponse } from './shared/fetch.ts'
 import {
   FAILED,
@@ -29,6 +29,7 @@ export function sessionMiddleware(
   sessions: LifeCycle,
   options?: AdapterOptions,
 ): MiddlewareHandler {
+  checkSessions('sessionMiddleware', sessions)
   return async (c, next) => {
     const scope = new FetchScope(sessions, c.req, options, c.env)
     try {

@@ -6,7 +6,12 @@
 
 import type { Context, Middleware } from 'koa'
 import { type Commit, UNTOUCHED } from '../core/commit-headers.ts'
-import type { AdapterOptions, LifeCycle, RequestLocation } from '../core/scope.ts'
+import {
+  type AdapterOptions,
+  checkSessions,
+  type LifeCycle,
+  type RequestLocation,
+} from '../core/scope.ts'
 import { locationOf, mergeHeaders } from './shared/headers.ts'
 import { NodeScope, noteError } from './shared/node-scope.ts'
 
@@ -50,6 +55,7 @@ class KoaScope extends NodeScope {
  * When that fails, the error is thrown there. Direct writes to `ctx.res` wait, too.
  */
 export function sessionMiddleware(sessions: LifeCycle, options?: AdapterOptions): Middleware {
+  checkSessions('sessionMiddleware', sessions)
   return async (context, next) => {
     const scope = new KoaScope(sessions, context, options)
     try {

@@ -5,7 +5,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AdapterOptions, LifeCycle } from '../core/scope.ts'
+import { type AdapterOptions, checkSessions, type LifeCycle } from '../core/scope.ts'
 import type { NodeResponse } from './shared/headers.ts'
 import { answerError, type NodeRequest, NodeScope, noteError } from './shared/node-scope.ts'
 
@@ -53,6 +53,7 @@ export function withSession<
   handler: (request: Request, response: Response) => void | Promise<void>,
   options: NodeOptions<Request, Response> = {},
 ): (request: Request, response: Response) => Promise<void> {
+  checkSessions('withSession', sessions)
   return async (request, response) => {
     const scope = new ListenerScope(sessions, request, response, options as NodeOptions)
     try {
@@ -77,6 +78,7 @@ export function sessionMiddleware<
   sessions: LifeCycle,
   options: NodeOptions<Request, Response> = {},
 ): (request: Request, response: Response, next: (error?: Error) => void) => void {
+  checkSessions('sessionMiddleware', sessions)
   return (request, response, next) => {
     const scope = new ListenerScope(sessions, request, response, options as NodeOptions)
     const begun: unknown = sessions.begin(request, scope, () => next())

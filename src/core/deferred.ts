@@ -78,12 +78,12 @@ class DeferredLifeCycle implements LifeCycle {
     return (await this.#ready(options.env)).load(header, options)
   }
 
-  async of(request: object): Promise<AnySession> {
-    return (await this.#ready()).of(request)
+  of(request: object): Promise<AnySession> {
+    return this.#made?.of(request) ?? this.#ready().then((made) => made.of(request))
   }
 
-  async current(): Promise<AnySession> {
-    return (await this.#ready()).current()
+  current(): Promise<AnySession> {
+    return this.#made?.current() ?? this.#ready().then((made) => made.current())
   }
 
   async claim(session: AnySession, key: string): Promise<unknown> {

@@ -76,6 +76,17 @@ export interface LifeCycle {
   begin<T>(request: object, scope: Scope, next: () => T): MaybePromise<T>
 }
 
+/** @throws {ConfigError} When an adapter is given something else than sessions, naming what to give. */
+export function checkSessions(adapter: string, sessions: unknown): void {
+  const { begin, then } = Object(sessions) as Readonly<Record<string, unknown>>
+  if (typeof begin === 'function') return
+  throw new ConfigError(
+    typeof then === 'function'
+      ? `${adapter} got a promise. Await the sessions first.`
+      : `${adapter} takes what createSessions returns. Give ${adapter}(createSessions({ … })).`,
+  )
+}
+
 /** Extended by each adapter with where its framework keeps the `Cookie` header. */
 export abstract class Scope implements Sender {
   readonly #sessions: LifeCycle

@@ -32,6 +32,7 @@ import type { Serializer } from './serializer.ts'
 import { type AnySession, stateOf, writing } from './session.ts'
 import { type Origin, SessionState, type Several } from './session-state.ts'
 import type { LoadOptions } from './sessions.ts'
+import { eagerSession, toAwait } from './stand-ins.ts'
 import type { MaybePromise } from './store.ts'
 import { warnOnce } from './warnings.ts'
 
@@ -74,6 +75,9 @@ export interface LifeCycleConfig {
   readonly close: () => Promise<void>
 }
 
+/** The start of the name of {@link SessionLifeCycle.#mark}. */
+const MARK = 'vial.scope '
+
 export class SessionLifeCycle implements LifeCycle {
   readonly #config: LifeCycleConfig
   /**
@@ -85,11 +89,14 @@ export class SessionLifeCycle implements LifeCycle {
   readonly #ambient: AsyncLocalStorage<Scope> | undefined
   readonly #eager: AnySession | undefined
   readonly #isDevelopment = isDevelopment()
+  /** Makes a forgotten `await` an error, in development. */
+  readonly #toAwait: (session: Promise<AnySession>) => Promise<AnySession>
 
   constructor(config: LifeCycleConfig) {
     this.#config = config
-    this.#mark = Symbol.for(`vial.scope ${config.cookie.name}`)
+    this.#mark = Symbol.for(MARK + config.cookie.name)
     this.#ambient = config.ambient || config.eager ? new AsyncLocalStorage() : undefined
+    this.#toAwait = toAwait(config.sessionClass.prototype, this.#isDevelopment)
     this.#eager = config.eager
       ? eagerSession(config.sessionClass.prototype, () => {
           const session = this.#ambient?.getStore()?.session
@@ -106,14 +113,16 @@ export class SessionLifeCycle implements LifeCycle {
     )
   }
 
-  async load(
-    cookieHeader: string | null | undefined,
+  load(header: string | null | undefined, options?: LoadOptions): Promise<AnySession> {
+    return this.#toAwait(this.#load(header, options))
+  }
+
+  async #load(
+    header: string | null | undefined,
     { url, ...options }: LoadOptions & OpenOptions = {},
   ): Promise<AnySession> {
-    return this.open(
-      cookieHeader,
-      url === undefined ? options : { ...options, location: () => locationOfUrl(String(url)) },
-    )
+    const location = url === undefined ? {} : { location: () => locationOfUrl(String(url)) }
+    return this.open(header, { ...options, ...location })
   }
 
   open(cookieHeader: string | null | undefined, options: OpenOptions): MaybePromise<AnySession> {
@@ -201,23 +210,18 @@ export class SessionLifeCycle implements LifeCycle {
     return around?.covers(scope, this.#config.cookie.name) === true ? around : scope
   }
 
-  async of(request: object): Promise<AnySession> {
-    const scope = this.#scopeOf(request) ?? this.#ambient?.getStore()
-    if (scope === undefined) {
-      throw new StateError(
-        'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
-      )
-    }
-    return scope.load()
+  of(request: object): Promise<AnySession> {
+    const scope = findOn(request, this.#on) ?? this.#ambient?.getStore()
+    return this.#toAwait(scope?.load() ?? Promise.reject(unseen(request)))
   }
 
-  async current(): Promise<AnySession> {
-    if (this.#ambient === undefined) {
-      throw new StateError('current() needs `ambient: true` in createSessions.')
-    }
-    const scope = this.#ambient.getStore()
-    if (scope !== undefined) return scope.load()
-    throw new StateError('No request is being served here: current() works inside a handler.')
+  current(): Promise<AnySession> {
+    const scope = this.#ambient?.getStore()
+    const message =
+      this.#ambient === undefined
+        ? 'current() needs `ambient: true` in createSessions.'
+        : 'No request is being served here: current() works inside a handler.'
+    return this.#toAwait(scope?.load() ?? Promise.reject(new StateError(message)))
   }
 
   async claim(session: AnySession, key: string): Promise<unknown> {
@@ -226,7 +230,7 @@ export class SessionLifeCycle implements LifeCycle {
     if (state.failure !== undefined) throw state.failure
     if (backing.claim === undefined) {
       throw new StateError(
-        'claim() needs a store: a cookie cannot decide which request came first.',
+        'claim() needs a store: a cookie cannot decide which request came first. Give createSessions a `store`.',
       )
     }
     const value = await backing.claim(state, key).catch(this.#failed)
@@ -351,45 +355,33 @@ export class SessionLifeCycle implements LifeCycle {
     throw error
   }
 
-  /** Frameworks wrap requests: the scope is on the object itself or on the one inside it. */
-  #scopeOf(request: unknown): Scope | undefined {
-    const own = this.#on(request)
-    if (own !== undefined) return own
-    const { raw, req, request: inner } = Object(request) as Readonly<Record<string, unknown>>
-    return this.#on(raw) ?? this.#on(req) ?? this.#on(Object(req).raw) ?? this.#on(inner)
-  }
+  readonly #on = (object: unknown): Scope | undefined =>
+    (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]?.ownedBy(this)
+}
 
-  #on(object: unknown): Scope | undefined {
-    return (Object(object) as Record<symbol, Scope | undefined>)[this.#mark]?.ownedBy(this)
-  }
+/** Frameworks wrap requests: what is looked for is on the object itself or on the one inside it. */
+function findOn<T>(request: unknown, on: (object: unknown) => T | undefined): T | undefined {
+  const own = on(request)
+  if (own !== undefined) return own
+  const { raw, req, request: inner } = Object(request) as Readonly<Record<string, unknown>>
+  return on(raw) ?? on(req) ?? on(Object(req).raw) ?? on(inner)
+}
+
+/** The error of a request that the middleware of these sessions has not seen. */
+function unseen(request: unknown): StateError {
+  const isMarked = (object: unknown): true | undefined =>
+    Object.getOwnPropertySymbols(Object(object)).some(({ description }) =>
+      description?.startsWith(MARK),
+    ) || undefined
+  return new StateError(
+    findOn(request, isMarked)
+      ? 'The middleware of other sessions has seen this request, and not that of these. Use one `sessions` for both, or register the middleware of these too.'
+      : 'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
+  )
 }
 
 function setCookieOf(headers: HeaderPatch): string | undefined {
   return headers.findLast(([name]) => name === 'set-cookie')?.[1]
-}
-
-/**
- * An object with every property of a class and its parents, each of which asks `current` for its target. A `Proxy` would
- * break on their private members.
- */
-function eagerSession(prototype: object, current: () => unknown): AnySession {
-  const session = {}
-  const target = current as () => Record<PropertyKey, unknown>
-  for (let at = prototype; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
-    for (const key of Reflect.ownKeys(at)) {
-      if (key === 'constructor' || Object.hasOwn(session, key)) continue
-      Object.defineProperty(session, key, {
-        get: () => {
-          const value = target()[key]
-          return typeof value === 'function' ? value.bind(target()) : value
-        },
-        set: (value: unknown) => {
-          target()[key] = value
-        },
-      })
-    }
-  }
-  return Object.preventExtensions(session) as AnySession
 }
 
 /**

@@ -12,6 +12,7 @@ import { type Flash, messagesOf, type SafeHtml, toFlash, without } from './flash
 import { fingerprint } from './ids.ts'
 import { FLASHES, isReserved } from './record.ts'
 import type { SessionState } from './session-state.ts'
+import { forbidWithoutStore } from './stand-ins.ts'
 import { Float, toJson, tuple } from './values.ts'
 
 /** What `util.inspect` asks for, on every runtime. */
@@ -211,6 +212,10 @@ export class Session<Data extends object = Fields>
   extends AnySession
   implements Iterable<[Keys<Data>, unknown]>
 {
+  static {
+    forbidWithoutStore(Session.prototype, ['append', 'increment', 'update'])
+  }
+
   // Written out on purpose: the implicit constructor of a derived class costs 0.3 µs.
   constructor(state: SessionState) {
     super(state)

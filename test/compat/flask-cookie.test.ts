@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import process from 'node:process'
-import { ConfigError, StateError, TooLargeError } from 'vial'
+import { ConfigError, StateError, type StoredSession, TooLargeError } from 'vial'
 import { type FlaskCookieOptions, flaskCookie } from 'vial/compat/flask-cookie'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { Browser, Clock, listener, SECRET, setCookie } from '../core/requests.ts'
@@ -103,7 +103,7 @@ describe('options', () => {
 
   test('what a cookie cannot promise is not there', async () => {
     const session = await here().load(undefined)
-    expect('increment' in session).toBe(false)
+    expect(() => (session as unknown as StoredSession).increment('n')).toThrow(/needs a store/)
   })
 })
 

@@ -10,7 +10,8 @@ const store = memoryStore()
 const expressStore = new session.MemoryStore()
 
 test.each<[string, unknown, RegExp]>([
-  ['nothing', undefined, /object of options/],
+  ['nothing', undefined, /needs options.*`store`.*`secret`/],
+  ['null', null, /object of options, not null/],
   ['no secret and no store', {}, /need a `secret`.*randomBytes/],
   ['a secret that is undefined', { secret: undefined }, /`secret` is undefined.*randomBytes/],
   [

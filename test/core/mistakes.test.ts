@@ -1,33 +1,20 @@
-/** Typical mistakes of a newcomer, each with the message that it gets. */
+/** Typical mistakes of a newcomer in the configuration, each with the message that it gets. */
 
 import expressSession from 'express-session'
+import { createClient } from 'redis'
 import { createSessions } from 'vial'
-import { withSession } from 'vial/adapters/fetch'
 import { memoryStore } from 'vial/stores/memory'
-import { expect, test } from 'vitest'
+import { openStore } from 'vial/stores/open'
+import { redisStore } from 'vial/stores/redis'
+import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { messageOf } from '../support/message-of.ts'
+import { watchWarnings } from '../support/warnings.ts'
 import { SECRET } from './requests.ts'
 
 const store = memoryStore()
 /** As JavaScript calls it. */
 const create = createSessions as (options?: unknown) => ReturnType<typeof createSessions>
-
-async function messageOf(run: () => unknown): Promise<string> {
-  try {
-    await run()
-  } catch (error) {
-    return `${(error as Error).name}: ${(error as Error).message}`
-  }
-  throw new Error('no error')
-}
-
-async function committed() {
-  const sessions = createSessions({ store })
-  const session = await sessions.load(undefined)
-  session.set('a', 1)
-  await sessions.commit(session)
-  return { sessions, session }
-}
 
 const MISTAKES: Readonly<Record<string, () => unknown>> = {
   'no options': () => create(),
@@ -36,36 +23,24 @@ const MISTAKES: Readonly<Record<string, () => unknown>> = {
   'the sample of a tutorial': () => create({ secret: 'keyboard cat' }),
   'a phrase as secret': () => create({ secret: 'this_is_my_very_long_session_secret' }),
   'an empty list of secrets': () => create({ secret: [] }),
-  'no middleware': () => createSessions({ store }).of({}),
-  'middleware of other sessions': () => {
-    const [mine, others] = [createSessions({ store }), createSessions({ store })]
-    return withSession(mine, async (request) => {
-      await others.of(request)
-      return new Response('x')
-    })(new Request('https://a.example/'))
-  },
-  'a write after the commit': async () => (await committed()).session.set('b', 2),
-  'a second commit': async () => {
-    const { sessions, session } = await committed()
-    await sessions.commit(session)
-  },
-  'a class as value': async () => {
-    class User {}
-    ;(await createSessions({ store }).load(undefined)).set('user', { a: [new User()] })
-  },
-  'a circle as value': async () => {
-    const circle: unknown[] = []
-    circle.push(circle)
-    ;(await createSessions({ store }).load(undefined)).set('circle', circle)
-  },
-  'five kilobytes in a cookie': async () => {
-    const sessions = createSessions({ secret: SECRET })
-    const session = await sessions.load(undefined)
-    session.set('a', 'x'.repeat(5_000))
-    await sessions.commit(session)
-  },
-  'current() without ambient': () => createSessions({ store }).current(),
-  'session without eager': () => (create({ store }) as unknown as { session: unknown }).session,
+  'zeros as secret': () => create({ secret: '0'.repeat(40) }),
+  'a store that the environment lacks': () => create({ store: undefined }),
+  'an asynchronous schema': () => create({ store, data: z.object({}).refine(async () => true) }),
+  'an unknown scheme': () => openStore('reddis://127.0.0.1'),
+  'no URL': () => openStore(undefined as never),
+  'a URL that is none': () => openStore('127.0.0.1:6379'),
+  'a package that is not installed': () =>
+    openStore('redis://127.0.0.1', {
+      load: (name) =>
+        Promise.reject(
+          Object.assign(new Error(`Cannot find package '${name}'`), {
+            code: 'ERR_MODULE_NOT_FOUND',
+          }),
+        ),
+    }),
+  'a server that is not there': () => openStore('redis://127.0.0.1:1'),
+  'a URL in place of a client': () => redisStore('redis://127.0.0.1' as never),
+  'a client that is not connected': async () => redisStore(createClient()).read('id'),
   'an option typo': () => create({ store, lifetme: '3d' }),
   'an option of express-session': () => create({ store, resave: false }),
   'a cookie option typo': () => create({ store, cookie: { secured: false } }),
@@ -79,18 +54,30 @@ const MISTAKES: Readonly<Record<string, () => unknown>> = {
   'a URL as store': () => create({ store: 'redis://127.0.0.1' }),
   'a store that was not awaited': () => create({ store: Promise.resolve(store) }),
   'a schema with a required key': () => create({ store, data: z.object({ a: z.string() }) }),
-  'an asynchronous update': async () => {
-    const session = await createSessions({ store }).load(undefined)
-    session.update('a', async () => 1)
-  },
 }
 
 test.each(Object.entries(MISTAKES))('%s', async (name, run) => {
   expect(await messageOf(run)).toBe(MESSAGES[name])
 })
 
+test('what works and is probably not meant is a warning', async () => {
+  const warnings = watchWarnings()
+  vi.stubEnv('NODE_ENV', 'production')
+  createSessions({ secret: SECRET, cookie: { secure: false } })
+  createSessions({ store: memoryStore() })
+  vi.stubEnv('NODE_ENV', 'development')
+  createSessions({ secret: SECRET, cookie: { secure: 'development' } })
+  vi.unstubAllEnvs()
+  expect(warnings).toEqual([
+    "VIAL_COOKIE_INSECURE: `cookie.secure` is false where NODE_ENV is production: the cookie also goes over plain http, where it can be read on its way. Give `secure: 'development'`, which is false on a developer's machine only, or leave it out.",
+    expect.stringMatching(/^VIAL_MEMORY_PRODUCTION: /),
+  ])
+  vi.restoreAllMocks()
+})
+
 const MESSAGES: Readonly<Record<string, string>> = {
-  'no options': 'ConfigError: createSessions takes an object of options, not undefined.',
+  'no options':
+    'ConfigError: createSessions needs options. Give a `store`, or a `secret` for sessions in the cookie.',
   'no secret':
     "ConfigError: Sessions without a `store` travel in the cookie and need a `secret`. Make one with `node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"` and keep it in the environment, not in the code.",
   'a secret that the environment lacks':
@@ -101,22 +88,26 @@ const MESSAGES: Readonly<Record<string, string>> = {
     "ConfigError: secret is made of words that attackers try first. Make one with `node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"` and keep it in the environment, not in the code.",
   'an empty list of secrets':
     "ConfigError: secret is missing. Make one with `node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"` and keep it in the environment, not in the code.",
-  'no middleware':
-    'StateError: This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
-  'middleware of other sessions':
-    'StateError: This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
-  'a write after the commit':
-    'StateError: This session was committed already, and the response headers have left where there is a response. Change it before; in a job or a WebSocket, load it again with `sessions.load`.',
-  'a second commit': 'StateError: This session has been committed already. Load it again.',
-  'a class as value':
-    "SerializationError: Session key 'user': The value at a[0] is an instance of User, which MessagePack cannot hold: store a plain object with its data, or its text.",
-  'a circle as value':
-    "SerializationError: Session key 'circle': The value at [0][0][0][0][0][0][0][0]… nests deeper than 128 levels or holds itself: flatten it.",
-  'five kilobytes in a cookie':
-    'TooLargeError: The session takes 6830 bytes as a cookie, and browsers keep 4096. A `store` keeps the record elsewhere and only an id in the cookie.',
-  'current() without ambient': 'StateError: current() needs `ambient: true` in createSessions.',
-  'session without eager':
-    'StateError: `session` needs `eager: true`. Without it, use `await sessions.of(request)`.',
+  'zeros as secret':
+    "ConfigError: secret repeats fewer than 8 different bytes. Make one with `node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"` and keep it in the environment, not in the code.",
+  'a store that the environment lacks':
+    "ConfigError: `store` is undefined. Set it, or give a `secret` for sessions in the cookie. Make one with `node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"` and keep it in the environment, not in the code.",
+  'an asynchronous schema':
+    'ConfigError: `data` is an asynchronous schema. Leave out its asynchronous checks.',
+  'an unknown scheme':
+    "ConfigError: openStore: the scheme 'reddis:' of the URL is not known. Known schemes: redis:, rediss:, memcached:, postgres:, postgresql:, mysql:, mariadb:, sqlite:, mongodb:, mongodb+srv:, dynamodb:, file:, memory:.",
+  'no URL':
+    'ConfigError: openStore: the URL is undefined. Set the variable of the environment that holds it.',
+  'a URL that is none':
+    'ConfigError: openStore: the URL of the store has no scheme. Known schemes: redis:, rediss:, memcached:, postgres:, postgresql:, mysql:, mariadb:, sqlite:, mongodb:, mongodb+srv:, dynamodb:, file:, memory:.',
+  'a package that is not installed':
+    'ConfigError: openStore: a redis: URL needs the package redis, which is not installed. Run: npm install redis',
+  'a server that is not there':
+    'StoreError: openStore: open failed: the server cannot be reached (ECONNREFUSED).',
+  'a URL in place of a client':
+    "ConfigError: redisStore: this is not a client of redis (5 or later), ioredis (5 or 6) or iovalkey. Give one. For a URL use openStore of 'vial/stores/open'.",
+  'a client that is not connected':
+    'StoreError: redisStore: read failed: the client is not connected. Await client.connect() before the first request, and close it after the last one.',
   'an option typo':
     "ConfigError: createSessions has no option 'lifetme'. Did you mean 'lifetime'? Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, seal, secret, serializer, store, timeout.",
   'an option of express-session':
@@ -143,6 +134,4 @@ const MESSAGES: Readonly<Record<string, string>> = {
     'ConfigError: `store` is a promise. Await it, such as `await openStore(url)`.',
   'a schema with a required key':
     'ConfigError: `data` refuses an empty session, and every session begins empty: make each key optional. It says: Invalid input: expected string, received undefined',
-  'an asynchronous update':
-    "StateError: update('a') takes a synchronous function: await first, then update.",
 }

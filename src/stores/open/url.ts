@@ -22,9 +22,13 @@ const PARTS = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/is
 /**
  * Splits a URL into its parts, also one that names several hosts.
  *
- * @throws {ConfigError} When it has no known scheme, a character that has to be percent-encoded, or a parameter twice.
+ * @throws {ConfigError} When it is no string, or has no known scheme, a character that has to be percent-encoded, or a parameter twice.
  */
 export function readStoreUrl(url: string, known: readonly string[]): StoreUrl {
+  if (typeof url !== 'string') {
+    const fix = url ? 'Give a string' : 'Set the variable of the environment that holds it'
+    throw new ConfigError(`openStore: the URL is ${url ? typeof url : String(url)}. ${fix}.`)
+  }
   const [, given = '', authority, path = '', query = ''] = PARTS.exec(url) ?? []
   const scheme = given.toLowerCase()
   if (!known.includes(scheme)) {
