@@ -14,7 +14,8 @@ export {
 } from './core/commit-headers.ts'
 export type { Duration } from './core/duration.ts'
 export type { Asked, OnEvent, Rejection, SessionEvent } from './core/events.ts'
-export type { Flash, SafeHtml } from './core/flashes.ts'
+export type { Flash } from './core/flashes.ts'
+export type { SafeHtml } from './core/python.ts'
 export type { OnInvalid, Schema, SchemaIssue, SchemaResult } from './core/schema.ts'
 export {
   type AdapterOptions,

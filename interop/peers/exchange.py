@@ -1,15 +1,17 @@
 """Makes and reads sessions as Flask and Flask-Session do, as long as it is asked: a line of JSON in, a line of JSON out.
 
 {"do": "make", "format": "msgpack", "seed": 7, "count": 100}   sessions out of a number
+{"do": "flash", "format": "msgpack", "seed": 7, "count": 100}  sessions with one flashed message, any value, of each
 {"do": "read", "format": "msgpack", "records": ["83..."]}      sessions that another program wrote
 
-Both answer with a list of [record, text]: the record as Python writes what it read, and what that is (`canonical.py`).
-A record is hexadecimal, or the cookie of the format `cookie`.
+All answer with a list of [record, text]: the record as Python writes what it read, and what that is (`canonical.py`).
+A record is hexadecimal, or the cookie of the format `cookie`. Of a flashed message the text is Python's `str()`.
 """
 
 import json
 import pickle
 import sys
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 from canonical import canonical
@@ -103,10 +105,34 @@ def load(format, record):
     return MsgSpecSerializer(app, format).decode(bytes.fromhex(record))
 
 
-def made(format, maker):
+def keys(maker):
+    return [maker.text()[:60].encode("utf-8", "ignore").decode() for _ in range(maker.random.choice([1, 1, 2, 5]))]
+
+
+def dictionary(maker):
+    return {key: maker.value(0) for key in keys(maker)}
+
+
+def flashed(maker):
+    return {"_flashes": [("message", ordered(maker.value(0)))]}
+
+
+def ordered(value):
+    """The value without what has an order of its own in JavaScript or in Python: keys that are digits, and sets."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return kind(map(ordered, value))
+    if kind in (set, frozenset):
+        return kind(map(ordered, list(value)[:1]))
+    if kind not in (dict, OrderedDict, defaultdict):
+        return value
+    pairs = [(f"k{key}" if str(key).isdigit() else ordered(key), ordered(item)) for key, item in value.items()]
+    return defaultdict(value.default_factory, pairs) if kind is defaultdict else kind(pairs)
+
+
+def made(format, maker, make=dictionary):
     while True:
-        keys = [maker.text()[:60].encode("utf-8", "ignore").decode() for _ in range(maker.random.choice([1, 1, 2, 5]))]
-        session = {key: maker.value(0) for key in keys}
+        session = make(maker)
         try:
             record = dump(format, session)
         except Exception:
@@ -118,6 +144,10 @@ def made(format, maker):
 
 def answer(asked):
     format = asked["format"]
+    if asked["do"] == "flash":
+        maker = MAKERS[format](asked["seed"])
+        records = [made(format, maker, flashed) for _ in range(asked["count"])]
+        return [[record, str(load(format, record)["_flashes"][0][1])] for record in records]
     if asked["do"] == "make":
         maker = MAKERS[format](asked["seed"])
         records = [made(format, maker) for _ in range(asked["count"])]

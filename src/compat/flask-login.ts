@@ -7,7 +7,7 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { pythonBytes } from '../core/flashes.ts'
+import { pythonBytes } from '../core/python.ts'
 import type { Session } from '../core/session.ts'
 import { StateError } from '../errors.ts'
 

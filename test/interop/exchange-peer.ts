@@ -36,6 +36,11 @@ export class ExchangePeer {
     return this.#ask({ do: 'make', format, seed, count })
   }
 
+  /** Sessions with one flashed message of any value; the text is Python's `str()` of it. */
+  flash(format: ExchangeFormat, seed: number, count: number): Promise<readonly Written[]> {
+    return this.#ask({ do: 'flash', format, seed, count })
+  }
+
   read(format: ExchangeFormat, records: readonly string[]): Promise<readonly Written[]> {
     return this.#ask({ do: 'read', format, records })
   }

@@ -86,6 +86,24 @@ describe.each(FORMATS)('%s', (format) => {
     LIMIT,
   )
 
+  test(
+    `${COUNT} flashed values show here as Python's str()`,
+    async () => {
+      for (let done = 0; done < COUNT; done += BATCH) {
+        const made = await peer.flash(format, seed + done, BATCH)
+        for (const [record, text] of made) {
+          const messages: string[] = []
+          await usual.visit(record, (session) => {
+            messages.push(...session.flashes().map(({ message }) => message))
+            session.set('looked', true)
+          })
+          same(messages, [text], done)
+        }
+      }
+    },
+    LIMIT,
+  )
+
   /** Undefined: it is too large for a cookie. */
   async function written(
     entries: readonly (readonly [string, unknown])[],

@@ -6,7 +6,7 @@
 
 import { Buffer } from 'node:buffer'
 import type { Entries, EntryKey, Serializer } from '../../core/serializer.ts'
-import { Float, floatsLike, isDeepStrictEqual } from '../../core/values.ts'
+import { Float, floatsLike, isDeepStrictEqual, secondsOf } from '../../core/values.ts'
 import { ConfigError, SerializationError } from '../../errors.ts'
 import { json } from '../../serializers/json/index.ts'
 import { msgpack } from '../../serializers/msgpack/index.ts'
@@ -23,7 +23,6 @@ import {
   ZonedDate,
 } from '../../serializers/python/values.ts'
 import { isPlainObject } from '../../serializers/shared/path.ts'
-import { secondsOf } from '../../serializers/shared/timestamp.ts'
 
 /** `msgpack` and `json` of Flask-Session 0.7 and later, `pickle` of earlier ones and cachelib. */
 export type FlaskFormat = 'msgpack' | 'json' | 'pickle' | 'cachelib-redis'

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { exactFloat, type Float, setOwn } from '../../core/values.ts'
+import { exactFloat, type Float, setOwn, Timestamp } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { MAX_DEPTH } from '../shared/path.ts'
 import { decodeUtf8 } from '../shared/text.ts'
-import { Timestamp } from '../shared/timestamp.ts'
 import { keyText } from './bytes.ts'
 import { Ext, itemEnd, readLength, type Slice } from './cut.ts'
 

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { Float, isInteger } from '../../core/values.ts'
+import { Float, isInteger, secondsOf } from '../../core/values.ts'
 import {
   encodeWith,
   isPlainObject,
@@ -14,7 +14,6 @@ import {
   refuse,
   type ValuePath,
 } from '../shared/path.ts'
-import { secondsOf } from '../shared/timestamp.ts'
 import { Writer } from './bytes.ts'
 import { Ext } from './cut.ts'
 

@@ -13,7 +13,7 @@ import { itemEnd, readLength, Slice } from './cut.ts'
 import { decodeItem } from './decode.ts'
 import { encodeItem } from './encode.ts'
 
-export { Timestamp } from '../shared/timestamp.ts'
+export { Timestamp } from '../../core/values.ts'
 export { Ext } from './cut.ts'
 
 /**

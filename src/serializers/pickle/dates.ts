@@ -4,6 +4,7 @@
  * @module
  */
 
+import { secondsOf, Timestamp } from '../../core/values.ts'
 import {
   type Fold,
   PlainDate,
@@ -13,7 +14,6 @@ import {
   Timezone,
   ZonedDate,
 } from '../python/dates.ts'
-import { secondsOf, Timestamp } from '../shared/timestamp.ts'
 
 export type DateKind = 'datetime' | 'date' | 'time'
 

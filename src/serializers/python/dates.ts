@@ -5,8 +5,9 @@
  * @module
  */
 
+import { dateRepr, instantText, PYTHON } from '../../core/python.ts'
+import { Timestamp } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
-import { Timestamp } from '../shared/timestamp.ts'
 
 /** A value that is its text: in a template, and in JSON. */
 export class TextValue {
@@ -22,6 +23,11 @@ export class TextValue {
 
   toJSON(): string {
     return this.text
+  }
+
+  /** @internal */
+  [PYTHON](repr?: (value: unknown) => string): string {
+    return repr === undefined ? this.text : repr(this.text)
   }
 }
 
@@ -75,6 +81,15 @@ export class Timedelta {
     return `${total < 0n ? '-' : ''}P${day > 0n ? `${day}D` : ''}${time}`
   }
 
+  /** @internal */
+  [PYTHON](repr?: (value: unknown) => string): string {
+    if (repr === undefined) return this.toString()
+    const { days, seconds, microseconds } = this
+    const parts = Object.entries({ days, seconds, microseconds }).filter(([, size]) => size !== 0)
+    const text = parts.map(([unit, size]) => `${unit}=${size}`).join(', ')
+    return `datetime.timedelta(${text || 0})`
+  }
+
   /** The whole span in milliseconds, rounded. */
   get milliseconds(): number {
     return this.days * 86_400_000 + this.seconds * 1000 + Math.round(this.microseconds / 1000)
@@ -100,19 +115,40 @@ export class Timezone {
   /** As Python's `str()`: the zone's name, or `UTC`, `UTC+01:00`. */
   toString(): string {
     if (this.label !== undefined) return this.label
+    return isZero(this.offset) ? 'UTC' : `UTC${this.iso}`
+  }
+
+  /** The offset as in ISO 8601: `+01:00`, `-01:00:01.000005`. */
+  get iso(): string {
     const { days, seconds, microseconds } = this.offset
-    if (days === 0 && seconds === 0 && microseconds === 0) return 'UTC'
     const size = days < 0 ? new Timedelta(0, -days * 86_400 - seconds, -microseconds) : this.offset
     const [hours, minutes] = [Math.floor(size.seconds / 3600), Math.floor(size.seconds / 60) % 60]
     const rest =
       size.seconds % 60 === 0 && microseconds === 0 ? '' : `:${padded(size.seconds % 60, 2)}`
     const fraction = microseconds === 0 ? '' : `.${padded(size.microseconds, 6)}`
-    return `UTC${days < 0 ? '-' : '+'}${padded(hours, 2)}:${padded(minutes, 2)}${rest}${fraction}`
+    return `${days < 0 ? '-' : '+'}${padded(hours, 2)}:${padded(minutes, 2)}${rest}${fraction}`
   }
 
   toJSON(): string {
     return this.toString()
   }
+
+  /** @internal */
+  [PYTHON](repr?: (value: unknown) => string): string {
+    if (repr === undefined) return this.toString()
+    if (this.label === undefined && isZero(this.offset)) return 'datetime.timezone.utc'
+    const label = this.label === undefined ? '' : `, ${repr(this.label)}`
+    return `datetime.timezone(${repr(this.offset)}${label})`
+  }
+}
+
+function isZero({ days, seconds, microseconds }: Timedelta): boolean {
+  return days === 0 && seconds === 0 && microseconds === 0
+}
+
+/** As Python has it in a `repr`; nothing for the earlier time. */
+function foldText(fold: Fold): string[] {
+  return fold === 1 ? ['fold=1'] : []
 }
 
 /** An instant with its zone: a Python `datetime` with a `timezone`. As a `Date` it is the instant. */
@@ -129,6 +165,14 @@ export class ZonedDate extends Timestamp {
     this.zone = zone
     this.fold = fold
   }
+
+  /** @internal */
+  [PYTHON](repr?: (value: unknown) => string): string {
+    const { days, seconds, microseconds } = this.zone.offset
+    const text = instantText(this, (days * 86_400 + seconds) * 1e6 + microseconds)
+    if (repr === undefined) return `${text.replace('T', ' ')}${this.zone.iso}`
+    return dateRepr(text, ...foldText(this.fold), `tzinfo=${repr(this.zone)}`)
+  }
 }
 
 /** A calendar day, as Python's `datetime.date`. Its text is such as `2024-02-29`. */
@@ -136,6 +180,11 @@ export class PlainDate extends TextValue {
   /** @throws {SerializationError} Unless it is a day of the years 1 to 9999, written as `2024-02-29`. */
   constructor(text: string) {
     super(checkedDate(text))
+  }
+
+  /** @internal */
+  override [PYTHON](repr?: (value: unknown) => string): string {
+    return repr === undefined ? this.text : dateRepr(this.text)
   }
 }
 
@@ -150,6 +199,13 @@ export class PlainTime extends TextValue {
     this.zone = zone
     this.fold = fold
   }
+
+  /** @internal */
+  override [PYTHON](repr?: (value: unknown) => string): string {
+    if (repr === undefined) return `${this.text}${this.zone?.iso ?? ''}`
+    const zone = this.zone === undefined ? [] : [`tzinfo=${repr(this.zone)}`]
+    return dateRepr(this.text, ...zone, ...foldText(this.fold))
+  }
 }
 
 /** A naive Python `datetime`: date and time without a zone. Its text is such as `2024-02-29T01:02:03.000004`. */
@@ -161,6 +217,12 @@ export class PlainDateTime extends TextValue {
     const [date = '', time = ''] = String(text).split(/[T ]/, 2)
     super(`${checkedDate(date)}T${checkedTime(time)}`)
     this.fold = fold
+  }
+
+  /** @internal */
+  override [PYTHON](repr?: (value: unknown) => string): string {
+    if (repr === undefined) return this.text.replace('T', ' ')
+    return dateRepr(this.text, ...foldText(this.fold))
   }
 }
 

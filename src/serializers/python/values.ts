@@ -5,7 +5,9 @@
  * @module
  */
 
+import { PYTHON, pythonBytes, pythonText } from '../../core/python.ts'
 import type { Serializer } from '../../core/serializer.ts'
+import { tuple } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { TextValue } from './dates.ts'
 
@@ -78,6 +80,11 @@ export class Uuid extends TextValue {
   get hex(): string {
     return this.text.replaceAll('-', '')
   }
+
+  /** @internal */
+  override [PYTHON](repr?: (value: unknown) => string): string {
+    return repr === undefined ? this.text : `UUID(${repr(this.text)})`
+  }
 }
 
 /** Removes what Python removes before it counts the digits, in the same order. */
@@ -98,16 +105,39 @@ export class Decimal extends TextValue {
     }
     super(text)
   }
+
+  /** @internal */
+  override [PYTHON](repr?: (value: unknown) => string): string {
+    return repr === undefined ? this.text : `Decimal(${repr(this.text)})`
+  }
 }
 
 /** Python's `bytearray`; a `Uint8Array` of any other class is `bytes`. */
-export class ByteArray extends Uint8Array<ArrayBuffer> {}
+export class ByteArray extends Uint8Array<ArrayBuffer> {
+  /** @internal */
+  [PYTHON](): string {
+    // Python escapes each ', whatever the quotes are.
+    const [, quote, inner] = /^b(.)(.*).$/s.exec(pythonBytes(this)) ?? []
+    return `bytearray(b${quote}${quote === '"' ? inner?.replaceAll("'", "\\'") : inner}${quote})`
+  }
+}
 
 /** Python's `frozenset`. */
-export class FrozenSet<T = unknown> extends Set<T> {}
+export class FrozenSet<T = unknown> extends Set<T> {
+  /** @internal */
+  [PYTHON](repr = pythonText): string {
+    return `frozenset(${this.size === 0 ? '' : repr(new Set(this))})`
+  }
+}
 
 /** An ordered dictionary, Python's `collections.OrderedDict`. */
-export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {}
+export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
+  /** @internal Python 3.12 and later have a dictionary inside. */
+  [PYTHON](repr = pythonText): string {
+    const pairs = Array.from(this, ([key, value]) => tuple(key, value))
+    return `OrderedDict(${pairs.length === 0 ? '' : repr(pairs)})`
+  }
+}
 
 /** Python's `collections.defaultdict`, whose factory makes missing values in Python. Here it is a plain `Map`. */
 export class DefaultDict<K = unknown, V = unknown> extends Map<K, V> {
@@ -129,6 +159,12 @@ export class DefaultDict<K = unknown, V = unknown> extends Map<K, V> {
       )
     }
     this.factory = factory
+  }
+
+  /** @internal */
+  [PYTHON](repr = pythonText): string {
+    const factory = this.factory === null ? 'None' : `<class '${this.factory}'>`
+    return `defaultdict(${factory}, ${repr(new Map(this))})`
   }
 }
 
@@ -198,6 +234,11 @@ export class Foreign implements ForeignParts {
 
   toJSON(): never {
     throw this.#refusal('JSON')
+  }
+
+  /** @internal As of a class that says nothing else, without the address. */
+  [PYTHON](): string {
+    return `<${this.class.module}.${this.class.name} object>`
   }
 
   [Symbol.toPrimitive](hint: string): never {
