@@ -10,19 +10,24 @@ import { ConfigError, StateError, TooLargeError } from '../errors.ts'
 
 /** The attributes of the cookie. It is always `HttpOnly`. */
 export interface CookieOptions {
-  /** @default '__Host-session'; '__Secure-session' with a domain or path; 'session' over plain http */
+  /**
+   * Each kind of session needs its own.
+   *
+   * @default '__Host-session'; '__Secure-session' with a domain or path; 'session' over plain http
+   */
   readonly name?: string
   /** Sends the cookie to this host and its subdomains. @default only the host that set it */
   readonly domain?: string
-  /** @default '/' */
+  /** The path below which browsers send the cookie. @default '/' */
   readonly path?: string
   /**
-   * `'development'`: false where NODE_ENV is `development` or `test`, so that plain http works, and true everywhere else.
+   * Whether browsers send the cookie over https only. `'development'`: false where NODE_ENV is `development` or `test`, so
+   * that plain http works, and true everywhere else.
    *
    * @default true
    */
   readonly secure?: boolean | 'development'
-  /** @default 'lax' */
+  /** Which requests that other sites cause carry the cookie: `lax`, links only; `strict`, none; `none`, all. @default 'lax' */
   readonly sameSite?: 'lax' | 'strict' | 'none'
   /** Keeps a separate cookie for each site that embeds this one. @default false */
   readonly partitioned?: boolean
@@ -35,11 +40,11 @@ export interface CookieOptions {
 
 /** A place at which a browser keeps a cookie. */
 export interface CookiePlace {
-  /** @default only the host that set it */
+  /** The `domain` that the cookie had. @default only the host that set it */
   readonly domain?: string
-  /** @default '/' */
+  /** The `path` that it had. @default '/' */
   readonly path?: string
-  /** @default false */
+  /** Whether it was `partitioned`. @default false */
   readonly partitioned?: boolean
 }
 

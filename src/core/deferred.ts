@@ -19,7 +19,9 @@ export type Deferred<Options, Env> = (env: Env) => MaybePromise<Options>
 
 /** What stands beside deferred options, as it is needed before they are evaluated. */
 export interface DeferredOptions {
+  /** Lets `current()` find the session without the request. @default false */
   readonly ambient?: boolean
+  /** Loads the session before each handler and offers it as `sessions.session`. @default false */
   readonly eager?: boolean
 }
 

@@ -101,7 +101,17 @@ describe('options', () => {
     expect(warnings).toEqual([expect.stringMatching(/^VIAL_WEAK_SECRET: secret/)])
   })
 
-  test('what a cookie cannot promise is not there', async () => {
+  test.each<[unknown, RegExp]>([
+    ['/a', /formerly is a string\. Give a list of places/],
+    [['/a'], /cookie\.formerly takes an object of options, not a string/],
+    [[{ pth: '/a' }], /cookie\.formerly has no option 'pth'\. Did you mean 'path'\?/],
+    [[{ domain: 'a.example:80' }], /domain in cookie\.formerly is not a host name/],
+    [[{ partitioned: true }], /cookie\.formerly with `partitioned` needs `secure: true`/],
+  ])('cookie.formerly that is %j is an error at start', (formerly, message) => {
+    expect(() => here({ cookie: { formerly } as never })).toThrow(message)
+  })
+
+  test('what a cookie cannot promise says so', async () => {
     const session = await here().load(undefined)
     expect(() => (session as unknown as StoredSession).increment('n')).toThrow(/needs a store/)
   })

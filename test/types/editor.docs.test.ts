@@ -133,6 +133,9 @@ createSessions({ store, cookie: { name: 'a', formerly: [] }, secret, seal: 1 as 
   serializer: 1 as never, onEvent() {}, now: Date.now, randomBytes: 1 as never, onStoreFailure: 'reject' })
 createSessions({ secret, seal: 1 as never, cookie: {}, context: '' })
 createSessions({ store: maybe, secret })
+createSessions({ secret, cookie: { domain: 'a', path: '/', secure: true, sameSite: 'lax', partitioned: true } })
+createSessions({ secret, cookie: { formerly: [{ domain: 'a', path: '/', partitioned: true }] } })
+createSessions(() => ({ store }), { ambient: true, eager: false })
 flaskSession({ store, cookie: { domain: 'a' } })
 `
 
@@ -175,7 +178,7 @@ test('an editor shows a sentence for each option', async () => {
 /** What follows the declaration. */
 function sentencesOf(hover: unknown): string {
   const { contents } = hover as { readonly contents?: { readonly value: string } }
-  return contents?.value.replace(/^```[^`]*```/, '').trim() ?? ''
+  return contents?.value.replace(/^```[^`]*```|\*@default\*.*$/gm, '').trim() ?? ''
 }
 
 /** The language server of TypeScript, on its standard streams. */
