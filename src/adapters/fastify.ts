@@ -29,6 +29,7 @@ import {
   tooLate,
   varies,
 } from './shared/headers.ts'
+import { watchBody } from './shared/node-calls.ts'
 
 /**
  * Gives handlers their session: `await sessions.of(request)`. The session is stored before the headers leave. When that
@@ -171,9 +172,11 @@ class FastifyScope extends Scope implements HeaderTarget {
     const { statusCode } = reply
     const headers = reply.getHeaders()
     this.#isHeld = true
+    const body = watchBody(payload)
     try {
       this.#commit = await commit
       if (this.#hasDropped) this.#restore(statusCode, headers)
+      if (body?.failure !== undefined) throw body.failure.error
       return this.#merge(this.#commit, payload)
     } catch (error) {
       if (this.#hasDropped) this.#restore(statusCode, headers)
@@ -216,7 +219,7 @@ class FastifyScope extends Scope implements HeaderTarget {
 
   #refuse(error: unknown, payload: unknown): never {
     discardBody(payload)
-    this.#commit = UNTOUCHED
+    this.#commit ??= UNTOUCHED
     if (!this.headersSent) {
       for (const name of Object.keys(this.#reply.getHeaders())) {
         if (isRepresentationHeader(name)) this.#reply.removeHeader(name)

@@ -13,6 +13,7 @@ import {
   type RequestLocation,
 } from '../core/scope.ts'
 import { locationOf, mergeHeaders } from './shared/headers.ts'
+import { watchBody } from './shared/node-calls.ts'
 import { NodeScope, noteError } from './shared/node-scope.ts'
 
 class KoaScope extends NodeScope {
@@ -40,6 +41,7 @@ class KoaScope extends NodeScope {
 
   /** Commits while an error still reaches the outer middleware, and before that reads the headers. */
   async settle(): Promise<void> {
+    const body = watchBody(this.#context.body)
     try {
       this.#commit = await this.commit()
     } catch (error) {
@@ -47,6 +49,7 @@ class KoaScope extends NodeScope {
       throw error
     }
     if (!this.response.headersSent) mergeHeaders(this.response, this.#commit.headers)
+    if (body?.failure !== undefined) throw body.failure.error
   }
 }
 

@@ -211,7 +211,8 @@ export class SessionLifeCycle implements LifeCycle {
   }
 
   of(request: object): Promise<AnySession> {
-    const scope = findOn(request, this.#on) ?? this.#ambient?.getStore()
+    const scope =
+      findOn(request, this.#on) ?? (isRequest(request) ? this.#ambient?.getStore() : undefined)
     return this.#toAwait(scope?.load() ?? Promise.reject(unseen(request)))
   }
 
@@ -363,8 +364,8 @@ export class SessionLifeCycle implements LifeCycle {
 function findOn<T>(request: unknown, on: (object: unknown) => T | undefined): T | undefined {
   const own = on(request)
   if (own !== undefined) return own
-  const { raw, req, request: inner } = Object(request) as Readonly<Record<string, unknown>>
-  return on(raw) ?? on(req) ?? on(Object(req).raw) ?? on(inner)
+  const { raw, req, request: inner, node } = Object(request) as Readonly<Record<string, unknown>>
+  return on(raw) ?? on(req) ?? on(Object(req).raw) ?? on(inner) ?? on(Object(node).req)
 }
 
 /** The error of a request that the middleware of these sessions has not seen. */
@@ -378,6 +379,12 @@ function unseen(request: unknown): StateError {
       ? 'The middleware of other sessions has seen this request, and not that of these. Use one `sessions` for both, or register the middleware of these too.'
       : 'This request has not been through the session middleware. Register it before the routes, and pass of() what the framework hands to the handler.',
   )
+}
+
+/** Whether a value may be a request, or what a framework hands out in place of one. */
+function isRequest(value: unknown): boolean {
+  const object: object = Object(value)
+  return ['method', 'raw', 'req', 'request', 'node'].some((name) => name in object)
 }
 
 function setCookieOf(headers: HeaderPatch): string | undefined {

@@ -24,7 +24,7 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
   /**
    * The session of a request that went through the adapter's middleware. Loads on the first call and only then.
    *
-   * @param request What the framework hands to a handler: `c`, `req`, `ctx`, `request`, or the `Request`.
+   * @param request What the framework hands to a handler: `c`, `req`, `ctx`, `request`, `event`, or the `Request`.
    * @throws {StateError} When no middleware of these sessions has seen the request.
    * @throws {StoreError} When the store fails, unless `onStoreFailure` says otherwise.
    */

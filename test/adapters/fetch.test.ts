@@ -55,6 +55,29 @@ test('a response without a cookie is the same one, and says that it depends on t
   ])
 })
 
+test('a network error passes untouched, with a cookie and without', async () => {
+  const { sessions, watch } = memorySessions()
+  const failure = Response.error()
+  const handler = withSession(sessions, async (given) => {
+    const session = await sessions.of(given)
+    if (given.url.endsWith('/write')) session.set('name', 'Ada')
+    return failure
+  })
+  for (const path of ['/read', '/write']) expect(await handler(request(path))).toBe(failure)
+  expect([watch.calls, failure.type, [...failure.headers]]).toEqual([['create'], 'error', []])
+  // It has no status of a success.
+  const discards = withSession(
+    sessions,
+    async (given) => {
+      ;(await sessions.of(given)).set('name', 'Ada')
+      return failure
+    },
+    { onError: 'discard' },
+  )
+  expect(await discards(request())).toBe(failure)
+  expect(watch.calls).toEqual(['create'])
+})
+
 test('an immutable response gets its cookie', async () => {
   const { sessions } = memorySessions()
   const handler = withSession(sessions, async (given) => {

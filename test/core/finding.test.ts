@@ -56,6 +56,7 @@ test('of() loads once, whatever the number of calls, and finds the request insid
     sessions.of({ req: request }),
     sessions.of({ req: { raw: request } }),
     sessions.of({ request }),
+    sessions.of({ node: { req: request } }),
   ])
   expect(new Set(found).size).toBe(1)
   expect([store.calls, scope.opened]).toEqual([['read'], 1])
@@ -207,11 +208,44 @@ test('ambient: current() finds the session of the request being served, through 
       await new Promise((resolve) => setImmediate(resolve))
       expect((await sessions.current()).get('me')).toBe(i)
       // What mount() hands out has no mark: the scope around it counts.
-      expect((await sessions.of({})).get('me')).toBe(i)
+      for (const wrapped of [
+        new Request('http://localhost/'),
+        { req: {} },
+        { raw: {} },
+        { request: {} },
+        { node: {} },
+      ]) {
+        expect((await sessions.of(wrapped)).get('me')).toBe(i)
+      }
     })
   })
   await Promise.all(visitors.map((visit) => visit()))
   await expect(sessions.current()).rejects.toThrow(/No request is being served/)
+})
+
+test.each([
+  ['ambient', { ambient: true }],
+  ['eager', { eager: true }],
+] as const)('%s: of() refuses what is no request', async (_, options) => {
+  const sessions = createSessions({ store: memoryStore(), ...options })
+  await sessions.begin({}, new HeaderScope(sessions), async () => {
+    const session = await sessions.current()
+    for (const other of [
+      {},
+      session,
+      [],
+      () => {},
+      { user: 'ann' },
+      { headers: {} },
+      new Response(),
+      new URL('http://localhost/'),
+      null,
+      undefined,
+      'text',
+    ]) {
+      await expect(sessions.of(other as object)).rejects.toThrow(StateError)
+    }
+  })
 })
 
 test('eager: the session is loaded before the handler, and `session` is it', async () => {

@@ -100,13 +100,13 @@ export class FetchScope extends Scope {
 }
 
 /**
- * Gives a response with the headers of a commit merged in. With a cookie it is a new object, because the response may be a constant
+ * Gives a response with the headers of a commit merged in; `Response.error()` as it is. With a cookie it is a new object, because the response may be a constant
  * that answers many visitors. Without a cookie it is the same object where possible, as wrapping the body in a new
  * `Response` costs more than the rest of the session.
  */
 export function patchResponse(response: Response, commit: Commit): Response {
-  // Before the headers are read: some servers create them on the first access.
-  if (commit.headers.length === 0) return response
+  // Before the headers are read: some servers create them on the first access. A network error has none.
+  if (commit.headers.length === 0 || response.type === 'error') return response
   if (!setsCookie(commit.headers) && isMerged(response, commit)) return response
   // The constructor accepts no other status. 101 is never shared between visitors, so it is changed in place.
   const copyable = response.status >= 200 && response.status <= 599

@@ -1,6 +1,6 @@
 /**
- * Headers in the adapters: what those of a request say about it, those that a commit sets on a Node response, the arguments
- * of `writeHead`, and those that must not pass from a dropped response to its error page.
+ * Headers in the adapters: what those of a request say about it, those that a commit sets on a Node response, and
+ * those that must not pass from a dropped response to its error page.
  *
  * @module
  */
@@ -82,50 +82,7 @@ export function tooLate(advice: string): StateError {
   )
 }
 
-/** The error that Node throws when headers change too late. */
-export function headersSent(): Error {
-  return nodeError('Cannot set headers after they are sent to the client', 'ERR_HTTP_HEADERS_SENT')
-}
-
-/** The error of a write that was not sent. */
-export function streamDestroyed(): Error {
-  return nodeError('The response was dropped before it was sent', 'ERR_STREAM_DESTROYED')
-}
-
-function nodeError(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code })
-}
-
-/** Sets status and headers as `writeHead` would, and leaves the response open for more headers. */
-export function applyHead(response: NodeResponse, args: readonly unknown[]): void {
-  const [status, reason] = args
-  const headers = typeof reason === 'string' ? args[2] : (args[2] ?? reason)
-  if (Array.isArray(headers)) applyList(response, headers)
-  else if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  }
-  response.statusCode = Number(status)
-  if (typeof reason === 'string') response.statusMessage = reason
-}
-
-/** Node accepts names and values in one list, or pairs. A name that is there twice gives two lines. */
-function applyList(response: NodeResponse, list: readonly unknown[]): void {
-  const flat: readonly unknown[] = Array.isArray(list[0]) ? list.flat(1) : list
-  const lines = new Map<string, { readonly name: string; readonly values: string[] }>()
-  for (let at = 0; at < flat.length; at += 2) {
-    const name = String(flat[at])
-    const key = name.toLowerCase()
-    const line = lines.get(key) ?? { name, values: [] }
-    lines.set(key, line)
-    line.values.push(...linesOf(flat[at + 1] as HeaderValue))
-  }
-  for (const { name, values } of lines.values()) {
-    const [only] = values
-    response.setHeader(name, values.length === 1 && only !== undefined ? only : values)
-  }
-}
-
-function linesOf(value: HeaderValue): readonly string[] {
+export function linesOf(value: HeaderValue): readonly string[] {
   if (value === undefined) return []
   return Array.isArray(value) ? (value as readonly string[]) : [String(value)]
 }

@@ -14,15 +14,8 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Commit, type HeaderPatch, UNTOUCHED } from '../../core/commit-headers.ts'
 import type { MaybePromise } from '../../core/store.ts'
-import {
-  applyHead,
-  headersSent,
-  mergeHeaders,
-  type NodeResponse,
-  setsCookie,
-  streamDestroyed,
-  tooLate,
-} from './headers.ts'
+import { mergeHeaders, type NodeResponse, setsCookie, tooLate } from './headers.ts'
+import { applyHead, checkCall, headersSent, type Sender, streamDestroyed } from './node-calls.ts'
 
 /** Commits a session before its response leaves. */
 export interface Committer {
@@ -32,7 +25,6 @@ export interface Committer {
   fail(error: unknown): void
 }
 
-type Sender = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type HeaderSetter = 'setHeader' | 'appendHeader' | 'removeHeader'
 type Method = (this: unknown, ...args: readonly unknown[]) => unknown
 type Methods = Record<Sender | HeaderSetter | 'destroy' | 'on' | 'addListener', Method>
@@ -134,6 +126,7 @@ export class ResponseGate {
     const response = this.#response
     let rest = args
     if (this.#state === 'ready') {
+      checkCall(response, name, args, !response.headersSent)
       if (name === 'writeHead') {
         // At once, so that a header that Node refuses is an error of the caller.
         applyHead(response, args)
@@ -142,9 +135,9 @@ export class ResponseGate {
       this.#commit()
     } else if (this.isHeld && name === 'writeHead') {
       // Older middleware calls it before each write while no header was sent. Other callers are too late.
-      if (args.length > 1) throw headersSent()
+      if (args.length > 1) throw headersSent('write')
       return response
-    }
+    } else if (this.isHeld) checkCall(response, name, args, false)
     if (this.isHeld) return this.#enqueue(name, rest)
     // The handler of a dropped response may go on sending after the error page.
     if (this.#state === 'failed' && response.writableEnded) return this.#enqueue(name, rest)
@@ -161,7 +154,7 @@ export class ResponseGate {
 
   /** Runs a call that changes headers, unless the response is held. */
   change(name: HeaderSetter, args: readonly unknown[]): unknown {
-    if (this.isHeld) throw headersSent()
+    if (this.isHeld) throw headersSent(name.replace('Header', ''))
     return this.#setters && Reflect.apply(this.#setters[name], this.#response, args)
   }
 
@@ -214,15 +207,26 @@ export class ResponseGate {
     Object.defineProperty(this.#response, 'headersSent', getters.headersSent)
     Object.defineProperty(this.#response, 'writableEnded', getters.writableEnded)
     Object.defineProperty(this.#response, 'writableNeedDrain', getters.writableNeedDrain)
+    if ('stream' in this.#response) {
+      Object.defineProperty(this.#response, 'finished', getters.finished)
+    }
   }
 
   #enqueue(name: Sender, args: readonly unknown[]): unknown {
     if (this.#state === 'failed' || this.#destroyed) drop([[name, args]], streamDestroyed())
     else this.#queue.push([name, args])
-    if (name === 'end') this.#ended = true
+    if (name === 'end') {
+      this.#ended = true
+      this.#appearFinished(true)
+    }
     if (name !== 'write') return name === 'flushHeaders' ? undefined : this.#response
     this.#needDrain = true
     return false
+  }
+
+  /** In HTTP/1 `finished` is a value of the response, and Node refuses what comes after. */
+  #appearFinished(finished: boolean): void {
+    if (!('stream' in this.#response)) (this.#response as { finished: boolean }).finished = finished
   }
 
   #settle(outcomes: readonly Outcome[]): void {
@@ -231,6 +235,7 @@ export class ResponseGate {
     this.#state = 'released'
     this.#destroyed = false
     guard(this.#response, undefined)
+    if (this.#ended) this.#appearFinished(false)
     const patches = outcomes.flatMap(({ patch }) => patch)
     const failed = outcomes.find(({ failure }) => failure !== undefined)
     if (failed?.failure !== undefined) {
@@ -333,6 +338,7 @@ function setter(name: HeaderSetter): Method {
 const getters = {
   headersSent: getter('headersSent', (gate) => gate.isHeld),
   writableEnded: getter('writableEnded', (gate) => gate.hasEnded),
+  finished: getter('finished', (gate) => gate.hasEnded),
   writableNeedDrain: getter('writableNeedDrain', (gate) => gate.needsDrain),
 }
 
