@@ -5,8 +5,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { application, type Cases } from './adapter-case.ts'
-import { Client } from './adapter-client.ts'
+import { application, type Cases, Client } from './adapter-case.ts'
 import { gate } from './runner.ts'
 
 const COOKIE = /^__Host-session=[\w.-]{20,}; Secure; HttpOnly; Path=\/; SameSite=Lax$/

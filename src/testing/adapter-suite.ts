@@ -10,13 +10,13 @@ import type { AdapterOptions } from '../core/scope.ts'
 import type { Store } from '../core/store.ts'
 import {
   application,
+  Client,
   type ExchangeHandler,
   type StoreSpy,
   type SuiteOptions,
   type SuiteSessions,
   spyOn,
 } from './adapter-case.ts'
-import { Client } from './adapter-client.ts'
 import { headerCases } from './adapter-headers.ts'
 import { timingCases } from './adapter-timing.ts'
 import type { SuiteTest } from './runner.ts'

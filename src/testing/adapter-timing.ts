@@ -7,8 +7,14 @@
 
 import assert from 'node:assert/strict'
 import type { Session } from '../core/session.ts'
-import { application, type Cases, type Kit, type Serve, type Visit } from './adapter-case.ts'
-import { Client } from './adapter-client.ts'
+import {
+  application,
+  type Cases,
+  Client,
+  type Kit,
+  type Serve,
+  type Visit,
+} from './adapter-case.ts'
 import { gate } from './runner.ts'
 
 const ADA = '{"name":"Ada"}'

@@ -4,8 +4,7 @@ import { createSessions, type StoredSessions } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { type AdapterSuiteOptions, adapterSuite, type RunningServer } from 'vial/testing'
 import { test } from 'vitest'
-import { type StoreSpy, spyOn } from '../../src/testing/adapter-case.ts'
-import { Client } from '../../src/testing/adapter-client.ts'
+import { Client, type StoreSpy, spyOn } from '../../src/testing/adapter-case.ts'
 
 /** Runs the published suite over one adapter. */
 export function runSuite(
