@@ -1,6 +1,6 @@
 /** MessagePack as hexadecimal digits, there and back. */
 
-import { Slice } from '../../src/serializers/msgpack/cut.ts'
+import { Slice } from '../../src/serializers/msgpack/read.ts'
 
 export function hex(bytes: Uint8Array | Slice | undefined): string {
   const seen = bytes instanceof Slice ? bytes.view() : bytes

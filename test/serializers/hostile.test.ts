@@ -4,7 +4,7 @@ import { json } from 'vial/serializers/json'
 import { msgpack } from 'vial/serializers/msgpack'
 import { taggedJson } from 'vial/serializers/tagged-json'
 import { describe, expect, it } from 'vitest'
-import type { Slice } from '../../src/serializers/msgpack/cut.ts'
+import type { Slice } from '../../src/serializers/msgpack/read.ts'
 import { bytesOf, sliceOf } from './hex.ts'
 
 const MILLION = 1_000_000

@@ -1,6 +1,6 @@
 import { Ext, msgpack, Timestamp } from 'vial/serializers/msgpack'
 import { describe, expect, it } from 'vitest'
-import type { Slice } from '../../src/serializers/msgpack/cut.ts'
+import type { Slice } from '../../src/serializers/msgpack/read.ts'
 import { bytesOf, hex, sliceOf } from './hex.ts'
 
 describe('split', () => {

@@ -2,7 +2,7 @@ import { SerializationError } from 'vial'
 import { json } from 'vial/serializers/json'
 import { Ext, msgpack } from 'vial/serializers/msgpack'
 import { describe, expect, it } from 'vitest'
-import type { Slice } from '../../src/serializers/msgpack/cut.ts'
+import type { Slice } from '../../src/serializers/msgpack/read.ts'
 import { bytesOf, hex, sliceOf } from './hex.ts'
 import { fromNotation, NotHere, vectors } from './notation.ts'
 

@@ -11,6 +11,7 @@ import { ConfigError, SerializationError } from '../../errors.ts'
 import { json } from '../../serializers/json/index.ts'
 import { msgpack } from '../../serializers/msgpack/index.ts'
 import { type PickleEntry, pickle } from '../../serializers/pickle/index.ts'
+import { padded } from '../../serializers/python/dates.ts'
 import {
   Decimal,
   Markup,
@@ -249,8 +250,4 @@ function dateText(date: Date): string {
   const size = Math.abs(minutes)
   const zone = `${minutes < 0 ? '-' : '+'}${padded(Math.floor(size / 60), 2)}:${padded(size % 60, 2)}`
   return `${text.slice(0, -5)}${fraction === '000000' ? '' : `.${fraction}`}${minutes === 0 ? 'Z' : zone}`
-}
-
-function padded(value: number, size: number): string {
-  return String(value).padStart(size, '0')
 }

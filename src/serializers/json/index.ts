@@ -6,13 +6,14 @@
 
 import type { Entries, Serializer } from '../../core/serializer.ts'
 import { Float, floatsLike, isInteger } from '../../core/values.ts'
-import { SerializationError } from '../../errors.ts'
 import {
+  brokenKey,
   encodeWith,
   isPlainObject,
   MAX_DEPTH,
   ownPairs,
   refuse,
+  textKey,
   type ValuePath,
 } from '../shared/path.ts'
 import { decodeUtf8, msgspecFloat } from '../shared/text.ts'
@@ -55,16 +56,9 @@ function split(record: Uint8Array): Entries<string> | undefined {
 
 function join(entries: Entries<string>): Uint8Array {
   const parts = Array.from(entries, ([key, entry]) => {
-    if (typeof key === 'symbol') {
-      throw new SerializationError(
-        'JSON cannot hold a session key that is not a string: delete it.',
-      )
-    }
-    if (!key.isWellFormed()) {
-      const message = 'A session key holds half of a surrogate pair: use well-formed text.'
-      throw new SerializationError(message, { key })
-    }
-    return `${JSON.stringify(key)}:${entry}`
+    const text = textKey(key, 'JSON')
+    if (!text.isWellFormed()) throw brokenKey(text)
+    return `${JSON.stringify(text)}:${entry}`
   })
   return encoder.encode(`{${parts.join(',')}}`)
 }

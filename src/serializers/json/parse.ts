@@ -5,8 +5,7 @@
  */
 
 import { exactFloat, setOwn } from '../../core/values.ts'
-import { SerializationError } from '../../errors.ts'
-import { MAX_DIGITS } from '../shared/path.ts'
+import { damaged, MAX_DIGITS } from '../shared/path.ts'
 import { skipSpace, stringEnd, unquote, valueEnd } from './text.ts'
 
 /** What a dialect of JSON accepts. */
@@ -34,11 +33,6 @@ export function parseJson(text: string, dialect: JsonDialect): unknown {
   const value = parser.value(0)
   if (skipSpace(text, parser.at) !== text.length) throw damaged('more text follows')
   return value
-}
-
-/** The error for a stored value that cannot be read. */
-export function damaged(how: string): SerializationError {
-  return new SerializationError(`The stored value is damaged (${how}): delete the key.`)
 }
 
 /**

@@ -7,14 +7,12 @@
 import { Buffer } from 'node:buffer'
 import type { Entries, Serializer } from '../../core/serializer.ts'
 import { floatsLike } from '../../core/values.ts'
-import { SerializationError } from '../../errors.ts'
-import { keyText, Writer } from './bytes.ts'
-import { itemEnd, readLength, Slice } from './cut.ts'
-import { decodeItem } from './decode.ts'
-import { encodeItem } from './encode.ts'
+import { brokenKey } from '../shared/path.ts'
+import { decodeItem, itemEnd, keyText, readLength, Slice } from './read.ts'
+import { encodeItem, Writer } from './write.ts'
 
 export { Timestamp } from '../../core/values.ts'
-export { Ext } from './cut.ts'
+export { Ext } from './read.ts'
 
 /**
  * Keeps records as MessagePack. Values are null, booleans, numbers, strings, arrays, plain objects, Uint8Array, Date,
@@ -94,10 +92,7 @@ function join(entries: Entries<Slice>): Uint8Array {
   writer.counted(entries.size, 0x80, 15, 0xde)
   // `for of` would make an array of each pair.
   entries.forEach((entry, key) => {
-    if (typeof key === 'string' && !writer.string(key)) {
-      const message = 'A session key holds half of a surrogate pair: use well-formed text.'
-      throw new SerializationError(message, { key })
-    }
+    if (typeof key === 'string' && !writer.string(key)) throw brokenKey(key)
     writer.bytes(entry.bytes, entry.start, entry.end)
   })
   return writer.finish()

@@ -10,6 +10,7 @@ import {
   PlainDate,
   PlainDateTime,
   PlainTime,
+  padded,
   Timedelta,
   Timezone,
   ZonedDate,
@@ -56,10 +57,6 @@ export function unpackDate({ kind, bytes, zone }: PackedDate): unknown {
   return nanoseconds % 1e6 === 0
     ? new Date(whole * 1000 + nanoseconds / 1e6)
     : new Timestamp(whole, nanoseconds)
-}
-
-function padded(value: number, size: number): string {
-  return String(value).padStart(size, '0')
 }
 
 /** A date, packed. Undefined: Python cannot hold it, as its local year is not 1 to 9999. */

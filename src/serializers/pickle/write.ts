@@ -9,7 +9,16 @@ import { Buffer } from 'node:buffer'
 import { Float, isInteger, isTuple, pythonFloat } from '../../core/values.ts'
 import { SerializationError } from '../../errors.ts'
 import { ByteArray, DefaultDict, Foreign, FrozenSet, OrderedDict } from '../python/values.ts'
-import { isPlainObject, lengthOf, MAX_DIGITS, ownPairs, refuse, ValuePath } from '../shared/path.ts'
+import {
+  checkMap,
+  isPlainObject,
+  lengthOf,
+  MAX_DIGITS,
+  ownPairs,
+  refuse,
+  refuseDate,
+  ValuePath,
+} from '../shared/path.ts'
 import { Dict, Name, OldString } from './objects.ts'
 import { BUDGET, OPCODE_COST, parseCode } from './read.ts'
 import { Reference, reduce } from './reduce.ts'
@@ -165,12 +174,7 @@ export class Writer {
   }
 
   #map(map: Map<unknown, unknown>): void {
-    const isText = ([key, item]: [unknown, unknown]): boolean =>
-      typeof key === 'string' || item === undefined
-    if (!(map instanceof Dict) && [...map].every(isText)) {
-      const fix = 'store a plain object, such as Object.fromEntries(map)'
-      throw this.#path.refusal('is a Map without any key that is not a string', fix)
-    }
+    if (!(map instanceof Dict)) checkMap(map, this.#path)
     this.#dict(map)
   }
 
@@ -237,10 +241,7 @@ export class Writer {
       return notData(object.known ? `it holds ${object} as a value` : `it names ${object}`)
     }
     if (object instanceof OldString) return notData('a string of Python 2 in it is not ASCII')
-    if (!(object instanceof Date)) return refuse(object, this.#path)
-    return Number.isNaN(Date.prototype.getTime.call(object))
-      ? this.#path.refusal('is an invalid Date', 'store null or a valid Date')
-      : this.#path.refusal('is a Date outside the years 1 to 9999', 'store its text or number')
+    return object instanceof Date ? refuseDate(object, this.#path) : refuse(object, this.#path)
   }
 
   #name({ module, name }: Reference): void {

@@ -226,7 +226,7 @@ export class PlainDateTime extends TextValue {
   }
 }
 
-function padded(value: number | bigint, size: number): string {
+export function padded(value: number | bigint, size: number): string {
   return String(value).padStart(size, '0')
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { EntryKey } from '../../core/serializer.ts'
 import { SerializationError } from '../../errors.ts'
 
 /** How many lists and dictionaries may sit inside each other, written or read. */
@@ -107,6 +108,39 @@ export function lengthOf(items: { readonly length: number }, path: ValuePath): n
   const { length } = items
   if (Number.isInteger(length) && length >= 0 && length <= 0xffff_ffff) return length
   throw path.refusal(`has a length that ${path.format} cannot hold`, 'store less in one value')
+}
+
+/** Refuses a Map that would come back as a plain object, as none of its keys is anything but a string. */
+export function checkMap(map: ReadonlyMap<unknown, unknown>, path: ValuePath): void {
+  for (const [key, value] of map) if (typeof key !== 'string' && value !== undefined) return
+  const fix = 'store a plain object, such as Object.fromEntries(map)'
+  throw path.refusal('is a Map without any key that is not a string', fix)
+}
+
+/** The refusal of a Date that is invalid, or that Python cannot hold. */
+export function refuseDate(date: Date, path: ValuePath): SerializationError {
+  return Number.isNaN(Date.prototype.getTime.call(date))
+    ? path.refusal('is an invalid Date', 'store null or a valid Date')
+    : path.refusal('is a Date outside the years 1 to 9999', 'store its text or number')
+}
+
+/** The text of a session key. Throws {@link SerializationError} for a key of Python that is not a string. */
+export function textKey(key: EntryKey, format: string): string {
+  if (typeof key === 'string') return key
+  const message = `${format} cannot hold a session key that is not a string: delete it.`
+  throw new SerializationError(message)
+}
+
+/** The error for a session key that is not well-formed. */
+export function brokenKey(key: string): SerializationError {
+  const message = 'A session key holds half of a surrogate pair: use well-formed text.'
+  return new SerializationError(message, { key })
+}
+
+/** The error for a stored value that cannot be read. */
+export function damaged(how: string, cause?: unknown): SerializationError {
+  const message = `The stored value is damaged (${how}): delete the key.`
+  return new SerializationError(message, cause === undefined ? {} : { cause })
 }
 
 /** The refusal of a value for which a format has no type of its own. */

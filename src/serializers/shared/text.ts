@@ -31,11 +31,6 @@ export function decodeUtf8(
   }
 }
 
-/** True when UTF-8 can hold this text: no half of a surrogate pair stands alone. */
-export function isWellFormed(text: string): boolean {
-  return text.isWellFormed()
-}
-
 /** As msgspec's JSON encoder: `1e16`, `1e-6`, `0.00001`. The value is finite. */
 export function msgspecFloat(value: number): string {
   const [mantissa, exponent] = floatParts(value)

@@ -7,8 +7,8 @@
 
 import type { Entries, Serializer } from '../../core/serializer.ts'
 import { floatsLike } from '../../core/values.ts'
-import { SerializationError } from '../../errors.ts'
 import { cutList, cutObject, hasFloat, unquote } from '../json/text.ts'
+import { textKey } from '../shared/path.ts'
 import { decodeUtf8 } from '../shared/text.ts'
 import { decodeTagged, encodeTagged, TAGS, unescapeKey, writeDictionary } from './values.ts'
 
@@ -87,11 +87,9 @@ function emptyOf(text: string, tagged: string): Entries<string> | undefined {
 }
 
 function join(entries: Entries<string>): Uint8Array {
-  const pairs = Array.from(entries, ([key, text]) => {
-    if (typeof key === 'string') return [key, text] as const
-    throw new SerializationError(
-      "Flask's cookie format cannot hold a session key that is not a string: delete it.",
-    )
-  })
+  const pairs = Array.from(
+    entries,
+    ([key, text]) => [textKey(key, "Flask's cookie format"), text] as const,
+  )
   return encoder.encode(writeDictionary(pairs))
 }

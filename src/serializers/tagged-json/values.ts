@@ -13,16 +13,17 @@ import {
   type Tuple,
   tupleFrom,
 } from '../../core/values.ts'
-import { SerializationError } from '../../errors.ts'
-import { damaged, parseJson } from '../json/parse.ts'
+import { parseJson } from '../json/parse.ts'
 import { writeBigint, writeList } from '../json/text.ts'
 import { Markup, Uuid } from '../python/values.ts'
 import {
+  damaged,
   encodeWith,
   isPlainObject,
   MAX_DEPTH,
   ownPairs,
   refuse,
+  refuseDate,
   type ValuePath,
 } from '../shared/path.ts'
 import { parseRfc2822 } from './rfc2822.ts'
@@ -77,9 +78,8 @@ function writePlain(object: Record<string, unknown>, path: ValuePath): string {
 /** `Thu, 29 Feb 2024 12:34:56 GMT`: milliseconds are dropped, as Flask drops microseconds. */
 function writeDate(date: Date, path: ValuePath): string {
   const year = Date.prototype.getUTCFullYear.call(date)
-  if (Number.isNaN(year)) throw path.refusal('is an invalid Date', 'store null or a valid Date')
   if (year >= 1 && year <= 9999) return Date.prototype.toUTCString.call(date)
-  throw path.refusal('is a Date outside the years 1 to 9999', 'store its text or number')
+  throw refuseDate(date, path)
 }
 
 /** Writes a JSON string of printable ASCII. Half of a surrogate pair is escaped, not refused. */
@@ -143,7 +143,7 @@ function fromTag(tag: string, value: unknown): unknown {
   try {
     return new Uuid(value)
   } catch (cause) {
-    throw new SerializationError(damaged('a UUID in it is wrong').message, { cause })
+    throw damaged('a UUID in it is wrong', cause)
   }
 }
 
