@@ -8,6 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { guarded } from '../core/events.ts'
 import type { Store, StoredRecord } from '../core/store.ts'
+import { warnOnce } from '../core/warnings.ts'
 import { ConfigError } from '../errors.ts'
 import { refused, storeError } from './shared/failure.ts'
 
@@ -29,8 +30,6 @@ export interface MemoryStoreOptions {
 const CHECKED_PER_CREATE = 8
 const FIX = 'Raise maxSessions, or use a store outside the process'
 
-let warnedOfProduction = false
-
 /**
  * Keeps sessions in a bounded `Map`. No timer runs: each `create` checks the next eight records and removes those that
  * are expired. If the store is full nevertheless, the least recently used record is evicted.
@@ -50,7 +49,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     throw new ConfigError(`memoryStore: whenFull is ${String(whenFull)}. Give 'evict' or 'refuse'.`)
   }
   const onEvict = guarded(options.onEvict, 'memoryStore: onEvict')
-  warnInProduction()
+  if (process.env['NODE_ENV'] === 'production') {
+    warnOnce(
+      'VIAL_MEMORY_PRODUCTION',
+      'memoryStore: sessions end with this process and are not shared between processes. Use a store outside the process in production.',
+    )
+  }
 
   const records = new Map<string, MemoryRecord>()
   /** The end of a ring of all records, from the least to the most recently used. */
@@ -116,12 +120,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     if (removeIfExpired(oldest)) return
     remove(oldest)
     evicted++
-    if (evicted === 1) {
-      process.emitWarning(
-        `memoryStore: more than ${maxSessions} live sessions, so the least recently used one was evicted. ${FIX}.`,
-        { code: 'VIAL_MEMORY_FULL' },
-      )
-    }
+    warnOnce(
+      'VIAL_MEMORY_FULL',
+      `memoryStore: more than ${maxSessions} live sessions, so the least recently used one was evicted. ${FIX}.`,
+    )
     onEvict(evicted)
   }
 
@@ -244,13 +246,4 @@ function toStored({ content, version, expiresAt }: MemoryRecord): StoredRecord {
   // A Uint8Array, as a Buffer slices differently; in the memory of Buffer's pool, as small allocations are slow.
   const { buffer, byteOffset, length } = Buffer.from(content, 'latin1')
   return { bytes: new Uint8Array(buffer, byteOffset, length), version, expiresAt }
-}
-
-function warnInProduction(): void {
-  if (warnedOfProduction || process.env['NODE_ENV'] !== 'production') return
-  warnedOfProduction = true
-  process.emitWarning(
-    'memoryStore: sessions end with this process and are not shared between processes. Use a store outside the process in production.',
-    { code: 'VIAL_MEMORY_PRODUCTION' },
-  )
 }

@@ -11,6 +11,7 @@ import { storeSuite } from 'vial/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { contentOf, encodeId, toText } from '../../src/stores/cache/client.ts'
 import { runs } from '../support/runs.ts'
+import { forgetWarnings } from '../support/warnings.ts'
 import { PROFILES } from './profiles.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -214,10 +215,9 @@ describe('the configuration', () => {
   })
 
   test('warns once in a process that a cache cannot compare and set', async () => {
-    vi.resetModules()
-    const { cacheStore: fresh } = await import('../../src/stores/cache/index.ts')
-    expect(fresh(new Map()).atomic).toBe(false)
-    fresh(newKeyv())
+    forgetWarnings()
+    expect(cacheStore(new Map()).atomic).toBe(false)
+    cacheStore(newKeyv())
     expect(vi.mocked(process.emitWarning).mock.calls).toEqual([
       [expect.stringContaining('cannot compare and set'), { code: 'VIAL_CACHE_NOT_ATOMIC' }],
     ])

@@ -9,6 +9,7 @@ import { failureOf } from '../support/failure-of.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
 import { PATIENCE } from '../support/patience.ts'
 import { service } from '../support/services.ts'
+import { forgetWarnings } from '../support/warnings.ts'
 import {
   bytes,
   flaskWrites,
@@ -340,6 +341,7 @@ describe('the configuration', () => {
 })
 
 function warnings() {
+  forgetWarnings()
   return vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
 }
 

@@ -6,6 +6,7 @@ import { memoryStore } from 'vial/stores/memory'
 import { storeSuite } from 'vial/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { failureOf } from '../support/failure-of.ts'
+import { forgetWarnings } from '../support/warnings.ts'
 import { PROFILES } from './profiles.ts'
 
 describe('the contract', () => {
@@ -27,6 +28,7 @@ async function idsIn(store: ReturnType<typeof memoryStore>): Promise<string[]> {
 }
 
 function warnings() {
+  forgetWarnings()
   return vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
 }
 

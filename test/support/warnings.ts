@@ -3,7 +3,7 @@
 import { vi } from 'vitest'
 
 /** What `src/core/warnings.ts` notes: the codes of the warnings that were given. */
-function forgetWarnings(): void {
+export function forgetWarnings(): void {
   ;(globalThis as { [key: symbol]: Set<string> | undefined })[Symbol.for('vial.warnings')]?.clear()
 }
 

@@ -8,6 +8,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
+import { warnOnce } from '../../core/warnings.ts'
 import { ConfigError } from '../../errors.ts'
 import { ABORTED, type Failure, storeError } from '../shared/failure.ts'
 import {
@@ -41,8 +42,6 @@ const READ_AGAIN_AFTER = [1, 5, 20, 50]
 const REMOVALS = 3
 const NAME = 'cacheStore'
 
-let warned = false
-
 /**
  * Keeps sessions in a cache, each as one string under a digest of its id. The string holds the expiry, so expiry is
  * exact; the time to live in the cache is a minute longer.
@@ -63,13 +62,10 @@ export function cacheStore(
     )
   }
   const client = cacheClient(cache, prefix)
-  if (!warned) {
-    warned = true
-    process.emitWarning(
-      'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Use another store where that matters.',
-      { code: 'VIAL_CACHE_NOT_ATOMIC' },
-    )
-  }
+  warnOnce(
+    'VIAL_CACHE_NOT_ATOMIC',
+    'cacheStore: a cache cannot compare and set, so concurrent writes to a session may be lost, and a request in flight at a logout may bring it back. Use another store where that matters.',
+  )
 
   const isLive = (expiresAt: number) => expiresAt > now()
 

@@ -7,6 +7,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AsyncStore, StoreOptions } from '../../core/store.ts'
+import { warnOnce } from '../../core/warnings.ts'
 import { ConfigError, type StoreError } from '../../errors.ts'
 import { ABORTED, FOR_A_URL, failures, storeError } from '../shared/failure.ts'
 import type {
@@ -286,8 +287,8 @@ async function warnOfRetries({ config }: DynamodbClient): Promise<void> {
   // A wrong configuration of the client shows at the first request.
   const most = await config?.maxAttempts?.().catch(() => 1)
   if (most === undefined || most <= 1) return
-  process.emitWarning(
+  warnOnce(
+    'VIAL_DYNAMODB_RETRIES',
     `dynamodbStore: this client sends a request up to ${most} times, and the answer to a repeated write does not show whether the first one was done. Create it with \`new DynamoDB({ maxAttempts: 1, … })\`.`,
-    { code: 'VIAL_DYNAMODB_RETRIES' },
   )
 }

@@ -6,6 +6,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StoredRecord } from '../../core/store.ts'
+import { warnOnce } from '../../core/warnings.ts'
 import { ConfigError, TooLargeError } from '../../errors.ts'
 import type {
   DynamodbClient,
@@ -49,9 +50,9 @@ export async function createTable(
     await client.getItem({ TableName, Key: keyOf('vial'), ConsistentRead: true }, options)
   }
   if (await enableTimeToLive()) return
-  process.emitWarning(
+  warnOnce(
+    'VIAL_DYNAMODB_TTL',
     `dynamodbStore: time to live is off for the attribute \`expiration\` of table ${JSON.stringify(TableName)} and could not be switched on. Expired sessions are never served, but they take room until you switch it on or call \`sweep()\`.`,
-    { code: 'VIAL_DYNAMODB_TTL' },
   )
 
   /** Waits until the table can be used. Undefined: the credentials may not describe it. */
