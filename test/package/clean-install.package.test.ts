@@ -129,6 +129,9 @@ describe('the package in an empty folder', () => {
           "sessionMiddleware",
           "withSession",
         ],
+        "vial/adapters/sveltekit": [
+          "sessionHandle",
+        ],
         "vial/compat/flask-config": [
           "flaskConfigFromEnv",
           "fromFlaskConfig",
