@@ -24,8 +24,15 @@ export default {
       project: ['{src,test,examples,scripts}/**/*.{ts,mjs}', '!test/frameworks/**'],
     },
     'test/frameworks': {
-      entry: ['*.test.ts'],
-      project: ['**/*.ts'],
+      entry: [
+        '*.test.ts',
+        'sveltekit*/vite.config.ts',
+        'sveltekit*/src/{hooks.server,typed}.ts',
+        'sveltekit*/src/routes/**/*.{ts,svelte}',
+      ],
+      project: ['**/*.{ts,svelte}'],
+      // SvelteKit makes them.
+      ignoreUnresolved: [/\/\$types$/, /^\$app\//],
     },
     'examples/tutorial': {
       entry: ['**/*.ts'],
