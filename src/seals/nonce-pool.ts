@@ -2,8 +2,6 @@
  * A pool of random bytes for nonces. One call of `node:crypto` fills it for many small requests, which cost a twentieth
  * that way. Session ids and verifiers do not come from it: a process that is cloned while it runs would share what is
  * left in the pool with its copy. See docs/encryption.md for why nonces may.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

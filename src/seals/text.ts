@@ -1,8 +1,4 @@
-/**
- * What seals have in common: base64url, their rejections, and the form `<text>.<signature>`.
- *
- * @module
- */
+/** What seals have in common: base64url, their rejections, and the form `<text>.<signature>`. */
 
 import { Buffer } from 'node:buffer'
 import { createHmac, timingSafeEqual } from 'node:crypto'

@@ -1,8 +1,6 @@
 /**
  * A cache of opened texts. Browsers send the same cookie with every request, and what it holds does not change, so it is
  * verified once. Whether the text has expired depends on the clock and is not cached.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

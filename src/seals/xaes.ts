@@ -4,8 +4,6 @@
  *
  * The two steps are separate functions, because many messages may share the first half of the nonce and its derived key.
  * All cryptography is that of `node:crypto`.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

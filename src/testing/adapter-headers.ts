@@ -1,8 +1,4 @@
-/**
- * Cases: which headers a response gets.
- *
- * @module
- */
+/** Cases: which headers a response gets. */
 
 import assert from 'node:assert/strict'
 import { application, type Cases, Client } from './adapter-case.ts'

@@ -1,8 +1,6 @@
 /**
  * The conformance suite of adapters: the behaviour of a session as a browser sees it, over a real server. It imports no
  * test runner; any `test(name, run)` will do.
- *
- * @module
  */
 
 import assert from 'node:assert/strict'

@@ -1,8 +1,6 @@
 /**
  * Cases: a session is stored before its response leaves, and cannot be changed afterwards, also when the store fails or
  * the client goes away; and the session without the request object.
- *
- * @module
  */
 
 import assert from 'node:assert/strict'

@@ -1,8 +1,4 @@
-/**
- * What the conformance suites use of a test runner, the assertions of the store suite, and a gate.
- *
- * @module
- */
+/** What the conformance suites use of a test runner, the assertions of the store suite, and a gate. */
 
 import type { MaybePromise } from '../core/store.ts'
 import { isSessionError } from '../errors.ts'

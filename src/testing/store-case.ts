@@ -1,8 +1,4 @@
-/**
- * What the cases of the store suite share: their context, and the steps that they consist of.
- *
- * @module
- */
+/** What the cases of the store suite share: their context, and the steps that they consist of. */
 
 import { setImmediate } from 'node:timers'
 import type { MaybePromise, ReadOptions, Store, StoredRecord, Version } from '../core/store.ts'

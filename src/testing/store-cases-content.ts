@@ -1,8 +1,6 @@
 /**
  * The cases of reading, creating and replacing, in the order of the sentences in `core/store.ts`. The first case of a
  * number is the sentence itself; the others check its edges.
- *
- * @module
  */
 
 import type { Version } from '../core/store.ts'

@@ -1,8 +1,6 @@
 /**
  * The cases of moving an expiry, deleting, sweeping and listing, in the order of the sentences in `core/store.ts`. The
  * first case of a number is the sentence itself; the others check its edges.
- *
- * @module
  */
 
 import type { Store } from '../core/store.ts'

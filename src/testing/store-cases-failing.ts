@@ -1,8 +1,6 @@
 /**
  * The cases of failures: aborted signals, a backend that cannot be reached, a record that does not fit, and writes that
  * were done although the connection broke before their reply arrived.
- *
- * @module
  */
 
 import type { MaybePromise, Store, StoreOptions, Version } from '../core/store.ts'

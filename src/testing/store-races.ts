@@ -1,8 +1,6 @@
 /**
  * Steps of cases that need other operations at the same time, or contents that are easily taken for one another. Each
  * race ends when its operations do and checks what holds in any order, so a slow store passes and no clock is asked.
- *
- * @module
  */
 
 import type { StoredRecord, Version } from '../core/store.ts'

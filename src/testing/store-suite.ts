@@ -1,8 +1,6 @@
 /**
  * The conformance suite of stores: each numbered sentence of the store contract as cases for any test runner. Give each
  * store a real backend.
- *
- * @module
  */
 
 import type { Store } from '../core/store.ts'

@@ -1,8 +1,4 @@
-/**
- * The clock of a case in the store suite, on which it can wait for an instant.
- *
- * @module
- */
+/** The clock of a case in the store suite, on which it can wait for an instant. */
 
 import { check } from './runner.ts'
 

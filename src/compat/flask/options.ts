@@ -1,8 +1,4 @@
-/**
- * The options that both Flask profiles share, and what they configure.
- *
- * @module
- */
+/** The options that both Flask profiles share, and what they configure. */
 
 import { domainToASCII } from 'node:url'
 import {

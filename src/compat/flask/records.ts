@@ -1,8 +1,4 @@
-/**
- * Flask-Session's records: one format is written, and all that any version wrote are read.
- *
- * @module
- */
+/** Flask-Session's records: one format is written, and all that any version wrote are read. */
 
 import { Buffer } from 'node:buffer'
 import type { Entries, EntryKey, Serializer } from '../../core/serializer.ts'

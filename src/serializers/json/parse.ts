@@ -1,8 +1,4 @@
-/**
- * Parses JSON as Python's parsers do: integers of any size, the last of two equal keys, a bounded depth.
- *
- * @module
- */
+/** Parses JSON as Python's parsers do: integers of any size, the last of two equal keys, a bounded depth. */
 
 import { exactFloat, setOwn } from '../../core/values.ts'
 import { damaged, MAX_DIGITS } from '../shared/path.ts'

@@ -1,7 +1,5 @@
 /**
  * JSON as text: cutting it at its top level, where only the framing is checked, and writing what its dialects share.
- *
- * @module
  */
 
 import { lengthOf, MAX_DIGITS, refuse, type ValuePath } from '../shared/path.ts'

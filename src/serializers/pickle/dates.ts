@@ -1,8 +1,4 @@
-/**
- * Python's dates as pickles pack them: the bytes of `datetime.__reduce__`.
- *
- * @module
- */
+/** Python's dates as pickles pack them: the bytes of `datetime.__reduce__`. */
 
 import { secondsOf, Timestamp } from '../../core/values.ts'
 import {

@@ -1,8 +1,6 @@
 /**
  * What the reader makes of the names in a pickle. A name is compared with the table below and never looked up anywhere
  * else: of a class that is not in the table there are only {@link Foreign} objects, and nothing else of it is called.
- *
- * @module
  */
 
 import { isTuple, tupleFrom } from '../../core/values.ts'

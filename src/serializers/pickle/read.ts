@@ -2,8 +2,6 @@
  * The machine that reads a pickle. It follows the opcodes of data and makes objects by the table of `objects.ts` alone;
  * nothing is imported or called.
  * Source: https://github.com/python/cpython/blob/main/Lib/pickletools.py
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

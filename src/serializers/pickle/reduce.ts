@@ -1,8 +1,4 @@
-/**
- * What Python's `__reduce_ex__` gives: the call that makes an object, and what is put into it.
- *
- * @module
- */
+/** What Python's `__reduce_ex__` gives: the call that makes an object, and what is put into it. */
 
 import { tupleFrom } from '../../core/values.ts'
 import {

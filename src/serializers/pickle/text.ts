@@ -1,8 +1,4 @@
-/**
- * The strings inside a pickle: UTF-8 with halves of surrogate pairs, and the escapes of protocol 0.
- *
- * @module
- */
+/** The strings inside a pickle: UTF-8 with halves of surrogate pairs, and the escapes of protocol 0. */
 
 import { Buffer } from 'node:buffer'
 import { SerializationError } from '../../errors.ts'

@@ -1,8 +1,6 @@
 /**
  * Values to the opcodes of a pickle. Every value is checked as it is written. There is no memo, so a value that is
  * referred to twice is written twice, and pieces of a pickle can be put together.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

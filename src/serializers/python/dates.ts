@@ -1,8 +1,6 @@
 /**
  * Python's dates and times that JavaScript's `Date` cannot tell apart: without a zone, without a day, or in another zone
  * than UTC. A `datetime` in UTC is a `Date`, or a `Timestamp` when it is finer than a millisecond.
- *
- * @module
  */
 
 import { dateRepr, instantText, PYTHON } from '../../core/python.ts'

@@ -1,8 +1,6 @@
 /**
  * What the encoders of all formats share: where they are inside a value, so that a refusal names the part, and the bounds
  * of a value. The bound of the depth also ends the walk of a value that holds itself.
- *
- * @module
  */
 
 import type { EntryKey } from '../../core/serializer.ts'

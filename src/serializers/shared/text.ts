@@ -1,8 +1,6 @@
 /**
  * UTF-8 without replacement characters, and floats as text. JavaScript prints the same digits as Python and msgspec but
  * places the exponent otherwise.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

@@ -1,8 +1,6 @@
 /**
  * Dates of mail and HTTP headers, read as Python's `email.utils.parsedate_to_datetime` reads them, which Flask uses.
  * The format is RFC 2822 section 3.3 with its obsolete forms.
- *
- * @module
  */
 
 const MONTHS =

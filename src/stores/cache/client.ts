@@ -4,8 +4,6 @@
  *
  * A record is a string, which every cache returns unchanged: `vial1:<expiry>:<bytes>:<base64>`, with the expiry in ms
  * since the epoch and the number of bytes, so that a truncated string is detected.
- *
- * @module
  */
 
 import { createHash } from 'node:crypto'

@@ -1,8 +1,6 @@
 /**
  * The format of cachelib's FileSystemCache: the expiry in whole seconds as a little-endian u32, 0 for never, then the
  * pickle. Before cachelib 0.7 it was two pickles, the expiry and the record; that layout is read, and kept, as well.
- *
- * @module
  */
 
 import { createHash } from 'node:crypto'

@@ -1,8 +1,4 @@
-/**
- * The part of the AWS SDK, version 3, that the DynamoDB store uses: methods of its aggregated client `DynamoDB`.
- *
- * @module
- */
+/** The part of the AWS SDK, version 3, that the DynamoDB store uses: methods of its aggregated client `DynamoDB`. */
 
 /** Values in a request. */
 export type DynamodbValues = Record<

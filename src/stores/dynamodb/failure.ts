@@ -1,7 +1,5 @@
 /**
  * What an error of the AWS SDK means: whether the write may have happened, whether it may succeed later, and what to do.
- *
- * @module
  */
 
 import { type Failure, refused, uncertain } from '../shared/failure.ts'

@@ -1,8 +1,6 @@
 /**
  * Opens the DynamoDB store of a URL: `dynamodb://region/table?endpoint=http://localhost:8000`. What the URL leaves out is
  * what the environment of the AWS SDK says.
- *
- * @module
  */
 
 import { CONNECT_TIMEOUT, loadPackages, type Opener } from '../open/client.ts'

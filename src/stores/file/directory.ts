@@ -1,8 +1,6 @@
 /**
  * Makes sure that no other user can plant sessions: by writing to the directory, or by putting another one in its place. As
  * sshd does with a home directory, each parent is checked too.
- *
- * @module
  */
 
 import { lstatSync, mkdirSync, realpathSync, type Stats } from 'node:fs'

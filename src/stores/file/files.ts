@@ -1,8 +1,4 @@
-/**
- * Operations on files that a crash does not leave half done, and what their failures mean.
- *
- * @module
- */
+/** Operations on files that a crash does not leave half done, and what their failures mean. */
 
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises'
 import { isSessionError } from '../../errors.ts'

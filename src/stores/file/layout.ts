@@ -1,8 +1,4 @@
-/**
- * What a store of files is configured with, and how its records lie in a directory.
- *
- * @module
- */
+/** What a store of files is configured with, and how its records lie in a directory. */
 
 import type { Duration } from '../../core/duration.ts'
 import type { Owners } from './directory.ts'

@@ -1,8 +1,6 @@
 /**
  * Locks in files, for any number of processes. A lock is a hard link to an owner file, whose text identifies the thread
  * that holds it. So other processes can check whether the holder still runs, and break the lock of a dead one.
- *
- * @module
  */
 
 import { createHash, randomBytes } from 'node:crypto'

@@ -1,8 +1,4 @@
-/**
- * The text that identifies a thread, so exactly that another process can check whether it still runs.
- *
- * @module
- */
+/** The text that identifies a thread, so exactly that another process can check whether it still runs. */
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'

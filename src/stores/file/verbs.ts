@@ -2,8 +2,6 @@
  * The verbs and the sweep of a store that keeps records in files, for any layout of them. A write holds the lock of its
  * id, compares, and replaces or removes a file as a whole. The version of a record is its content, so that a write of
  * any other program changes it.
- *
- * @module
  */
 
 import { readFile } from 'node:fs/promises'

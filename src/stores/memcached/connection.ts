@@ -1,8 +1,6 @@
 /**
  * The connection to one Memcached server. Commands go out at once and are answered in order; each carries a number that
  * its reply has to repeat, so that no command is ever given the reply to another. Nothing is sent twice.
- *
- * @module
  */
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'

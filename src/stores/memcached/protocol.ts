@@ -1,8 +1,6 @@
 /**
  * Memcached's meta protocol: commands as lines, replies cut out of a stream of bytes that may be split anywhere, and
  * expiry times. Source: doc/protocol.txt of Memcached 1.6.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

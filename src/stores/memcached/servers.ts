@@ -1,8 +1,6 @@
 /**
  * The server of a key: rendezvous hashing as in Python's pymemcache, so that both sides find the same records.
  * Source: `pymemcache.client.hash.HashClient`; the hash is MurmurHash3 (x86, 32 bits, seed 0) by Austin Appleby.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

@@ -1,8 +1,6 @@
 /**
  * A record as a document in the layout of Flask-Session 0.8: `id` (the key), `val` (binary, the bytes) and `expiration`
  * (a date, exact to the ms). Flask-Session leaves `_id` to MongoDB; this store writes the key there too.
- *
- * @module
  */
 
 import type { StoredRecord } from '../../core/store.ts'

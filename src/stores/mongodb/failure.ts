@@ -1,8 +1,6 @@
 /**
  * What an error of MongoDB's driver means: whether the write may have happened, whether it may succeed later, and what
  * to do.
- *
- * @module
  */
 
 import { type Failure, refused, uncertain } from '../shared/failure.ts'

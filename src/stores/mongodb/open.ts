@@ -1,8 +1,6 @@
 /**
  * Opens the MongoDB store of a URL: `mongodb://user:password@host:port/database?collection=sessions`, with all options of
  * the driver.
- *
- * @module
  */
 
 import { ConfigError } from '../../errors.ts'

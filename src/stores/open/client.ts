@@ -1,8 +1,4 @@
-/**
- * What the openers of the stores share: their contract, the loading of clients, and time limits.
- *
- * @module
- */
+/** What the openers of the stores share: their contract, the loading of clients, and time limits. */
 
 import type { Store } from '../../core/store.ts'
 import { ConfigError, StoreError } from '../../errors.ts'

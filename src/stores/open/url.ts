@@ -1,8 +1,6 @@
 /**
  * Reads the URL of a store. No message shows any part of it but its scheme and the names of parameters, as the rest may
  * hold a password.
- *
- * @module
  */
 
 import { ConfigError } from '../../errors.ts'

@@ -3,8 +3,6 @@
  *
  * An error reply says that the server did nothing; after most other failures that is unknown. The clients' own errors
  * hold keys and values, so no text of theirs is passed on, and of the server's only what comes before the first quote.
- *
- * @module
  */
 
 import type { Buffer } from 'node:buffer'

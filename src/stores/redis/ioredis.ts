@@ -1,8 +1,4 @@
-/**
- * Sends commands over ioredis and iovalkey: a client, also of a Sentinel, or a Cluster.
- *
- * @module
- */
+/** Sends commands over ioredis and iovalkey: a client, also of a Sentinel, or a Cluster. */
 
 import type { Buffer } from 'node:buffer'
 import { ConfigError } from '../../errors.ts'

@@ -1,8 +1,4 @@
-/**
- * Sends commands over node-redis, the package `redis`: a client, a pool, a Cluster or a Sentinel.
- *
- * @module
- */
+/** Sends commands over node-redis, the package `redis`: a client, a pool, a Cluster or a Sentinel. */
 
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../../errors.ts'

@@ -1,8 +1,4 @@
-/**
- * Opens the Redis store of a URL: `redis://user:password@host:port/database?prefix=session:`, by node-redis.
- *
- * @module
- */
+/** Opens the Redis store of a URL: `redis://user:password@host:port/database?prefix=session:`, by node-redis. */
 
 import {
   CONNECT_TIMEOUT,

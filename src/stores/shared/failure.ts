@@ -1,8 +1,6 @@
 /**
  * One shape for the failures of every client. A store describes what its client's errors mean; this module makes the
  * {@link StoreError}. It also checks an argument that several stores have.
- *
- * @module
  */
 
 import { ConfigError, isSessionError, StoreError } from '../../errors.ts'

@@ -1,8 +1,4 @@
-/**
- * The timer that sweeps a store in the background.
- *
- * @module
- */
+/** The timer that sweeps a store in the background. */
 
 import { clearInterval, setInterval } from 'node:timers'
 import { type Duration, milliseconds } from '../../core/duration.ts'

@@ -1,8 +1,4 @@
-/**
- * What an error of a database means, by its code. Its message is never read: it may hold an id.
- *
- * @module
- */
+/** What an error of a database means, by its code. Its message is never read: it may hold an id. */
 
 import type { Failure } from '../shared/failure.ts'
 

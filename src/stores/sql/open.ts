@@ -1,8 +1,4 @@
-/**
- * Opens the SQL store of a URL of PostgreSQL, MySQL, MariaDB or SQLite, with its driver and Kysely.
- *
- * @module
- */
+/** Opens the SQL store of a URL of PostgreSQL, MySQL, MariaDB or SQLite, with its driver and Kysely. */
 
 import { once } from 'node:events'
 import { Socket } from 'node:net'

@@ -1,8 +1,6 @@
 /**
  * Runs the statements of the SQL store: each on a connection of its own, again when the database undid it, with errors of
  * this package.
- *
- * @module
  */
 
 import type { QueryExecutor } from 'kysely'

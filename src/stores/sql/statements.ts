@@ -1,8 +1,6 @@
 /**
  * The statements of the SQL store, one for each verb, compiled once for each store. Parameters are bound by name, and
  * instants travel as text in UTC, out of reach of every time zone: the process's, the session's and the driver's.
- *
- * @module
  */
 
 import { type CompiledQuery, type QueryExecutor, type RawBuilder, sql } from 'kysely'

@@ -1,8 +1,4 @@
-/**
- * The keys of Flask and Flask-Session that configure sessions, each with the option that it sets and its type.
- *
- * @module
- */
+/** The keys of Flask and Flask-Session that configure sessions, each with the option that it sets and its type. */
 
 import { type Duration, milliseconds } from '../../../core/duration.ts'
 import { warnOnce } from '../../../core/warnings.ts'

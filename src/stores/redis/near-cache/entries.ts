@@ -1,8 +1,6 @@
 /**
  * The records that the near cache of the Redis store holds. An answer of the server is held when no change was reported
  * and no write of this process was on its way since the read asked for it.
- *
- * @module
  */
 
 /** A record that is held. Its bytes are a copy that nothing else refers to. */

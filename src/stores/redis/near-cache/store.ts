@@ -2,8 +2,6 @@
  * A store with the near cache before it. Three conditions hold for a record that is served: the tracking connection is
  * the current one; the server answered on it less than `maxStale` ago, so no report older than that is missing; and no
  * report and no write of this process has named the record since it was read.
- *
- * @module
  */
 
 import { Buffer } from 'node:buffer'

@@ -1,8 +1,6 @@
 /**
  * The connection on which a Redis server reports what changes under a prefix: `CLIENT TRACKING` in broadcast mode,
  * redirected to the connection that asks for it, which works over every client.
- *
- * @module
  */
 
 import { randomUUID } from 'node:crypto'
