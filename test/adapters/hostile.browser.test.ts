@@ -7,9 +7,10 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { createSessions, type LifeCycle, type Sessions } from 'vial'
 import { withSession } from 'vial/adapters/node'
 import { memoryStore } from 'vial/stores/memory'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { chromiumOptions } from '../../examples/tutorial/chromium.ts'
 import { SECRET } from '../core/requests.ts'
+import { watchWarnings } from '../support/warnings.ts'
 
 const options = chromiumOptions()
 const HOST = 'app.example.test'
@@ -71,6 +72,7 @@ describe.skipIf(options === undefined).each(['stored', 'signed', 'sealed'] as co
       ;[context, page] = await newVisitor()
     })
     afterEach(async () => {
+      vi.restoreAllMocks()
       await context.close()
       await close(server)
     })
@@ -177,12 +179,28 @@ describe.skipIf(options === undefined).each(['stored', 'signed', 'sealed'] as co
       expect(await shown()).toBe('ann -')
     })
 
-    test('a secure cookie over plain http is not kept', async () => {
+    test('a secure cookie over plain http is not kept, and one warning says so', async () => {
+      const warnings = watchWarnings()
       await close(server)
       server = await site(make({ secure: true }))
       ;[context, page] = await newVisitor()
-      await page.goto('/login/ann')
-      expect([await shown(), await jar()]).toEqual(['nobody -', []])
+      for (const user of ['ann', 'bob']) {
+        await page.goto(`/login/${user}`)
+        expect([await shown(), await jar()]).toEqual(['nobody -', []])
+      }
+      expect(warnings).toEqual([
+        expect.stringMatching(/^VIAL_PLAIN_HTTP: .*over plain http.*`X-Forwarded-Proto`/),
+      ])
+    })
+
+    test('a secure cookie over plain http is kept on localhost, without a warning', async () => {
+      const warnings = watchWarnings()
+      await close(server)
+      server = await site(make({ secure: true }))
+      const { port } = server.address() as AddressInfo
+      await page.goto(`http://localhost:${port}/login/ann`)
+      expect([await shown(), await jar()]).toEqual(['ann -', ['sid localhost /']])
+      expect(warnings).toEqual([])
     })
   },
 )
