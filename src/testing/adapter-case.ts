@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { type IncomingMessage, request as send } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, request as send } from 'node:http'
 import { text as textOf } from 'node:stream/consumers'
 import type { AdapterOptions } from '../core/scope.ts'
 import type { Session } from '../core/session.ts'
@@ -50,6 +50,11 @@ export interface Exchange {
   /** Calls `sessions.of` with what the framework gives to a handler. */
   session(sessions: SuiteSessions): Promise<Session>
   readonly reply: Reply
+  /**
+   * Sends a request with the same cookies to the same application, within the process, as `event.fetch` or `mount` do, and
+   * resolves to the text of its response. With it `subRequests` is true.
+   */
+  readonly inner?: (path: string) => Promise<string>
 }
 
 /** One request, as the handler of a case sees it. */
@@ -66,6 +71,8 @@ export interface Kit extends StoreSpy {
   readonly client: Client
   readonly origin: string
   readonly errorsCommit: boolean
+  /** The status of a response to which no handler gives a reply. */
+  readonly silence: number
   /** Resolves to the number of records. */
   records(): Promise<number>
 }
@@ -76,6 +83,8 @@ export interface Modes {
   readonly cookies?: readonly string[]
   readonly ambient?: boolean
   readonly eager?: boolean
+  /** Installs the adapter twice for the same sessions. */
+  readonly twice?: boolean
   /** The options of the adapter. */
   readonly adapter?: AdapterOptions
 }
@@ -85,6 +94,21 @@ export type Serve = (
   handler?: (visit: Visit, sessions: SuiteSessions, other: SuiteSessions) => Promise<unknown>,
   modes?: Modes,
 ) => Promise<Kit>
+
+/** Middleware of Connect's form. */
+export type SuiteMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void
+
+/** What a case of middleware works with. */
+export interface MiddlewareKit extends StoreSpy {
+  readonly middleware: SuiteMiddleware
+  readonly sessions: SuiteSessions
+  /** Starts a server, until the end of the case. Resolves to its origin. */
+  listen(server: Server): Promise<string>
+}
 
 /** Cases by name, which begins with a letter and a number. */
 export type Cases = Record<string, (serve: Serve) => Promise<void>>
@@ -214,6 +238,8 @@ export interface ClientRequest {
   readonly onHeaders?: () => unknown
   /** Ends the connection. */
   readonly signal?: AbortSignal
+  /** Request headers; `cookie` takes the place of the jar. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** The browser of one visitor: one connection for each request, a cookie jar, and no automatic redirects. */
@@ -254,7 +280,10 @@ export class Client {
     return response
   }
 
-  #send(path: string, { method = 'GET', body, signal }: ClientRequest): Promise<IncomingMessage> {
+  #send(
+    path: string,
+    { method = 'GET', body, signal, headers }: ClientRequest,
+  ): Promise<IncomingMessage> {
     const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ')
     return new Promise((resolve, reject) => {
       const request = send(new URL(path, this.#origin), {
@@ -267,6 +296,7 @@ export class Client {
             'content-type': 'text/plain',
             'content-length': Buffer.byteLength(body),
           }),
+          ...headers,
         },
         ...(signal && { signal }),
       })

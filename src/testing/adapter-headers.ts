@@ -132,6 +132,46 @@ export const headerCases: Cases = {
     }
     assert.equal(await records(), 0)
   },
+  'H15 two cookies of one name: the newest counts, and the response removes the others': async (
+    serve,
+  ) => {
+    const { client, origin } = await serve(
+      async ({ session, path, reply }) => {
+        const mine = await session()
+        if (path === '/login') mine.login('ada')
+        return reply.json(mine.get('name') ?? mine.user ?? null)
+      },
+      { cookies: ['sid'] },
+    )
+    const values: string[] = []
+    for (const visitor of [client, new Client(origin)]) {
+      await visitor.expect('/login', { cookies: 1 })
+      values.push(`sid=${visitor.jar.get('sid')}`)
+    }
+    const headers = { cookie: values.join('; '), host: 'app.example.test' }
+    const { cookies } = await client.expect('/shop/page?a=/b', { text: '"ada"' }, { headers })
+    const removed = cookies
+      .filter((line) => line.startsWith('sid=;'))
+      .map((line) => /Domain=([^;]+)/.exec(line)?.[1] + (/Path=([^;]+)/.exec(line)?.[1] ?? ''))
+    assert.deepEqual(removed.sort(), [
+      'app.example.test/',
+      'app.example.test/shop',
+      'example.test/',
+      'example.test/shop',
+      'undefined/shop',
+    ])
+    const kept = cookies.filter((line) => !line.startsWith('sid=;'))
+    assert.equal(kept.length, 1)
+    const one = { headers: { cookie: kept[0]?.split(';')[0] ?? '' } }
+    await client.expect('/shop', { text: '"ada"', cookies: 0 }, one)
+  },
+  'N01 an adapter that is installed twice for the same sessions makes one session of one request':
+    async (serve) => {
+      const { client, calls } = await serve(undefined, { twice: true })
+      await client.expect('/login', { status: 302, cookies: 1 })
+      await client.expect('/read', { text: ADA, cookies: 0 })
+      assert.deepEqual(calls, ['create', 'read'])
+    },
   'E01 a handler fails: by default its session is stored with the error page': async (serve) => {
     const { client, origin, errorsCommit } = await serve()
     await client.expect('/503', { status: 503, cookies: 1, vary: 'cookie' })
@@ -221,6 +261,43 @@ export const headerCases: Cases = {
     const old = new Client(origin, client.jar)
     await client.expect('/logout', { cookies: 1, cacheControl: 'private' })
     await old.expect('/read', { text: EMPTY })
+  },
+}
+
+/** Cases for frameworks that answer in place of a handler without a reply. */
+export const silenceCases: Cases = {
+  'S01 a handler gives no reply: the framework answers as without a session, and what is stored has its cookie':
+    async (serve) => {
+      const { client, silence, records } = await serve(async ({ session, path, reply }) => {
+        if (path === '/reply') return reply.json('welcome')
+        const mine = await session()
+        if (path === '/write') mine.set('name', 'Ada')
+        return undefined
+      })
+      await client.expect('/read', { status: silence, cookies: 0 })
+      const { cookies } = await client.expect('/write', { status: silence })
+      assert.equal(cookies.length, await records())
+      await client.expect('/reply', { status: 200 })
+    },
+}
+
+/** Cases for frameworks in which an application sends requests to itself. */
+export const subRequestCases: Cases = {
+  'N02 with ambient, a sub-request shares the session: one record, one cookie, both writes': async (
+    serve,
+  ) => {
+    const { client, calls } = await serve(
+      async ({ session, path, reply, inner }) => {
+        const mine = await session()
+        mine.set(path.slice(1), true)
+        if (path === '/outer') await inner?.('/inner')
+        return reply.json([...mine.keys()].sort())
+      },
+      { ambient: true },
+    )
+    await client.expect('/outer', { text: '["inner","outer"]', cookies: 1 })
+    assert.deepEqual(calls, ['create'])
+    await client.expect('/later', { text: '["inner","later","outer"]', cookies: 0 })
   },
 }
 

@@ -4,12 +4,14 @@
  */
 
 import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Session } from '../core/session.ts'
 import {
   application,
   type Cases,
   Client,
   type Kit,
+  type MiddlewareKit,
   type Serve,
   type Visit,
 } from './adapter-case.ts'
@@ -315,5 +317,76 @@ export const timingCases: Cases = {
     await checkErrorPage(kit, '/')
     fail('none')
     await client.expect('/', { status: 200 })
+  },
+}
+
+/** The responses that WebSocket libraries give to middleware on an upgrade. */
+const STAND_INS: readonly ((request: IncomingMessage) => object)[] = [
+  () => ({}),
+  // That of engine.io.
+  () => ({
+    headers: {},
+    setHeader() {},
+    getHeader() {},
+    removeHeader() {},
+    write() {},
+    writeHead() {},
+    end() {},
+  }),
+  (request) => new ServerResponse(request),
+]
+
+/** Cases for adapters that are middleware of Connect's form. */
+export const middlewareCases: Record<string, (kit: MiddlewareKit) => Promise<void>> = {
+  'M01 a session that cannot be stored is an error page where `next` counts once': async ({
+    middleware,
+    sessions,
+    listen,
+    fail,
+  }) => {
+    const server = createServer(async (request, response) => {
+      // As h3 1, middie and AdonisJS do.
+      await new Promise<void>((resolve) => middleware(request, response, () => resolve()))
+      ;(await sessions.of(request)).set('name', 'Ada')
+      response.end('welcome')
+    })
+    const client = new Client(await listen(server))
+    await client.expect('/', { status: 200, text: 'welcome', cookies: 1 })
+    client.jar.clear()
+    fail('writes')
+    const { status, cookies, text } = await client.ask('/')
+    assert(status >= 500 && status <= 599, `responded with ${status}`)
+    assert.deepEqual([cookies, text.includes('welcome')], [[], false])
+  },
+  'M02 on an upgrade a session can be read, and a write is a StateError': async (kit) => {
+    const { middleware, sessions, listen, calls } = kit
+    const known = await sessions.load(undefined)
+    known.set('name', 'Ada')
+    const { cookies } = await sessions.commit(known)
+    calls.length = 0
+    for (const standIn of STAND_INS) {
+      const server = createServer()
+      const origin = await listen(server)
+      const seen = new Promise<Session>((resolve, reject) => {
+        server.once('upgrade', (request: IncomingMessage, socket) => {
+          socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n')
+          middleware(request, standIn(request) as ServerResponse, () => {
+            sessions.of(request).then(resolve, reject)
+          })
+        })
+      })
+      const headers = {
+        connection: 'upgrade',
+        upgrade: 'websocket',
+        cookie: `${cookies[0]?.name}=${cookies[0]?.value}`,
+      }
+      const [session] = await Promise.all([seen, new Client(origin).ask('/', { headers })])
+      assert.equal(session.get('name'), 'Ada')
+      assert.equal(
+        codeOf(() => session.set('name', 'Eve')),
+        'ERR_VIAL_STATE',
+      )
+    }
+    assert.deepEqual(calls, ['read', 'read', 'read'])
   },
 }

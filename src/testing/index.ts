@@ -8,6 +8,7 @@ export type {
   Exchange,
   ExchangeHandler,
   Reply,
+  SuiteMiddleware,
   SuiteOptions,
   SuiteSessions,
 } from './adapter-case.ts'

@@ -9,6 +9,7 @@ const after = 'the handler runs after `next` has returned, so no context reaches
 runSuite({
   name: 'Connect middleware',
   start,
+  middleware: (sessions) => sessionMiddleware(sessions),
   exceptions: { A01: after, A02: after, A03: after, A04: after },
 })
 

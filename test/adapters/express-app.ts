@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Express, Request, RequestHandler, Response } from 'express'
 import { sessionMiddleware } from 'vial/adapters/express'
-import type { AdapterSuiteOptions } from 'vial/testing'
+import type { AdapterSuiteOptions, SuiteMiddleware, SuiteSessions } from 'vial/testing'
 import { listening } from './suite.ts'
 
 /** What Express 5 and 4 have in common. */
@@ -10,6 +10,10 @@ export interface ExpressModule {
   (): Express
   text(): RequestHandler
 }
+
+/** The middleware as the suite wants it. Without Express's `app` it responds by itself. */
+export const middleware = (sessions: SuiteSessions): SuiteMiddleware =>
+  sessionMiddleware(sessions) as unknown as SuiteMiddleware
 
 /** An Express application as the suite wants it. `before` and `after` go around the session middleware. */
 export function starting(

@@ -3,11 +3,11 @@ import { Readable } from 'node:stream'
 import express, { type ErrorRequestHandler } from 'express'
 import { sessionMiddleware } from 'vial/adapters/express'
 import { expect, test } from 'vitest'
-import { starting } from './express-app.ts'
+import { middleware, starting } from './express-app.ts'
 import { gzipped } from './gzip-wrapper.ts'
 import { memorySessions, runSuite, visiting } from './suite.ts'
 
-runSuite({ name: 'Express 5', start: starting(express) })
+runSuite({ name: 'Express 5', start: starting(express), middleware })
 
 test('a handler that throws after its answer: the answer leaves whole, as without sessions', async () => {
   const { sessions, watch } = memorySessions()

@@ -23,6 +23,10 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) 
       path: new URL(request.url).pathname,
       body: () => request.text(),
       session: (sessions) => sessions.of(request),
+      inner: async (path) => {
+        const url = new URL(path, request.url)
+        return (await fetch(new Request(url, { headers: request.headers }))).text()
+      },
       reply: {
         header: (name, value) => headers.append(name, value),
         json: (value) => answer(JSON.stringify(value), { type: 'application/json' }),

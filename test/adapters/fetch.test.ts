@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { start } from './fetch-app.ts'
 import { memorySessions, runSuite } from './suite.ts'
 
-runSuite({ name: 'fetch', start, errorsCommit: false })
+runSuite({ name: 'fetch', start, errorsCommit: false, subRequests: true })
 
 const request = (path = '/'): Request => new Request(`http://localhost${path}`)
 

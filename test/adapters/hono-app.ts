@@ -18,6 +18,7 @@ export const start: AdapterSuiteOptions['start'] = (sessions, handler, options) 
         path: c.req.path,
         body: () => c.req.text(),
         session: (sessions) => sessions.of(c),
+        inner: async (path) => (await app.request(path, { headers: c.req.header() })).text(),
         reply: {
           header: (name, value) => c.header(name, value, { append: true }),
           json: (value) => c.json(value as object),

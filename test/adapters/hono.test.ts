@@ -8,7 +8,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { start } from './hono-app.ts'
 import { memorySessions, runSuite, visiting } from './suite.ts'
 
-runSuite({ name: 'Hono', start })
+runSuite({ name: 'Hono', start, silence: 500, subRequests: true })
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { start } from './koa-app.ts'
 import { memorySessions, runSuite, visiting } from './suite.ts'
 
-runSuite({ name: 'Koa', start })
+runSuite({ name: 'Koa', start, silence: 404 })
 
 test('an error that is a constant carries no cookie to another visitor', async () => {
   const { sessions } = memorySessions()

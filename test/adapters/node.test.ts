@@ -7,7 +7,12 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { start } from './node-app.ts'
 import { memorySessions, runSuite, visiting } from './suite.ts'
 
-runSuite({ name: 'node:http', start })
+runSuite({
+  name: 'node:http',
+  start,
+  middleware: (sessions) => (request, response, next) =>
+    void withSession(sessions, () => next())(request, response),
+})
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -8,7 +8,7 @@ import { Client, type StoreSpy, spyOn } from '../../src/testing/adapter-case.ts'
 
 /** Runs the published suite over one adapter. */
 export function runSuite(
-  options: Pick<AdapterSuiteOptions, 'name' | 'start' | 'errorsCommit' | 'exceptions'>,
+  options: Omit<AdapterSuiteOptions, 'test' | 'createSessions' | 'store'>,
 ): void {
   adapterSuite({
     ...options,
