@@ -110,7 +110,18 @@ describe('the package in an empty folder', () => {
           "mergeHeader",
           "tuple",
         ],
+        "vial/adapters": [
+          "FetchScope",
+          "NodeScope",
+          "answerError",
+          "cookieScope",
+          "discardBody",
+          "noteError",
+          "patchHeaders",
+          "patchResponse",
+        ],
         "vial/adapters/express": [
+          "sessionErrors",
           "sessionMiddleware",
         ],
         "vial/adapters/fastify": [
@@ -266,14 +277,14 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
-  test('holds what was built and nothing else, under 235 KB', () => {
+  test('holds what was built and nothing else, under 245 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(235_000)
+    expect(packed.size).toBeLessThan(245_000)
   })
 })
 
