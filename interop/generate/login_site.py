@@ -1,17 +1,21 @@
 """Answers requests as a Flask application with Flask-Login, Flask-WTF and Authlib does.
 
-Takes {"secret": "...", "protection": "basic" or "strong", "cookie": the `Cookie` of the first request, "requests": [{"path":
-"...", "headers": {...}, "address": "...", "form": {...}}]} on standard input. The requests are made one after the other,
-each with the cookies that the ones before it left. Prints a list of {"status", "found", "cookie"}. Needs flask, flask-login,
-flask-wtf and authlib with requests.
+Takes {"secret": "...", "protection": "basic" or "strong", "cookie": the `Cookie` of the first request, "folder": where
+Flask-Session keeps the sessions by cachelib, else they are in the cookie, "requests": [{"path": "...", "headers": {...},
+"address": "...", "form": {...}}]} on standard input. The requests are made one after the other,
+each with the cookies that the ones before it left. Prints a list of {"status", "found", "cookie"}. Needs flask,
+flask-session, cachelib, flask-login, flask-wtf and authlib with requests.
 """
 
 import json
 import sys
 
 from authlib.integrations.flask_client import OAuth
+from authlib.oauth2.rfc6749 import OAuth2Token
+from cachelib.file import FileSystemCache
 from flask import Flask, flash, get_flashed_messages, jsonify, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_fresh, login_user, logout_user
+from flask_session import Session
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.csrf import generate_csrf
 from wtforms import IntegerField, StringField
@@ -28,9 +32,12 @@ class Form(FlaskForm):
     age = IntegerField(validators=[DataRequired()])
 
 
-def site(secret, protection):
+def site(secret, protection, folder):
     app = Flask("vial")
     app.secret_key = secret
+    if folder is not None:
+        app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=FileSystemCache(folder, mode=0o600))
+        Session(app)
     app.config["SESSION_PROTECTION"] = protection
     manager = LoginManager(app)
     manager.session_protection = protection
@@ -89,6 +96,13 @@ def site(secret, protection):
         exp = session["_state_peer_the-state"]["exp"]
         return jsonify({"data": data, "exp": type(exp).__name__})
 
+    @app.get("/token")
+    def token():
+        if "token" not in session:
+            session["token"] = OAuth2Token({"access_token": "secret", "expires_at": 1700000000.0})
+        held = session["token"]
+        return jsonify({"type": type(held).__name__, "token": dict(held), "expired": bool(held.is_expired())})
+
     return app
 
 
@@ -105,7 +119,7 @@ def without_agent(wsgi_app):
 def answers(asked):
     cookies = dict(part.strip().split("=", 1) for part in (asked.get("cookie") or "").split(";") if "=" in part)
     for one in asked["requests"]:
-        app = site(asked["secret"], asked.get("protection", "basic"))
+        app = site(asked["secret"], asked.get("protection", "basic"), asked.get("folder"))
         headers = {**one.get("headers", {})}
         if "user-agent" not in headers:
             app.wsgi_app = without_agent(app.wsgi_app)

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { pythonBytes } from '../core/python.ts'
-import type { Session } from '../core/session.ts'
+import type { Session, StoredSession } from '../core/session.ts'
 import { StateError } from '../errors.ts'
 
 /** The request of any framework: one of Node's, such as Express's, or a `Request`, such as Hono's `c.req.raw`. */
@@ -44,7 +44,7 @@ export interface FlaskLogoutOptions {
  * @throws {StateError} When `user` is not a string, or once the response headers have left.
  */
 export function flaskLogin<Data extends object>(
-  session: Session<Data>,
+  session: Session<Data> | StoredSession<Data>,
   { user, request, address }: FlaskLoginOptions,
 ): void {
   if (typeof user !== 'string' || user === '') {
@@ -64,7 +64,7 @@ export function flaskLogin<Data extends object>(
  * @throws {StateError} Once the response headers have left.
  */
 export function flaskLogout<Data extends object>(
-  session: Session<Data>,
+  session: Session<Data> | StoredSession<Data>,
   { request, rememberCookie = 'remember_token' }: FlaskLogoutOptions = {},
 ): void {
   const data = session as unknown as Session

@@ -3,15 +3,20 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Session } from 'vial'
+import type { Session, StoredSession } from 'vial'
 import { withSession } from 'vial/adapters/node'
 import { flaskCookie } from 'vial/compat/flask-cookie'
 import { type FlaskLoginRequest, flaskLogin, flaskLogout } from 'vial/compat/flask-login'
+import { flaskSession } from 'vial/compat/flask-session'
+import { cachelibFileStore } from 'vial/stores/cachelib-file'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Browser } from '../core/requests.ts'
+import { newFolder } from './places.ts'
 import { findPython, runScript } from './python.ts'
 
-const python = findPython('flask, flask_login, flask_wtf, authlib, requests')
+const python = findPython(
+  'flask, flask_session, cachelib, flask_login, flask_wtf, authlib, requests',
+)
 const command = 'command' in python ? python.command : ''
 const SECRET = 'q8ZsXn3kLm0PvR7tYb2WcE5uHjKd9aGf'
 
@@ -33,8 +38,13 @@ interface Answer {
 type Protection = 'basic' | 'strong'
 
 /** The last answer of Flask, after all of these requests. */
-function flask(cookie: string | undefined, requests: readonly Asked[], protection?: Protection) {
-  const asked = { secret: SECRET, cookie, requests, ...(protection && { protection }) }
+function flask(
+  cookie: string | undefined,
+  requests: readonly Asked[],
+  protection?: Protection,
+  folder?: string,
+) {
+  const asked = { secret: SECRET, cookie, requests, folder, ...(protection && { protection }) }
   const answer = runScript<Answer[]>(command, 'login_site.py', asked).at(-1)
   expect(answer?.status).toBeLessThan(400)
   return answer as Answer
@@ -167,3 +177,87 @@ test('the state of an OAuth login passes through here', async () => {
     exp: 'float',
   })
 })
+
+describe.each<Protection>(['basic', 'strong'])(
+  'with Flask-Session on files and protection "%s"',
+  (protection) => {
+    const headers = { 'user-agent': 'agent' }
+    const request: FlaskLoginRequest = { headers }
+
+    function shared() {
+      const { folder, remove } = newFolder()
+      const store = cachelibFileStore(folder)
+      const sessions = flaskSession({ store, format: 'pickle' })
+      onTestFinished(async () => {
+        await store.close?.()
+        await remove()
+      })
+      const ask = (cookie: string | undefined, path: string, more: Partial<Asked> = {}) =>
+        flask(cookie, [{ path, headers, ...more }], protection, folder)
+      const visitHere = async (
+        cookie: string | undefined,
+        work: (session: StoredSession) => void,
+      ) => {
+        const browser = new Browser(sessions, cookie)
+        await browser.visit(work)
+        return browser.cookie
+      }
+      return { sessions, ask, visitHere }
+    }
+
+    test('a login and a logout here are one there, and the old id opens nothing there', async () => {
+      const { ask, visitHere } = shared()
+      const { cookie: anonymous } = ask(undefined, '/csrf')
+      const cookie = await visitHere(anonymous, (session) =>
+        flaskLogin(session, { user: '42', request, address: '127.0.0.1' }),
+      )
+      expect(cookie).not.toBe(anonymous)
+      expect(ask(cookie, '/who').found).toMatchObject({ user: '42', fresh: true })
+      expect(ask(anonymous, '/who').found).toMatchObject({ user: null })
+      const after = await visitHere(cookie, (session) => flaskLogout(session, { request }))
+      expect(ask(after, '/who').found).toMatchObject({ user: null, fresh: null })
+      expect(ask(cookie, '/who').found).toMatchObject({ user: null })
+    })
+
+    test('a login there is seen here, and stays fresh when all is written again here', async () => {
+      const { ask, visitHere } = shared()
+      const { cookie } = ask(undefined, '/login?user=42')
+      const same = await visitHere(cookie, (session) => {
+        expect(session.get('_user_id')).toBe('42')
+        for (const [key, value] of [...session]) session.set(key, value)
+        session.set('seen', 1)
+      })
+      expect(ask(same, '/who').found).toMatchObject({ user: '42', fresh: true })
+    })
+
+    test('a token of Authlib’s own class is carried along, and shown by its name', async () => {
+      const { ask, visitHere, sessions } = shared()
+      const { cookie, found: before } = ask(undefined, '/token')
+      expect(before).toMatchObject({ type: 'OAuth2Token', token: { expires_at: 1_700_000_000 } })
+      const same = await visitHere(cookie, (session) => {
+        const token = session.get('token')
+        expect(() => `${token}`).toThrow(/OAuth2Token cannot be text/)
+        session.set('copy', [token])
+        session.set('token', token)
+      })
+      expect(ask(same, '/token').found).toEqual(before)
+      const session = await sessions.load(same)
+      session.flash(session.get('copy') as unknown as string)
+      await sessions.commit(session)
+      const shown = (await sessions.load(same)).flashes().map(({ message }) => message)
+      expect(shown).toEqual(['[<authlib.oauth2.rfc6749.wrappers.OAuth2Token object>]'])
+    })
+
+    test('a form’s token holds here and there, and its errors show here', async () => {
+      const { ask, visitHere } = shared()
+      const { found: token, cookie } = ask(undefined, '/csrf')
+      const between = await visitHere(cookie, (session) => session.set('seen', 1))
+      const form = { csrf_token: token, age: '7', name: 'ann' }
+      expect(ask(between, '/form', { form }).found['valid']).toBe(true)
+      const failed = ask(between, '/form', { form: { ...form, age: 'x' } })
+      await visitHere(failed.cookie, (session) =>
+        expect(session.flashes().map(({ message }) => message)).toEqual([failed.found['text']]),
+      )
+    })
+  },
+)
