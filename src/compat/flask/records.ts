@@ -38,7 +38,6 @@ const FORMATS: Readonly<Record<FlaskFormat, Format>> = {
   'cachelib-redis': { serializer: marked(PICKLE) as Serializer },
 }
 
-/** An entry and its format. */
 interface FormattedEntry {
   readonly format: Format
   readonly entry: unknown

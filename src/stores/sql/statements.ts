@@ -46,7 +46,6 @@ export function detectDialect(executor: QueryExecutor): SqlDialect {
 
 type Fragment = RawBuilder<unknown>
 
-/** The type that an instant is cast to. */
 const TIME: Readonly<Record<SqlDialect, Fragment>> = {
   postgres: sql`timestamp`,
   mysql: sql`datetime(6)`,
@@ -60,7 +59,6 @@ const EXPIRY: Readonly<Record<SqlDialect, Fragment>> = {
   sqlite: sql`expiry`,
 }
 
-/** Compiles all statements for a table. */
 export function compileStatements(
   executor: QueryExecutor,
   dialect: SqlDialect,
