@@ -68,6 +68,11 @@ export interface Store {
   readonly evicts?: boolean
   /** True: a failover may lose writes that were acknowledged, as replicas follow later. Absent: false. */
   readonly forgets?: boolean
+  /**
+   * Asks the backend why it may drop live records to make room, and resolves to the reason, such as
+   * `maxmemory-policy is allkeys-lru`; to undefined when it does not. Absent: `evicts` says all.
+   */
+  evicting?(): Promise<string | undefined>
   /** What it puts before each id in the backend. Absent: nothing, or not as text. */
   readonly prefix?: string
   /** The grain of expiry times in ms. A store rounds them up, never down [D1]. Absent: 1. */

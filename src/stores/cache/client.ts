@@ -140,6 +140,7 @@ export interface CacheRecord {
 
 const TEXT = /^vial1:([^:]+):(\d+):([A-Za-z0-9+/]*={0,2})$/
 
+/** Writes a record as a string. */
 export function toText(content: string, expiresAt: number): string {
   return `vial1:${expiresAt}:${sizeOf(content)}:${content}`
 }
@@ -152,6 +153,7 @@ export function fromText(text: unknown): CacheRecord | undefined {
   return Number.isNaN(expiresAt) ? undefined : { content, expiresAt }
 }
 
+/** The content of a record with these bytes. */
 export function contentOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }

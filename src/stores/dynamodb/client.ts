@@ -1,5 +1,6 @@
 /** The part of the AWS SDK, version 3, that the DynamoDB store uses: methods of its aggregated client `DynamoDB`. */
 
+/** Values in a request. */
 export type DynamodbValues = Record<
   string,
   { readonly S: string } | { readonly N: string } | { readonly B: Uint8Array }
@@ -17,6 +18,7 @@ export interface DynamodbCondition {
   readonly ReturnValuesOnConditionCheckFailure?: 'ALL_OLD'
 }
 
+/** Options of each request. */
 export interface DynamodbRequestOptions {
   readonly abortSignal?: AbortSignal
 }
@@ -30,8 +32,10 @@ type Request<Input, Output = object> = (
   options?: DynamodbRequestOptions,
 ) => Promise<Response<Output>>
 
+/** A write of an item. */
 type Write<Input> = Request<DynamodbCondition & Input, { Attributes: DynamodbItem }>
 
+/** The description of a table. */
 export type DynamodbTable = Response<{
   TableStatus: string
   KeySchema: readonly Response<{ AttributeName: string }>[]

@@ -94,6 +94,7 @@ export function isTooLarge(error: unknown): boolean {
   return name === 'ValidationException' && /item size/i.test(message)
 }
 
+/** Describes an error of the SDK. */
 export function classifyError(error: unknown, operation: string): Failure {
   const { name = 'Error', message, code, syscall, $fault } = error as SdkError
   /** Nothing was done, unless by an earlier attempt. */

@@ -99,6 +99,7 @@ function assertKey(table: string, { KeySchema, AttributeDefinitions }: DynamodbT
 /** The largest record, in bytes. An item may have 400 KiB; the rest is left for the key and other attributes. */
 export const MOST_BYTES = 400_000
 
+/** The key of an id. */
 export function keyOf(id: string): { id: { readonly S: string } } {
   return { id: { S: id } }
 }

@@ -28,6 +28,7 @@ export interface FileLockOptions {
   readonly staleAfter?: number
 }
 
+/** A lock that is held. */
 export interface HeldLock {
   /** A path beside the lock for a temporary file, which no other holder uses. */
   readonly temporary: string

@@ -34,6 +34,7 @@ import { fileLocks } from './lock.ts'
 /** A write that holds the locks of its id. */
 interface Turn {
   readonly paths: readonly [string, ...string[]]
+  /** The path of its temporary file. */
   readonly temporary: string
   /** Checks that the locks are still held. A failure after its call may have changed something. */
   begin(): Promise<void>

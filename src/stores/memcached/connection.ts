@@ -53,6 +53,7 @@ const LONGEST_PAUSE = 1_000
 
 /** Has one socket at a time, which a command opens. It does not keep the process alive while no reply is due. */
 export class Connection {
+  /** The name of the server. */
   readonly name: string
   readonly #server: ServerAddress
   readonly #settings: ConnectionSettings

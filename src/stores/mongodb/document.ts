@@ -20,6 +20,7 @@ const READING = {
   raw: false,
 } as const
 
+/** The options of a read. */
 export type MongodbReadOptions = typeof READING & {
   readonly projection: Record<string, 0 | 1>
   readonly sort?: Record<string, 1>
@@ -27,6 +28,7 @@ export type MongodbReadOptions = typeof READING & {
   readonly batchSize?: number
 }
 
+/** Reads a record. */
 export const RECORD: MongodbReadOptions = {
   ...READING,
   projection: { _id: 0, val: 1, expiration: 1 },

@@ -50,7 +50,9 @@ export interface MongodbStore extends AsyncStore {
 
 /** How often a removal or an insertion starts over when other writers come between. */
 const TURNS = 50
+/** How many documents a sweep removes at once. */
 const AT_ONCE = 500
+/** How many ids a page of `list` has. */
 const PAGE = 1_000
 /** How often an operation starts over when the server undoes its write. DocumentDB needs a second to notice a deadlock. */
 const STARTS = 5

@@ -28,11 +28,13 @@ export interface OpenedStore {
   readonly destroy?: () => void
 }
 
+/** Makes the store of a URL. */
 export type Opener = (url: StoreUrl, context: OpenContext) => Promise<OpenedStore>
 
 /** How long a client tries to reach its server, in ms. An operation has its own, shorter time limit. */
 export const CONNECT_TIMEOUT = 5_000
 
+/** A wait that took too long. */
 export class TimeoutError extends Error {
   constructor(ms: number) {
     super(`the server did not respond within ${ms / 1_000} s`)

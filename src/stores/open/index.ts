@@ -46,6 +46,7 @@ const postgres = async () => (await import('../sql/open.ts')).openPostgres
 const mysql = async () => (await import('../sql/open.ts')).openMysql
 const mongodb = async () => (await import('../mongodb/open.ts')).openMongodb
 
+/** Loads the opener of a scheme. */
 const OPENERS: Readonly<Record<string, () => Promise<Opener>>> = {
   redis,
   rediss: redis,

@@ -160,6 +160,16 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     atomic: true,
     forgets: true,
 
+    async evicting() {
+      for (const sendTo of await commands.primaries(prefix)) {
+        const memory = String(await sendTo(['INFO', 'memory']))
+        const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(memory) ?? []
+        const [, most = '0'] = /^maxmemory:(\d+)/m.exec(memory) ?? []
+        if (policy !== 'noeviction' && most !== '0') return `maxmemory-policy is ${policy}`
+      }
+      return undefined
+    },
+
     read: (id, options = {}) =>
       attempt('read', options, async () => {
         const key = prefix + id

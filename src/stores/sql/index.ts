@@ -249,6 +249,7 @@ function versionOf(call: SqlCall, version: unknown): Uint8Array {
   throw errorOf(call, refused('the version is not one that this store returned'))
 }
 
+/** The record that `read` found. */
 function recordOf(call: SqlCall, { rows: [row] }: SqlResult): StoredRecord | undefined {
   if (row === undefined) return undefined
   const held = row['bytes']

@@ -16,6 +16,7 @@ export interface SqlCall {
 }
 
 export interface SqlResult {
+  /** How many rows the statement changed. */
   readonly changed: number
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   /** How it failed, when that was expected. */
@@ -38,6 +39,7 @@ const MOST_ATTEMPTS = 100
 /** About the largest value of SQLite and PostgreSQL, in bytes. */
 const LARGEST = 1_000_000_000
 
+/** Runs statements on connections of a Kysely instance, by the clock. */
 export function statementRunner(
   executor: QueryExecutor,
   dialect: SqlDialect,
@@ -91,10 +93,12 @@ function assertWanted(call: SqlCall): void {
   if (call.signal?.aborted) throw errorOf(call, ABORTED)
 }
 
+/** The error of a call that failed. */
 export function errorOf({ operation }: SqlCall, failure: Failure): StoreError {
   return storeError('sqlStore', operation, failure)
 }
 
+/** The error of a record that does not fit. */
 export function tooLarge(size: number, limit: number): TooLargeError {
   return new TooLargeError(
     `sqlStore: the record takes ${size} bytes, and this table or server holds at most ${limit}. Keep less in the session, make the column data wider or raise max_allowed_packet.`,
@@ -102,6 +106,7 @@ export function tooLarge(size: number, limit: number): TooLargeError {
   )
 }
 
+/** What the columns hold. */
 export interface SqlColumns {
   /** The grain of `expiry`, in ms. */
   readonly resolution: number

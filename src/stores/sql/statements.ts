@@ -46,6 +46,7 @@ export function detectDialect(executor: QueryExecutor): SqlDialect {
 
 type Fragment = RawBuilder<unknown>
 
+/** The type that an instant is cast to. */
 const TIME: Readonly<Record<SqlDialect, Fragment>> = {
   postgres: sql`timestamp`,
   mysql: sql`datetime(6)`,
@@ -59,6 +60,7 @@ const EXPIRY: Readonly<Record<SqlDialect, Fragment>> = {
   sqlite: sql`expiry`,
 }
 
+/** Compiles all statements for a table. */
 export function compileStatements(
   executor: QueryExecutor,
   dialect: SqlDialect,

@@ -64,6 +64,7 @@ export function nearEntries(maxEntries: number, maxBytes: number) {
   return {
     change,
 
+    /** The number of records. */
     get size(): number {
       return entries.size
     },
