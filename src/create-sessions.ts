@@ -28,6 +28,7 @@ import type { Fields, Session, StoredSession } from './core/session.ts'
 import type { SessionLifeCycle } from './core/session-life-cycle.ts'
 import type { Eager, Sessions, StoredSessions } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
+import { type UsersOptions, usersOf } from './core/users/index.ts'
 import { warnOnce } from './core/warnings.ts'
 import { ConfigError } from './errors.ts'
 import { encrypted } from './seals/encrypted.ts'
@@ -84,6 +85,11 @@ export interface StoredOptions<Data extends object = Fields> extends SessionsOpt
   readonly store: Store
   /** Longest wait for the store, over all steps of one load or commit. @default '1s' */
   readonly timeout?: Duration
+  /**
+   * Lists the sessions of each user, for `sessions.forUser`: to show them, to end them, and to limit their number. `true`
+   * is `{ most: 100, over: 'end-oldest' }`. The store must compare and set and must not evict. @default false
+   */
+  readonly users?: boolean | UsersOptions
   /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
   readonly onStoreFailure?: 'reject' | 'anonymous'
 }
@@ -191,9 +197,10 @@ function inCookie({ seal, secret, context, randomBytes: random }: SealedOptions)
 }
 
 function inStore(options: StoredOptions, cookieName: string): InStore {
-  const { store, secret, randomBytes: random = randomBytes } = options
+  const { store, secret, users, randomBytes: random = randomBytes } = options
   return {
     store,
+    users: usersOf(users, store, cookieName),
     ids: nativeIds(random, cookieName),
     randomBytes: random,
     seal: options.seal ?? (secret === undefined ? undefined : signed({ secret })),
@@ -220,6 +227,7 @@ const NAMES = [
   'serializer',
   'store',
   'timeout',
+  'users',
 ] as const
 
 const COOKIE_NAMES = [
@@ -241,6 +249,15 @@ function checkNames(options: StoredOptions | SealedOptions): void {
   checkOptions<AnyOption>('createSessions', options, NAMES)
   if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
   checkPlaces(options.cookie?.formerly)
+  const { users }: AnyOption = options
+  if (typeof users === 'object' && users !== null) {
+    checkOptions('users', users as UsersOptions, ['most', 'over', 'realm'])
+  }
+  if (users !== undefined && users !== false && options.store === undefined) {
+    throw new ConfigError(
+      '`users` needs a `store`, where the list of each user is kept. Give one, or leave `users` out.',
+    )
+  }
   // What is named and undefined was most often meant to come from the environment. Without a store there is a sealed cookie;
   // without a secret the cookie of a store would not be signed.
   for (const name of ['secret', 'seal'] as const) {

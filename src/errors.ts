@@ -122,6 +122,33 @@ export class ConflictError extends SessionError {
   }
 }
 
+/** The application acts: a login is over the limit of `users.most`, and `over` is `refuse`. The visitor is not logged in. */
+export class TooManySessionsError extends SessionError {
+  override readonly name = 'TooManySessionsError'
+  readonly code = 'ERR_VIAL_TOO_MANY_SESSIONS'
+  override readonly status = 409
+}
+
+/** The operator acts: not all sessions of a user could be ended. Call again to end those that are left. */
+export class RevocationError extends StoreError {
+  /** The handles of the sessions that were ended. */
+  readonly ended: readonly string[]
+  /** The handles of those that may live. */
+  readonly left: readonly string[]
+
+  constructor(ended: readonly string[], left: readonly string[], cause: unknown) {
+    const all = ended.length + left.length
+    super(`${ended.length} of ${all} sessions were ended. Call again to end those that are left.`, {
+      operation: 'delete',
+      outcome: 'unknown',
+      retriable: true,
+      cause,
+    })
+    this.ended = ended
+    this.left = left
+  }
+}
+
 /** Fields of clients' errors that name no key and no value. */
 const SHOWN = `code errno syscall hostname address port sqlState errcode codeName
   $fault $metadata httpStatusCode requestId attempts`.split(/\s+/)
@@ -179,6 +206,7 @@ export type SessionErrorCode =
   | TooLargeError['code']
   | StoreError['code']
   | ConflictError['code']
+  | TooManySessionsError['code']
 
 /** Whether an error is one of this package, also one from another copy of it. */
 export function isSessionError(error: unknown): error is SessionError {

@@ -15,6 +15,7 @@ export {
 export type { Duration } from './core/duration.ts'
 export type { Asked, OnEvent, Rejection, SessionEvent } from './core/events.ts'
 export type { Flash } from './core/flashes.ts'
+export type { Label } from './core/label.ts'
 export type { SafeHtml } from './core/python.ts'
 export type { OnInvalid, Schema, SchemaIssue, SchemaResult } from './core/schema.ts'
 export {
@@ -50,6 +51,7 @@ export type {
   TouchResult,
   Version,
 } from './core/store.ts'
+export type { UserSession, UserSessions, UsersOptions } from './core/users/index.ts'
 export { isTuple, type Tuple, tuple } from './core/values.ts'
 export {
   createSessions,
@@ -62,6 +64,7 @@ export {
   ConflictError,
   isSessionError,
   isStoreError,
+  RevocationError,
   SerializationError,
   SessionError,
   type SessionErrorCode,
@@ -69,4 +72,5 @@ export {
   StoreError,
   type StoreOutcome,
   TooLargeError,
+  TooManySessionsError,
 } from './errors.ts'

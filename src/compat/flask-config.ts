@@ -304,6 +304,7 @@ function refuse(options: FlaskConfigOptions, names: readonly OptionName[], why: 
   if (name !== undefined) throw new ConfigError(`fromFlaskConfig: ${name} is for ${why}.`)
 }
 
+/** The options of these names that are not undefined. */
 function pick<Name extends OptionName>(
   options: FlaskConfigOptions,
   names: readonly Name[],

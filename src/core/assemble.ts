@@ -23,6 +23,7 @@ import { Session, StoredSession } from './session.ts'
 import { SessionLifeCycle } from './session-life-cycle.ts'
 import type { Verb } from './store.ts'
 import { waitTimer } from './time-limit.ts'
+import { UserLists, type Users } from './users/index.ts'
 import { warnOnce } from './warnings.ts'
 
 /** The options that every preset hands on as they were given. */
@@ -54,7 +55,10 @@ export type InCookie = Pick<CookieBackingConfig, 'seal' | 'agedBySeal'>
 export type InStore = Pick<
   StoreBackingConfig,
   'store' | 'ids' | 'randomBytes' | 'seal' | 'renewAfter'
->
+> & {
+  /** Undefined: the sessions of a user are not listed. */
+  readonly users?: Users | undefined
+}
 
 interface Kind {
   is(value: unknown): boolean
@@ -78,6 +82,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   }),
   onInvalid: oneOf('drop', 'fresh', 'throw'),
   onStoreFailure: oneOf('anonymous', 'reject'),
+  users: {
+    is: (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+    give: 'true, or an object such as `{ most: 5 }`',
+  },
   formerly: { is: Array.isArray, give: "a list of places, such as `[{ domain: 'example.com' }]`" },
   seal: having('seal', 'open'),
   serializer: having('split', 'join'),
@@ -218,7 +226,7 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
   }
   const backing =
     'store' in place
-      ? new StoreBacking({
+      ? storeBacking({
           ...shared,
           ...place,
           emit,
@@ -240,4 +248,11 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
     emit,
     close: async () => store?.close?.(),
   })
+}
+
+function storeBacking({
+  users,
+  ...config
+}: Omit<StoreBackingConfig, 'lists'> & Pick<InStore, 'users'>): StoreBacking {
+  return new StoreBacking({ ...config, lists: users && new UserLists({ ...config, ...users }) })
 }

@@ -13,6 +13,7 @@ import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { AnySession } from './session.ts'
 import type { SessionLifeCycle } from './session-life-cycle.ts'
 import type { MaybePromise } from './store.ts'
+import type { UserSessions } from './users/index.ts'
 
 /** Options that are evaluated at the first use, at once or in a promise. */
 export type Deferred<Options, Env> = (env: Env) => MaybePromise<Options>
@@ -90,6 +91,18 @@ class DeferredLifeCycle implements LifeCycle {
 
   async claim(session: AnySession, key: string): Promise<unknown> {
     return (await this.#ready()).claim(session, key)
+  }
+
+  forUser(user: string): UserSessions {
+    if (this.#made !== undefined) return this.#made.forUser(user)
+    const sessions = async (): Promise<UserSessions> => (await this.#ready()).forUser(user)
+    return {
+      list: async (current) => (await sessions()).list(current),
+      count: async () => (await sessions()).count(),
+      revoke: async (handle) => (await sessions()).revoke(handle),
+      revokeOthers: async (session) => (await sessions()).revokeOthers(session),
+      revokeAll: async () => (await sessions()).revokeAll(),
+    }
   }
 
   async check(options: { readonly connect?: boolean; readonly env?: unknown } = {}): Promise<void> {

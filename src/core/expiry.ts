@@ -98,6 +98,15 @@ export class Expiry {
     return Math.min(current, this.until(meta) ?? current)
   }
 
+  /**
+   * When a session was last active, as exact as its end was moved. Undefined: activity does not move it, or the end is not
+   * known.
+   */
+  seen(meta: Meta, expiresAt: number | undefined): number | undefined {
+    const idle = this.#idleOf(meta)
+    return idle === undefined || expiresAt === undefined ? undefined : expiresAt - idle
+  }
+
   /** Whether the lifetime is over. */
   outlived(meta: Meta, now: number): boolean {
     return (this.until(meta) ?? Number.POSITIVE_INFINITY) <= now

@@ -7,7 +7,7 @@
  */
 
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, StateError } from '../errors.ts'
 
 /** The content of one cookie. */
 export interface Credential {
@@ -39,6 +39,21 @@ export interface VerifierScheme {
   rotate(credential: Credential): Credential
   /** The same key with the verifier that follows from this one and `nonce`, so that every holder of the old one gets the same. */
   renew(credential: Credential, nonce: string): Credential
+}
+
+/** What a record was opened with. */
+interface Opened {
+  readonly credential: Credential | undefined
+}
+
+/** Where there is a store, every record has a credential. */
+export function credentialOf({ credential }: Opened): Credential {
+  if (credential === undefined) throw new StateError('This session is not one of a store.')
+  return credential
+}
+
+export function keyOf(opened: Opened): string {
+  return credentialOf(opened).key
 }
 
 /** The source of random bytes; it must be unpredictable. */

@@ -34,6 +34,7 @@ import { type Origin, SessionState, type Several } from './session-state.ts'
 import type { LoadOptions } from './sessions.ts'
 import { eagerSession, toAwait } from './stand-ins.ts'
 import type { MaybePromise } from './store.ts'
+import type { UserSessions } from './users/index.ts'
 import { warnOnce } from './warnings.ts'
 
 /** What a request's cookies led to: a record, more than one, or why none of them is honoured. */
@@ -48,14 +49,17 @@ export interface Backing {
    * Finds the record behind a cookie. What a visitor can send gives a rejection, never an error.
    *
    * @param values All values of the session's cookie, at least one.
+   * @param readOnly The request must not write.
    */
-  find(values: readonly string[]): MaybePromise<Found>
+  find(values: readonly string[], readOnly: boolean): MaybePromise<Found>
   /** Ends a session's request: stores what changed and gives the headers. Synchronous when nothing is to be stored. */
   commit(state: SessionState): MaybePromise<Commit>
   /** Gives a commit that sets the cookie of a record as it is. Stores nothing. */
   resend(state: SessionState, origin: Origin): Commit
   /** Takes a key out of the record, for exactly one of many callers. Absent where nothing can decide which one that is. */
   claim?(state: SessionState, key: string): Promise<unknown>
+  /** The sessions of a user. Absent: they are not listed. */
+  forUser?(user: string): UserSessions
   /** Asks the store for an id that no session has, and rejects when it fails. Absent where there is no store. */
   probe?(): Promise<void>
 }
@@ -133,7 +137,7 @@ export class SessionLifeCycle implements LifeCycle {
     const location = values.length > 1 ? (options.location ?? (() => undefined)) : undefined
     let found: MaybePromise<Found>
     try {
-      found = backing.find(values)
+      found = backing.find(values, readOnly)
     } catch (error) {
       return this.#withoutStore(error, readOnly)
     }
@@ -238,6 +242,12 @@ export class SessionLifeCycle implements LifeCycle {
     if (value === undefined || this.#config.schema?.problem(key, value) === undefined) return value
     this.#hid(session, [key])
     return undefined
+  }
+
+  forUser(user: string): UserSessions {
+    const { backing } = this.#config
+    if (backing.forUser !== undefined) return backing.forUser(user)
+    throw new StateError('forUser() needs `users: true` in createSessions, and a `store`.')
   }
 
   async check({ connect = false }: { readonly connect?: boolean } = {}): Promise<void> {

@@ -12,6 +12,7 @@ import type { Sender } from './commit-headers.ts'
 import type { Asked } from './events.ts'
 import { type Expiry, type OwnLife, ownLife } from './expiry.ts'
 import type { Credential } from './ids.ts'
+import type { Label } from './label.ts'
 import type { SessionPolicy } from './policy.ts'
 import { type Report, rebase } from './rebase.ts'
 import {
@@ -68,6 +69,8 @@ export interface Draft {
   readonly empty: boolean
   /** Its cookie outlives the browser. */
   readonly permanent: boolean
+  /** What the login tells about the session. Absent: nothing. */
+  readonly label?: Label | undefined
 }
 
 /** What a draft writes besides the handler's changes. */
@@ -76,6 +79,8 @@ export interface Stamp {
   readonly expiry: Expiry
   /** Undefined: the record keeps its own, or has none. */
   readonly verifier?: NewVerifier | undefined
+  /** Whether the sessions of a user are listed. */
+  readonly lists: boolean
 }
 
 /** A verifier that a commit gives to its record. */
@@ -113,6 +118,8 @@ export class SessionState {
   rotation: 'none' | 'regenerate' | 'login' = 'none'
   /** The life that this request asked for its session alone. */
   #asked: OwnLife | undefined
+  /** What this request's login tells about the session. */
+  #label: Label | undefined
   /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
   /** The handler called `destroy`. */
@@ -237,13 +244,14 @@ export class SessionState {
   }
 
   /** A session of another user is ended: the new user must not see its data. */
-  login(user: string, own: OwnLife): void {
+  login(user: string, own: OwnLife, label?: Label): void {
     this.#assertOwns(own)
     if (this.meta.user !== undefined && this.meta.user !== user) this.#end()
     this.#endOthers()
     this.detached = false
     this.meta = { ...this.meta, user, own: undefined }
     this.ask(own)
+    this.#label = label
     this.rotation = 'login'
   }
 
@@ -358,6 +366,7 @@ export class SessionState {
       before: theirs,
       empty: this.isEmpty(entries, meta),
       permanent: isPermanent(entries, this.serializer),
+      label: this.#label,
     }
   }
 
@@ -366,7 +375,7 @@ export class SessionState {
     return new Map(this.policy.permanent ? [[PERMANENT, this.serializer.encode(true)]] : [])
   }
 
-  #stamped(theirs: Meta, { now, expiry, verifier }: Stamp): Meta {
+  #stamped(theirs: Meta, { now, expiry, verifier, lists }: Stamp): Meta {
     const { metadata } = this.policy
     const { cleared } = this.changes
     const isLogin = this.rotation === 'login'
@@ -386,6 +395,7 @@ export class SessionState {
       own,
       user: isLogin ? this.meta.user : cleared ? undefined : theirs.user,
       factors: isLogin || cleared ? undefined : theirs.factors,
+      listed: isLogin ? lists || undefined : cleared ? undefined : theirs.listed,
       // The first request that presents a renewed verifier begins the grace of the one before.
       graceFrom: isPresented ? (theirs.graceFrom ?? now) : theirs.graceFrom,
     }

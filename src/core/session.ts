@@ -10,6 +10,7 @@ import { type Duration, milliseconds } from './duration.ts'
 import type { OwnLife } from './expiry.ts'
 import { type Flash, messagesOf, toFlash, without } from './flashes.ts'
 import { fingerprint } from './ids.ts'
+import { checkLabel, type Label } from './label.ts'
 import type { SafeHtml } from './python.ts'
 import { FLASHES, isReserved } from './record.ts'
 import type { SessionState } from './session-state.ts'
@@ -32,6 +33,11 @@ export interface LoginOptions {
   readonly idle?: Duration
   /** Whether the cookie outlives the browser. Absent: as it was. */
   readonly permanent?: boolean
+  /**
+   * What the list of the user's sessions shows of this one, such as `{ device: 'Firefox on Linux' }`: at most 256 bytes as
+   * JSON. It is kept where `users` is on.
+   */
+  readonly label?: Label
 }
 
 /** What every session can do. It is synchronous and does no I/O. Other properties cannot be set, as they would be lost. */
@@ -109,6 +115,11 @@ export abstract class AnySession {
     return this.#state.meta.user
   }
 
+  /** When the user last logged in, in ms since the epoch. Undefined: not logged in, or this request did it. */
+  get loggedInAt(): number | undefined {
+    return this.user === undefined ? undefined : this.#state.meta.loggedInAt
+  }
+
   /** Names this session in logs; the cookie's content is never shown. `new` and `sealed` where there is no record in a store. */
   get fingerprint(): string {
     const { origin } = this.#state
@@ -174,7 +185,8 @@ export abstract class AnySession {
     if (typeof user !== 'string' || user === '' || !user.isWellFormed()) {
       throw new StateError('login() needs the user as a well-formed string that is not empty.')
     }
-    this.#state.login(user, lengths(options))
+    checkLabel(options.label)
+    this.#state.login(user, lengths(options), options.label)
     if (options.permanent !== undefined) this.permanent = options.permanent
   }
 

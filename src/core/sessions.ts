@@ -8,6 +8,7 @@ import type { Commit } from './commit-headers.ts'
 import type { CommitOptions, LifeCycle, OpenOptions } from './scope.ts'
 import type { Fields, Keys, Session, StoredSession } from './session.ts'
 import type { MaybePromise } from './store.ts'
+import type { UserSessions } from './users/index.ts'
 
 /** How a session is loaded without an adapter. */
 export interface LoadOptions extends Pick<OpenOptions, 'env' | 'readOnly'> {
@@ -66,6 +67,13 @@ export interface StoredSessions<Data extends object = Fields>
     session: StoredSession<Data>,
     key: K,
   ): Promise<Exclude<Data[K], undefined> | undefined>
+  /**
+   * The sessions of a user: to show them, to end them. They are there where `users` is on.
+   *
+   * @param user As `login` was given it.
+   * @throws {StateError} Without `users`.
+   */
+  forUser(user: string): UserSessions
 }
 
 /** What `eager` adds. */

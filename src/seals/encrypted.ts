@@ -52,6 +52,7 @@ const COMMITMENT = Buffer.alloc(16)
 const TIME_BYTES = 6
 const HEAD_BYTES = COMMITMENT.length + TIME_BYTES
 const MIN_BYTES = NONCE_END + HEAD_BYTES + TAG_BYTES
+/** Random bytes in each nonce hash. */
 const NONCE_RANDOM_BYTES = 16
 /** Number of texts that share the first half of the nonce and its derived key. */
 const SEALS_PER_DERIVED_KEY = 2 ** 16
@@ -140,6 +141,7 @@ interface Bound {
   readonly hashed: Buffer
 }
 
+/** The keys of one secret. */
 class Key {
   /** Version and key id, the start of each text. */
   readonly head: Buffer

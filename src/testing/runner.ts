@@ -15,16 +15,19 @@ export interface SuiteTestContext {
   readonly skip?: (reason: string) => unknown
 }
 
+/** Fails with a message. */
 export function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message)
 }
 
+/** Fails unless both are the same value. */
 export function checkSame<T>(actual: T, expected: T, what: string): void {
   const show = (value: unknown): string =>
     typeof value === 'string' ? JSON.stringify(value) : String(value)
   check(Object.is(actual, expected), `${what}: expected ${show(expected)}, got ${show(actual)}`)
 }
 
+/** Fails unless the bytes are the same. */
 export function checkBytes(
   actual: Uint8Array | undefined,
   expected: Uint8Array,

@@ -8,6 +8,7 @@ import type { Timeline } from './timeline.ts'
 /** Bytes, or the text whose UTF-8 they are. */
 type Content = string | Uint8Array
 
+/** The context of one case. */
 export interface StoreContext {
   readonly store: Client
   /** A second client on the same data, or the same store again. */
@@ -23,8 +24,10 @@ export interface StoreContext {
   readonly foreignWrite: (id: string, bytes: Uint8Array, expiresAt: number) => Promise<void>
 }
 
+/** What a case does. */
 export type Run = (context: StoreContext) => Promise<void>
 
+/** One case. */
 export interface StoreCase {
   /** The number of its sentence, which has two characters, and the title. */
   readonly name: string
@@ -38,8 +41,10 @@ export function needing(needs: StoreCase['needs']): (name: string, run: Run) => 
   return (name, run) => ({ name, run, needs })
 }
 
+/** Makes a case for every store. */
 export const of: ReturnType<typeof needing> = needing(undefined)
 
+/** Makes a case for stores that can compare and set. */
 export const atomic: ReturnType<typeof needing> = needing('atomic')
 
 /** The verbs that take a version. */
@@ -47,6 +52,7 @@ export type Conditional = 'replace' | 'touch' | 'delete'
 
 /** A store with the steps of cases. Where an expiry is left out, no case waits for it. */
 export class Client {
+  /** The store itself. */
   readonly raw: Store
   readonly #clock: Timeline
 
@@ -73,6 +79,7 @@ export class Client {
     return id
   }
 
+  /** Creates many records of one content. */
   async putMany(count: number, content: string, expiresAt?: number): Promise<string[]> {
     const ids = Array.from({ length: count }, newId)
     await inBatches(ids, (id) => this.create(id, content, expiresAt))
@@ -157,14 +164,17 @@ export function newId(): string {
   return globalThis.crypto.randomUUID()
 }
 
+/** Shortens an id for a message. */
 export function show(id: string): string {
   return id.length > 40 ? `${id.length} characters ending in ${id.at(-1)}` : JSON.stringify(id)
 }
 
+/** Returns bytes, or the UTF-8 of text. */
 export function bytesOf(content: Content): Uint8Array {
   return typeof content === 'string' ? new TextEncoder().encode(content) : content
 }
 
+/** Decodes the number in a record. */
 export function numberIn(record: StoredRecord): number {
   return Number(new TextDecoder().decode(record.bytes))
 }

@@ -298,6 +298,7 @@ async function checkOneWins(
   return kinds
 }
 
+/** Adds one to the number in a record. */
 async function increment({ raw }: Client, id: string, clock: Timeline): Promise<void> {
   let record = await raw.read(id)
   for (let turn = 0; turn < 10_000; turn++) {

@@ -133,6 +133,7 @@ export const failingCases: readonly StoreCase[] = [
 type Verb = 'read' | 'create' | 'replace' | 'touch' | 'delete' | 'sweep' | 'list'
 type Call = (id: string, version: Version, options?: StoreOptions) => unknown
 
+/** Returns all verbs of a store by name. */
 function verbsOf({ raw }: Client, clock: Timeline): [Verb, Call][] {
   const [content, end] = [bytesOf('new'), clock.later()]
   const calls: [Verb, Call][] = [

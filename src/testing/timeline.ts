@@ -95,6 +95,7 @@ export class Timeline implements SuiteClock {
     return actual !== undefined && actual >= expected - this.slack && actual < latest
   }
 
+  /** Fails unless {@link isExpiry}. */
   checkExpiry(actual: number | undefined, expected: number, what: string): void {
     check(actual !== undefined, `${what}: expiresAt is absent, though the read asked for it`)
     const late = actual - expected

@@ -133,6 +133,7 @@ export function flaskLifetime(lifetime: Duration = '31d'): number {
   throw new ConfigError('lifetime: Flask counts whole seconds. Give at least 1000 ms.')
 }
 
+/** The parts that both profiles share. */
 export function flaskPreset(options: FlaskOptions) {
   // Each save starts the lifetime again; with `refreshEachRequest`, so does each request.
   const window = (options.refreshEachRequest ?? true) ? 0 : Number.POSITIVE_INFINITY

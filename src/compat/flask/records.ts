@@ -38,6 +38,7 @@ const FORMATS: Readonly<Record<FlaskFormat, Format>> = {
   'cachelib-redis': { serializer: marked(PICKLE) as Serializer },
 }
 
+/** An entry and its format. */
 interface FormattedEntry {
   readonly format: Format
   readonly entry: unknown

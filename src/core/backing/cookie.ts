@@ -81,7 +81,11 @@ export class CookieBacking implements Backing {
 
   /** The record to seal. Nothing else writes it, so it is drafted on what was read. */
   #draft(state: SessionState, now: number): Draft {
-    return state.draft(state.changes.base, { now, expiry: this.#config.expiry }) as Draft
+    return state.draft(state.changes.base, {
+      now,
+      expiry: this.#config.expiry,
+      lists: false,
+    }) as Draft
   }
 
   #seal(

@@ -13,6 +13,7 @@ import type { Entries, Serializer } from '../serializer.ts'
 import type { Draft } from '../session-state.ts'
 import type { Store, StoredRecord, Version } from '../store.ts'
 import { TimeLimit, type WaitTimer } from '../time-limit.ts'
+import type { UserLists } from '../users/index.ts'
 import type { Result } from './keyed-queue.ts'
 
 /**
@@ -75,6 +76,8 @@ export interface CommitConfig {
   readonly now: () => number
   /** Waits before another attempt. */
   readonly backoff: (attempt: number) => Promise<void>
+  /** Undefined: the sessions of a user are not listed. */
+  readonly lists?: UserLists | undefined
 }
 
 const MOST_COLLISIONS = 3
@@ -121,7 +124,9 @@ export class OptimisticCommit {
       const result = await this.#limit.call('create', (options) =>
         store.create(credential.key, bytes, expiresAt, options),
       )
-      if (result.kind === 'created') return { credential, expiresAt }
+      if (result.kind !== 'created') continue
+      await this.#listNew(credential, draft)
+      return { credential, expiresAt }
     }
     throw new StateError('The source of session ids repeats itself: `randomBytes` is not random.')
   }
@@ -225,10 +230,12 @@ export class OptimisticCommit {
   }
 
   async #put(key: string, draft: Draft, base: Base): Promise<CommitResult | Undecided> {
-    const { store, serializer, now } = this.#config
+    const { store, serializer, now, lists } = this.#config
     const { entries } = draft
     const expiresAt = this.#expiresAt(draft, base.expiresAt)
     const bytes = serializer.join(entries)
+    // Before the write: a session that its user could not find would live on after `revokeAll`.
+    if (lists?.isDue(draft)) await lists.add(key, draft, this.#limit)
     const result = await this.#limit.call('replace', (options) =>
       store.replace(key, bytes, expiresAt, base.version, options),
     )
@@ -238,6 +245,18 @@ export class OptimisticCommit {
     const { version } = result
     const known = version === undefined ? undefined : { entries, version, expiresAt }
     return this.#written(draft, expiresAt, known)
+  }
+
+  /** Lists a session whose cookie has not been sent. One that cannot be listed is removed again. */
+  async #listNew(credential: Credential, draft: Draft): Promise<void> {
+    const { lists } = this.#config
+    if (!lists?.isDue(draft)) return
+    try {
+      await lists.add(credential.key, draft, this.#limit)
+    } catch (error) {
+      await this.#remove(credential).catch(() => undefined)
+      throw error
+    }
   }
 
   /**

@@ -117,3 +117,8 @@ function userOf({ meta, entries }: Origin, { serializer, userKey }: Identity): s
   if (meta.user === undefined && !isId) return undefined
   return JSON.stringify([meta.user, isId ? id : undefined])
 }
+
+/** A session whose verifier a login or `regenerate` took the place of: nothing can be done with it but end it. */
+export function onlyEnded(superseded: Origin): Several {
+  return { origin: undefined, beside: [superseded], cookies: 0 }
+}

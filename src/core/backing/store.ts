@@ -7,7 +7,6 @@
 
 import type { CookieWriter } from '../../cookies/serialize.ts'
 import { isConflictError, isStoreError, StateError, StoreError } from '../../errors.ts'
-import { decodeOf } from '../changes.ts'
 import {
   type Commit,
   type CommitOutcome,
@@ -17,16 +16,19 @@ import {
   withRemoval,
 } from '../commit-headers.ts'
 import type { OnEvent, Rejection } from '../events.ts'
-import { type Credential, fingerprint, type RandomBytes } from '../ids.ts'
+import { type Credential, credentialOf, fingerprint, keyOf, type RandomBytes } from '../ids.ts'
 import type { Report } from '../rebase.ts'
 import { isPermanent, readMeta } from '../record.ts'
 import { isRequestBound } from '../runtime.ts'
 import type { Seal } from '../seal.ts'
 import type { Backing, Found } from '../session-life-cycle.ts'
-import type { Draft, NewVerifier, Origin, SessionState, Several, Stamp } from '../session-state.ts'
+import type { Draft, NewVerifier, Origin, SessionState, Stamp } from '../session-state.ts'
 import type { MaybePromise, StoredRecord } from '../store.ts'
 import { TimeLimit } from '../time-limit.ts'
+import { StoredUserSessions, type UserSessions } from '../users/index.ts'
+import { Claim } from './claim.ts'
 import { KeyedQueue } from './keyed-queue.ts'
+import { Membership } from './membership.ts'
 import {
   type CommitConfig,
   type CommitResult,
@@ -34,7 +36,7 @@ import {
   OptimisticCommit,
   type Rotation,
 } from './optimistic-commit.ts'
-import { candidatesOf, choose, type Identity } from './several.ts'
+import { candidatesOf, choose, type Identity, onlyEnded } from './several.ts'
 import { type Issued, Verifiers } from './verifiers.ts'
 
 export interface StoreBackingConfig extends CommitConfig, Identity {
@@ -53,24 +55,27 @@ export class StoreBacking implements Backing {
   readonly #queue: KeyedQueue<Known> | undefined
   /** Undefined where the id is key and secret in one. */
   readonly #verifiers: Verifiers | undefined
+  /** Undefined: the sessions of a user are not listed. */
+  readonly #membership: Membership | undefined
 
   constructor(config: StoreBackingConfig) {
     const { ids, randomBytes, renewAfter, now } = config
     const { verifiers: scheme } = ids
     this.#config = config
     this.#queue = isRequestBound() ? undefined : new KeyedQueue()
+    this.#membership = config.lists && new Membership({ ...config, lists: config.lists })
     this.#verifiers = scheme && new Verifiers({ scheme, randomBytes, renewAfter, now })
   }
 
-  find(values: readonly string[]): MaybePromise<Found> {
+  find(values: readonly string[], readOnly: boolean): MaybePromise<Found> {
     const [value] = values
     if (value === undefined || values.length > 1) return this.#among(values)
     const credential = this.#parse(value)
     if (typeof credential === 'string') return credential
     const found = this.#read(credential, this.#limit())
     return found instanceof Promise
-      ? found.then((found) => this.#reported(found, credential))
-      : this.#reported(found, credential)
+      ? found.then((found) => this.#found(found, credential, readOnly))
+      : this.#found(found, credential, readOnly)
   }
 
   commit(state: SessionState): MaybePromise<Commit> {
@@ -95,7 +100,6 @@ export class StoreBacking implements Backing {
   }
 
   async claim(state: SessionState, key: string): Promise<unknown> {
-    const { serializer } = this.#config
     const { origin, changes } = state
     if (changes.isEdited(key)) {
       throw new StateError(
@@ -103,30 +107,17 @@ export class StoreBacking implements Backing {
       )
     }
     if (origin === undefined) return undefined
-    let value: unknown
-    let isLeftEmpty = false
+    const claim = new Claim(state, key)
     // Nothing is handed on to it, so the store is always asked.
     const limit = this.#limit()
     const commit = new OptimisticCommit(this.#config, limit)
-    const take = (onto: Origin['entries']): Draft | 'gone' | 'untouched' => {
-      const meta = readMeta(onto, serializer)
-      if (!state.isStill(meta)) return 'gone'
-      const entry = onto.get(key)
-      if (entry === undefined) return 'untouched'
-      value = decodeOf(serializer, key, entry)
-      const entries = new Map(onto)
-      entries.delete(key)
-      isLeftEmpty = state.isEmpty(entries, meta)
-      // The record stays for this request's own writes even when it is empty; the commit removes it then.
-      return { entries, reports: [], meta, before: meta, empty: false, permanent: false }
-    }
     const result = await this.#inTurn(origin, limit, () =>
-      commit.replace(keyOf(origin), undefined, take, 'none'),
+      commit.replace(keyOf(origin), undefined, claim.draft, 'none'),
     )
     if (result.kind !== 'written') return undefined
     // A session that the request ended or emptied meanwhile has changes of its own.
-    if (state.changes === changes) state.claimed(key, isLeftEmpty, result.known)
-    return value
+    if (state.changes === changes) state.claimed(key, claim.isLeftEmpty, result.known)
+    return claim.value
   }
 
   #limit(): TimeLimit {
@@ -147,6 +138,24 @@ export class StoreBacking implements Backing {
       : { ...credential, keyIndex }
   }
 
+  #found(
+    found: Origin | Rejection,
+    credential: Credential,
+    readOnly: boolean,
+  ): MaybePromise<Found> {
+    return typeof found === 'string' || readOnly || this.#membership?.isMissing(found) !== true
+      ? this.#reported(found, credential)
+      : this.#join(this.#membership, found, credential)
+  }
+
+  /** A session that began before users' sessions were listed joins the list before the handler sees its user. */
+  async #join(membership: Membership, origin: Origin, credential: Credential): Promise<Found> {
+    const limit = this.#limit()
+    await this.#inTurn(origin, limit, (known) => membership.join(origin, known ?? origin, limit))
+    // Others may have written it meanwhile, and the limit may have ended it.
+    return this.#reported(await this.#read(credential, limit), credential)
+  }
+
   /** Reports a credential that may have been stolen. */
   #reported(found: Origin | Rejection, { key }: Credential): Found {
     if (typeof found !== 'string') return found.standing === 'superseded' ? onlyEnded(found) : found
@@ -154,6 +163,14 @@ export class StoreBacking implements Backing {
       this.#config.emit({ type: 'replayed', fingerprint: fingerprint(key) })
     }
     return found
+  }
+
+  forUser(user: string): UserSessions {
+    const { lists, timer, timeout, emit } = this.#config
+    if (lists === undefined) {
+      throw new StateError('forUser() needs `users: true` in createSessions.')
+    }
+    return new StoredUserSessions(user, { lists, timer, timeout, emit })
   }
 
   async probe(): Promise<void> {
@@ -227,6 +244,7 @@ export class StoreBacking implements Backing {
     const isEmpty = origin === undefined && state.draftNew(this.#stamp(undefined)).empty
     for (const record of ended) {
       await limit.call('delete', (options) => store.delete(keyOf(record), undefined, options))
+      await this.#membership?.leave(record, limit)
     }
     if (isEmpty) return state.endsCookie ? withRemoval(state.sender, 'deleted', cookie) : UNTOUCHED
     try {
@@ -272,6 +290,7 @@ export class StoreBacking implements Backing {
     if (attempts > 1) {
       this.#config.emit({ type: 'retried', fingerprint: fingerprint(keyOf(origin)), attempts })
     }
+    if (result.kind === 'deleted') await this.#membership?.leave(origin, limit)
     return this.#changed(state, origin, result, issued)
   }
 
@@ -284,8 +303,8 @@ export class StoreBacking implements Backing {
   }
 
   #stamp(verifier: NewVerifier | undefined): Stamp {
-    const { now, expiry } = this.#config
-    return { now: now(), expiry, verifier }
+    const { now, expiry, lists } = this.#config
+    return { now: now(), expiry, verifier, lists: lists !== undefined }
   }
 
   /** The verifier that this commit gives to the session. Undefined: it keeps its own, or has none. */
@@ -363,24 +382,9 @@ export class StoreBacking implements Backing {
   }
 }
 
-/** A session whose verifier a login or `regenerate` took the place of: nothing can be done with it but end it. */
-function onlyEnded(superseded: Origin): Several {
-  return { origin: undefined, beside: [superseded], cookies: 0 }
-}
-
 /** Whether the response brings the cookie although this request does not change it. */
 function isToSend(state: SessionState, { standing }: Origin): boolean {
   return standing === 'renewed' || state.cookies > 0
-}
-
-/** Where there is a store, every record has a credential. */
-function credentialOf({ credential }: Origin): Credential {
-  if (credential === undefined) throw new StateError('This session is not one of a store.')
-  return credential
-}
-
-function keyOf(origin: Origin): string {
-  return credentialOf(origin).key
 }
 
 /** The old session has been deleted, so the request as a whole is not `not-done`. */

@@ -4,6 +4,7 @@ import { exactFloat, setOwn } from '../../core/values.ts'
 import { damaged, MAX_DIGITS } from '../shared/path.ts'
 import { skipSpace, stringEnd, unquote, valueEnd } from './text.ts'
 
+/** What a dialect of JSON accepts. */
 export interface JsonDialect {
   /** How many lists and objects may sit inside each other. */
   readonly maxDepth: number

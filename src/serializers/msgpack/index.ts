@@ -45,6 +45,7 @@ export const msgpack: Serializer<Slice> = {
   equal: (a, b) => a.equals(b),
 }
 
+/** Whether there is a float in an entry. */
 function hasFloat({ bytes, start, end }: Slice): boolean {
   for (let at = start; at >= 0 && at < end; ) {
     const head = bytes[at] as number

@@ -79,6 +79,7 @@ export class Writer {
     }
   }
 
+  /** The bytes from `from` to before `to`. */
   bytes(data: Uint8Array, from = 0, to: number = data.length): void {
     const length = to - from
     const start = this.claim(length)

@@ -248,6 +248,7 @@ function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array && !(value instanceof ByteArray)
 }
 
+/** An object of one text. */
 function textOf<T>(args: readonly unknown[], Type: new (text: string) => T): T | undefined {
   return args.length === 1 ? attempt(() => new Type(args[0] as string)) : undefined
 }

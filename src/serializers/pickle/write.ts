@@ -80,6 +80,7 @@ export class Writer {
     return { code, cost, hasForeign, hasFloat }
   }
 
+  /** The pickle of what was written. */
   finish(): Uint8Array {
     const header = this.#protocol === 0 ? '' : `\x80${String.fromCharCode(this.#protocol)}`
     const bytes = Buffer.from(`${header}${this.#out}.`, 'latin1')
@@ -197,6 +198,7 @@ export class Writer {
     this.#path.leave()
   }
 
+  /** An object of a class, by the call that makes it. */
   #object(object: object): void {
     const reduced = reduce(object, this.#protocol !== 0)
     if (reduced === undefined) throw this.#refusal(object)

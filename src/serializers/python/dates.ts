@@ -231,8 +231,8 @@ export function padded(value: number | bigint, size: number): string {
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?$/
 
-/** Whether there is such a day in the years 1 to 9999. A Date takes month 13 or day 31 of June for another month. */
-export function isDate([year, month, day]: readonly [number, number, number]): boolean {
+/** Whether there is such a day in the years 1 to 9999. */
+function isDate([year, month, day]: readonly [number, number, number]): boolean {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   const isDay = date.getUTCMonth() === month - 1 && date.getUTCDate() === day

@@ -3,8 +3,6 @@
  * The format is RFC 2822 section 3.3 with its obsolete forms.
  */
 
-import { isDate } from '../python/dates.ts'
-
 const MONTHS =
   'january february march april may june july august september october november december'.split(' ')
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
@@ -38,12 +36,15 @@ export function parseRfc2822(text: string): Date | undefined {
   const clock = clockNumbers(withoutComma(time))
   if (clock === undefined || !INTEGER.test(day) || !INTEGER.test(year)) return undefined
   const [hour = 0, minute = 0, second = 0] = clock
-  const date = [fullYear(Number(year)), monthNumber(month), Number(day)] as const
+  const date = [fullYear(Number(year)), monthNumber(month) - 1, Number(day)] as const
   const offset = offsetMinutes(zone)
   const isTime = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60
-  if (!isDate(date) || !isTime || Math.abs(offset) >= 24 * 60) return undefined
   const instant = new Date(0)
-  instant.setUTCFullYear(date[0], date[1] - 1, date[2])
+  instant.setUTCFullYear(...date)
+  // Month 13 or day 31 of June is another month of the calendar.
+  const isDay = instant.getUTCMonth() === date[1] && instant.getUTCDate() === date[2]
+  const isYear = date[0] >= 1 && date[0] <= 9999
+  if (!isDay || !isYear || !isTime || Math.abs(offset) >= 24 * 60) return undefined
   instant.setUTCHours(hour, minute - offset, second)
   return instant
 }

@@ -25,6 +25,7 @@ import {
   SQL_KEYS,
 } from './keys.ts'
 
+/** The options that every store is made with. */
 export type StoreContext = OpenStoreOptions & {
   readonly create: boolean
   readonly now: () => number

@@ -1,0 +1,10 @@
+/**
+ * From a user to their sessions: the list of each user, and what can be done with it.
+ *
+ * @module
+ */
+
+export { isListKey } from './list.ts'
+export { type Users, type UsersOptions, usersOf } from './options.ts'
+export { UserLists } from './user-lists.ts'
+export { StoredUserSessions, type UserSession, type UserSessions } from './user-sessions.ts'
