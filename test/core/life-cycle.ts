@@ -10,7 +10,8 @@ import { nativeIds } from '../../src/core/ids.ts'
 import { DEFAULT_POLICY } from '../../src/core/policy.ts'
 import { StoredSession as StoredSessionClass } from '../../src/core/session.ts'
 import { SessionLifeCycle } from '../../src/core/session-life-cycle.ts'
-import { waitTimer } from '../../src/core/time-limit.ts'
+import { type WaitTimer, waitTimer } from '../../src/core/time-limit.ts'
+import { UserLists, type Users } from '../../src/core/users/index.ts'
 
 export interface Setup {
   readonly store: Store
@@ -22,6 +23,9 @@ export interface Setup {
   readonly events?: SessionEvent[]
   readonly backoff?: () => Promise<void>
   readonly renewAfter?: number
+  /** Lists the sessions of users. */
+  readonly users?: Partial<Users> | undefined
+  readonly timer?: WaitTimer
 }
 
 /** Stored sessions with the waiting between attempts under control. */
@@ -31,7 +35,7 @@ export function lifeCycle(setup: Setup): StoredSessions {
   const emit = (event: SessionEvent): void => {
     events.push(event)
   }
-  const backing = new StoreBacking({
+  const config = {
     store,
     serializer,
     cookie,
@@ -39,14 +43,17 @@ export function lifeCycle(setup: Setup): StoredSessions {
     ids: nativeIds(randomBytes, cookie.name),
     randomBytes,
     seal: undefined,
-    timer: waitTimer(),
+    timer: setup.timer ?? waitTimer(),
     timeout: setup.timeout ?? 60_000,
     now,
     backoff: setup.backoff ?? (() => Promise.resolve()),
     emit,
     renewAfter: setup.renewAfter,
     userKey: undefined,
-  })
+  }
+  const users = { most: 100, over: 'end-oldest', realm: cookie.name, ...setup.users } as const
+  const lists = setup.users && new UserLists({ ...config, ...users })
+  const backing = new StoreBacking({ ...config, lists })
   const sessions: unknown = new SessionLifeCycle({
     backing,
     cookie,
