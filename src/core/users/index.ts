@@ -4,7 +4,6 @@
  * @module
  */
 
-export { isListKey } from './list.ts'
 export { type Users, type UsersOptions, usersOf } from './options.ts'
 export { UserLists } from './user-lists.ts'
 export { StoredUserSessions, type UserSession, type UserSessions } from './user-sessions.ts'

@@ -25,11 +25,6 @@ const PREFIX = 'user:'
 /** No serializer takes bytes that begin so for a session's record. */
 const FORMAT = 'vial.user.1 '
 
-/** Whether a store's record is a user's list, and no session. */
-export function isListKey(key: string): boolean {
-  return key.startsWith(PREFIX)
-}
-
 /** The key of a user's list. Both texts are prefixed with their length, so that no two pairs have one key. */
 export function listKey(realm: string, user: string): string {
   const text = [realm, user].map((part) => `${part.length}:${part}`).join('')
