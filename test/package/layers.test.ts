@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: ['core/'],
   },
   serializers: {
-    values: ['serializers/', 'errors.ts', 'core/values.ts'],
+    values: ['serializers/', 'errors.ts', 'core/python.ts', 'core/values.ts'],
     types: ['core/'],
   },
   stores: {
