@@ -5,9 +5,12 @@ import { cookieScope, patchHeaders, patchResponse } from 'vial/adapters'
 import { memoryStore } from 'vial/stores/memory'
 import { expect, test } from 'vitest'
 
-const sessions = createSessions({ store: memoryStore(), cookie: { name: 'sid' } })
+let at = Date.now()
+const now = () => at
+const sessions = createSessions({ store: memoryStore({ now }), cookie: { name: 'sid' }, now })
 
 async function login(): Promise<string> {
+  at += 1
   const session = await sessions.load(undefined)
   session.login('ada')
   const [cookie] = (await sessions.commit(session)).cookies
