@@ -31,6 +31,8 @@ export default {
         'sveltekit*/src/routes/**/*.{ts,svelte}',
       ],
       project: ['**/*.{ts,svelte}'],
+      // Peers of SvelteKit and NestJS, which the sites do not import by name.
+      ignoreDependencies: ['@sveltejs/vite-plugin-svelte', 'rxjs', 'svelte'],
       // SvelteKit makes them.
       ignoreUnresolved: [/\/\$types$/, /^\$app\//],
     },

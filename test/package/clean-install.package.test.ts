@@ -277,14 +277,14 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
-  test('holds what was built and nothing else, under 245 KB', () => {
+  test('holds what was built and nothing else, under 255 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(245_000)
+    expect(packed.size).toBeLessThan(255_000)
   })
 })
 
