@@ -10,8 +10,8 @@ export interface Answer {
   readonly body: string
   /** The cookie to send from now on; absent: the response sets none, or removes it. */
   readonly cookie: string | undefined
-  /** When the handler of a logout called the session's `destroy`, in ms since the epoch. */
-  readonly logoutBegan: number
+  /** When the handler of a logout called the session's `destroy`, or that of a revocation began, in ms since the epoch. */
+  readonly began: number
 }
 
 /** @param target Such as `/write?key=a`. */
@@ -29,8 +29,8 @@ export function send(
         const { statusCode: status = 0, headers: got } = response
         const pair = got['set-cookie']?.[0]?.split(';')[0]
         const isRemoval = pair === undefined || pair.endsWith('=')
-        const logoutBegan = Number(got['logout-began'])
-        resolve({ status, body, cookie: isRemoval ? undefined : pair, logoutBegan })
+        const began = Number(got['began'])
+        resolve({ status, body, cookie: isRemoval ? undefined : pair, began })
       }, reject)
     })
     sent.once('error', reject)
@@ -46,8 +46,8 @@ export async function start(port: number): Promise<string> {
 }
 
 /** What a visitor with that cookie sees. */
-export async function look(port: number, cookie: string): Promise<Look> {
-  const { status, body } = await send(port, 'GET', '/', cookie)
+export async function look(port: number, cookie: string, path = '/'): Promise<Look> {
+  const { status, body } = await send(port, 'GET', path, cookie)
   if (status !== 200) throw new Error(`a look was answered with ${status}: ${body}`)
   return JSON.parse(body) as Look
 }

@@ -25,6 +25,8 @@ const USAGE = `Usage: npm run race -- [options]
   --schedules N     logouts against 4 requests in flight, 1000
   --rotations N     logins and regenerates against a logout in flight, 1000
   --contended N     logins and as many regenerates among 3 busy writers, 20
+  --revocations N   revocations of all sessions of a user, with 9 requests in flight, 1000
+  --limits N        times that a user logs in too often at once, 10
   --timeout MS      the time limit of a commit among busy writers; vial's own
   --processes N     processes of the application, 8
   --seed TEXT       of the delays in the schedules; random and printed
@@ -123,6 +125,8 @@ function readOptions(args: readonly string[]): Options {
     schedules: wholeNumber('schedules', values.schedules),
     rotations: wholeNumber('rotations', values.rotations),
     contended: wholeNumber('contended', values.contended),
+    revocations: wholeNumber('revocations', values.revocations),
+    limits: wholeNumber('limits', values.limits),
     seed: values.seed ?? randomBytes(4).toString('hex'),
     format: values.json ? 'json' : values.markdown ? 'markdown' : 'text',
   }
@@ -138,6 +142,8 @@ function parse(args: readonly string[]) {
         schedules: { type: 'string', default: '1000' },
         rotations: { type: 'string', default: '1000' },
         contended: { type: 'string', default: '20' },
+        revocations: { type: 'string', default: '1000' },
+        limits: { type: 'string', default: '10' },
         timeout: { type: 'string' },
         processes: { type: 'string', default: '8' },
         seed: { type: 'string' },

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FailureCount, type Failures, look, retriesOf, send, start } from './browser.ts'
 import { type Ports, type Setup, startProcesses } from './processes.ts'
+import { exceedsLimit, listsUsers, survivesRevocation } from './users.ts'
 
 export interface Options {
   readonly names: readonly string[]
@@ -19,6 +20,10 @@ export interface Options {
   readonly rotations: number
   /** Rotations of each kind among busy writers. */
   readonly contended: number
+  /** Times that all sessions of a user are ended, with logins, writes and a rotation in flight. */
+  readonly revocations: number
+  /** Times that one user logs in more often at once than the user may. */
+  readonly limits: number
   /** The time limit of a commit among busy writers, in ms. Absent: vial's own. */
   readonly timeout?: number
   readonly seed: string
@@ -35,6 +40,10 @@ export interface Result {
   readonly alive: number
   /** Rotations after which a session was alive although the logout had been answered. */
   readonly rotatedAlive: number
+  /** Revocations after which a session lived that was there before; absent: the store cannot list sessions. */
+  readonly revokedAlive?: number
+  /** Times that another number of sessions lived than the limit; absent likewise. */
+  readonly overLimit?: number
   /** Logins and regenerates among busy writers that succeeded, without a pause and with one; absent: not tried. */
   readonly contended?: { readonly busy: Succeeded; readonly paused: Succeeded }
   readonly failures: Failures
@@ -80,11 +89,30 @@ async function runAll(ports: Ports, options: Options, progress: Progress): Promi
   const rotatedAlive = await runRounds('rotations', rotations, progress, (index) =>
     survivesRotation(near, scheduleOf(`${seed} rotation ${index}`, 2), index, failures),
   )
-  if (far.length === 0) return { ...written, alive, rotatedAlive, failures: failures.total }
+  const listed = await runUsers(near, options, failures, progress)
+  const lost = { ...written, alive, rotatedAlive, ...listed }
+  if (far.length === 0) return { ...lost, failures: failures.total }
   const busy = await runContended(far, 0, contended, failures, progress)
   const paused = await runContended(far, PAUSE, contended, failures, progress)
   const all = { busy, paused }
-  return { ...written, alive, rotatedAlive, contended: all, failures: failures.total }
+  return { ...lost, contended: all, failures: failures.total }
+}
+
+async function runUsers(
+  ports: readonly number[],
+  { seed, revocations, limits }: Options,
+  failures: FailureCount,
+  progress: Progress,
+): Promise<Pick<Result, 'revokedAlive' | 'overLimit'>> {
+  if (!(await listsUsers(ports[0] ?? 0))) return {}
+  const revokedAlive = await runRounds('revocations', revocations, progress, (index) => {
+    const schedule = scheduleOf(`${seed} revocation ${index}`, 10)
+    return survivesRevocation(ports, schedule, `revoked-${index}`, failures)
+  })
+  const overLimit = await runRounds('limits', limits, progress, (index) =>
+    exceedsLimit(ports, `limited-${index}`, failures),
+  )
+  return { revokedAlive, overLimit }
 }
 
 /** Each port gets `count` writes on one session, one after the other; each writes a key of its own and counts. */
@@ -140,7 +168,7 @@ async function runRounds(
 const PACES = [2, 6, 20, 60]
 
 /** How the requests of one round meet. */
-interface Schedule {
+export interface Schedule {
   /** `delay` is before a request is sent, `takes` is its handler's own time, both in ms. */
   readonly requests: readonly { readonly delay: number; readonly takes: number }[]
   /** Which server gets the first request; the others follow in turn. */
@@ -149,7 +177,9 @@ interface Schedule {
 
 /** The same seed gives the same delays; how the processes then take turns is theirs. */
 function scheduleOf(seed: string, requests: number): Schedule {
-  const digest = createHash('sha512').update(seed).digest()
+  const digest = createHash('shake256', { outputLength: 8 + 8 * requests })
+    .update(seed)
+    .digest()
   const random = (i: number, below: number): number => digest.readUInt32LE(4 * i) % below
   const pace = PACES[random(0, PACES.length)] as number
   return {
@@ -211,7 +241,7 @@ async function survivesRotation(
   ])
   if (logout?.status !== 204) return false
   if ((await look(port(0), cookie)).loggedIn) return true
-  const isFirst = rotatedAt < logout.logoutBegan
+  const isFirst = rotatedAt < logout.began
   if (rotation?.cookie === undefined || (isLogin && !isFirst)) return false
   return (await look(port(1), rotation.cookie)).loggedIn
 }

@@ -2,6 +2,7 @@
 
 import { LATENCY } from './processes.ts'
 import { type Options, PAUSE, type Result } from './race.ts'
+import { LOGINS, MOST } from './users.ts'
 
 export interface Row {
   readonly store: string
@@ -15,7 +16,14 @@ export interface Row {
 export interface Report
   extends Pick<
     Options,
-    'processes' | 'commits' | 'schedules' | 'rotations' | 'contended' | 'seed'
+    | 'processes'
+    | 'commits'
+    | 'schedules'
+    | 'rotations'
+    | 'contended'
+    | 'revocations'
+    | 'limits'
+    | 'seed'
   > {
   /** Such as `2026-11-20`. */
   readonly date: string
@@ -34,11 +42,22 @@ export interface NotRun {
 /** The atomic stores that lost something. */
 export function losers({ rows, processes, commits, contended: all }: Report): readonly string[] {
   const expected = processes * commits
-  const isWhole = ({ kept, counter, alive, rotatedAlive, contended, failures }: Result): boolean =>
+  const isWhole = ({
+    kept,
+    counter,
+    alive,
+    rotatedAlive,
+    revokedAlive,
+    overLimit,
+    contended,
+    failures,
+  }: Result): boolean =>
     kept === expected &&
     counter === expected &&
     alive === 0 &&
     rotatedAlive === 0 &&
+    (revokedAlive ?? 0) === 0 &&
+    (overLimit ?? 0) === 0 &&
     [contended?.busy, contended?.paused].every(
       (one) => one === undefined || (one.login === all && one.regenerate === all),
     ) &&
@@ -69,15 +88,17 @@ export function toText(report: Report): string {
 
 function summaryOf(report: Report): string {
   const { date, node, cores, processes, commits, schedules, rotations, contended, seed } = report
-  return `${date}, Node ${node}, ${cores} cores: ${processes} processes × ${commits} commits on one session, ${schedules} logouts against 4 requests in flight, ${rotations} logins and regenerates against a logout in flight, ${contended} logins and regenerates among 3 writers (${LATENCY} ms each way to the store; the writers pause 0 and ${PAUSE} ms), seed ${seed}.`
+  const { revocations, limits } = report
+  return `${date}, Node ${node}, ${cores} cores: ${processes} processes × ${commits} commits on one session, ${schedules} logouts against 4 requests in flight, ${rotations} logins and regenerates against a logout in flight, ${contended} logins and regenerates among 3 writers (${LATENCY} ms each way to the store; the writers pause 0 and ${PAUSE} ms), ${revocations} times all sessions of a user ended among 4 logins, 4 writes and a rotation, ${limits} times ${LOGINS} logins of a user who may have ${MOST}, seed ${seed}.`
 }
 
 function cellsOf({ rows, ...report }: Report): readonly string[][] {
-  const { processes, commits, schedules, rotations, contended } = report
+  const { processes, commits, schedules, rotations, contended, revocations, limits } = report
   const expected = processes * commits
   const head = [
     ...['store', `kept of ${expected}`, 'counter', `alive of ${schedules}`],
     ...[`rotated, alive of ${rotations}`, `logins, regenerates of ${contended}`, 'with a pause'],
+    ...[`revoked, alive of ${revocations}`, `over the limit of ${limits}`],
     ...['retries per commit', 'commits/s'],
     ...['next to it', 'kept', 'counter', 'alive', 'rotated, alive'],
   ]
@@ -91,6 +112,7 @@ function cellsOf({ rows, ...report }: Report): readonly string[][] {
     ...[vial.contended?.busy, vial.contended?.paused].map((one) =>
       one === undefined ? '–' : `${one.login}, ${one.regenerate}`,
     ),
+    ...[vial.revokedAlive, vial.overLimit].map((number) => String(number ?? '–')),
     (vial.retries / expected).toFixed(2),
     String(vial.perSecond),
     peer?.name ?? '–',

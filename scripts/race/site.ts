@@ -9,10 +9,12 @@ import express, {
   type Request,
   type RequestHandler,
   type Response,
+  type Router,
 } from 'express'
 import expressSession, { type Store as ExpressStore } from 'express-session'
 import { createSessions, type Store } from 'vial'
 import { sessionMiddleware } from 'vial/adapters/express'
+import { usersRouter } from './users.ts'
 
 /** What the application does with a session in one request, whichever package keeps it. */
 interface Visit {
@@ -29,17 +31,19 @@ interface Visit {
 /** Sessions as an Express application has them. */
 export interface Visits {
   readonly middleware: RequestHandler
+  /** Sessions of users, which can be ended and are limited. Absent: these are not listed. */
+  readonly users?: Router | undefined
   of(request: Request): Visit | Promise<Visit>
   /** How often a commit was tried again so far. */
   retries(): number
 }
 
-/** @param timeout The time limit of a commit, in ms. Absent: vial's own. */
-export function vialVisits(store: Store, timeout?: number): Visits {
+/** @param timeout The time limit of a commit, in ms. */
+export function vialVisits(store: Store, timeout = 1_000): Visits {
   let retries = 0
   const sessions = createSessions({
     store,
-    ...(timeout !== undefined && { timeout }),
+    timeout,
     // Records that a run leaves on a server expire.
     lifetime: '1h',
     cookie: { secure: false },
@@ -49,6 +53,7 @@ export function vialVisits(store: Store, timeout?: number): Visits {
   })
   return {
     middleware: sessionMiddleware(sessions),
+    users: usersRouter(store, timeout),
     retries: () => retries,
     async of(request) {
       const session = await sessions.of(request)
@@ -182,6 +187,7 @@ export async function startSite(visits: Visits): Promise<Site> {
 function application(visits: Visits): express.Express {
   const app = express()
   app.get('/retries', (_, res) => void res.json(visits.retries()))
+  if (visits.users !== undefined) app.use(visits.users)
   app.use(visits.middleware)
 
   app.post('/start', async (req, res) => {
@@ -218,7 +224,7 @@ function application(visits: Visits): express.Express {
   app.post('/logout', async (req, res) => {
     const visit = await visits.of(req)
     await working(req)
-    res.setHeader('logout-began', Date.now())
+    res.setHeader('began', Date.now())
     await visit.logOut()
     res.sendStatus(204)
   })

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { Store as ExpressStore } from 'express-session'
 import type { Store } from 'vial'
+import { memoryStore } from 'vial/stores/memory'
 import type { NodeSqliteDatabase } from 'vial/stores/node-sqlite'
 import { openStore } from 'vial/stores/open'
 import { redisStore } from 'vial/stores/redis'
@@ -52,7 +53,9 @@ const TABLE = 'vial_race'
 export const BACKENDS: Readonly<Record<string, Backend>> = {
   memory: {
     oneProcess: true,
-    open: (place) => byUrl('memory:', place),
+    async open() {
+      return { store: memoryStore({ whenFull: 'refuse' }), close: () => undefined }
+    },
     peer: {
       name: 'MemoryStore',
       async open() {

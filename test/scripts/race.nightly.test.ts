@@ -9,12 +9,29 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../scripts/race/main.ts', import.meta.url))
 const FULL = process.env['VIAL_TEST_RUNS'] === 'full'
 const SIZE = FULL
-  ? { processes: 8, commits: 2_500, schedules: 1_000, rotations: 1_000, contended: 20 }
-  : { processes: 4, commits: 10, schedules: 20, rotations: 60, contended: 2 }
+  ? {
+      processes: 8,
+      commits: 2_500,
+      schedules: 1_000,
+      rotations: 1_000,
+      contended: 20,
+      revocations: 1_000,
+      limits: 10,
+    }
+  : {
+      processes: 4,
+      commits: 10,
+      schedules: 20,
+      rotations: 60,
+      contended: 2,
+      revocations: 30,
+      limits: 2,
+    }
 /** A time limit far above vial's own, in ms: the test is about starving, not about the speed of the machine. */
 const PATIENCE = ['--timeout', '15000']
 const SMALL = [
   ...['--processes', '4', '--commits', '10', '--schedules', '20', '--rotations', '10'],
+  ...['--revocations', '10', '--limits', '1'],
   ...['--contended', '1', ...PATIENCE],
 ]
 
@@ -51,7 +68,12 @@ test('the race on memory and file: no commit is lost, no session outlives its lo
     const rotated = { login: SIZE.contended, regenerate: SIZE.contended }
     expect(vial).toMatchObject({
       ...{ kept: all, counter: all, alive: 0, failures: { count: 0 } },
-      ...{ rotatedAlive: 0, contended: { busy: rotated, paused: rotated } },
+      ...{
+        rotatedAlive: 0,
+        revokedAlive: 0,
+        overLimit: 0,
+        contended: { busy: rotated, paused: rotated },
+      },
     })
     // How much is lost without compare-and-set is a matter of luck.
     expect(peer?.kept).toBeLessThanOrEqual(all)
