@@ -39,6 +39,7 @@ const REQUESTS: readonly (readonly [name: string, act: Act])[] = [
   ['read', 'read'],
   ['write', 'write'],
   ['login', 'login'],
+  ['regenerate', 'regenerate'],
   ['logout', 'logout'],
 ]
 /** The same visitor where the expiry moves with each visit. */
@@ -99,9 +100,14 @@ async function countOn(store: ServerStore, repeats: number): Promise<Contender[]
     const count = (site: Site, idle: Site): Promise<Contender['costs']> =>
       countAll(site, idle, proxy, counter, repeats)
 
-    const own = await vialSite(opened.store, { idle: false })
+    const own = await vialSite(opened.store, {})
     const idle = await vialSite(opened.store, { idle: true })
     const contenders: Contender[] = [{ name: 'vial', costs: await count(own, idle) }]
+    if (opened.store.evicts !== true) {
+      const users = await vialSite(opened.store, { users: true })
+      const both = await vialSite(opened.store, { users: true, idle: true })
+      contenders.push({ name: 'vial with users', costs: await count(users, both) })
+    }
     for (const [peer, open] of name === 'redis' ? Object.entries(PEERS) : []) {
       const site = await open(proxy.url)
       closing.push(() => site.close())

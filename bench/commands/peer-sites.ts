@@ -82,8 +82,8 @@ async function act(what: Act, data: Data, { regenerate, destroy, fresh }: Ways):
     if (typeof visits === 'number') data['visits'] = visits + 1
     else Object.assign(data, sessionData())
   }
-  if (what === 'login') {
-    const kept = Object.entries(data).filter(([key]) => /^(?:cart|name|visits)$/.test(key))
+  if (what === 'login' || what === 'regenerate') {
+    const kept = Object.entries(data).filter(([key]) => /^(?:cart|name|visits|user)$/.test(key))
     await regenerate()
     Object.assign(fresh(), Object.fromEntries(kept), { user: 'ada' })
   }

@@ -1,7 +1,7 @@
 /** A site that takes one request after the other, of each kind. */
 
 /** What the route does. `plain` does not ask for the session. */
-export type Act = 'plain' | 'read' | 'write' | 'login' | 'logout'
+export type Act = 'plain' | 'read' | 'write' | 'login' | 'regenerate' | 'logout'
 
 export interface Site {
   /**

@@ -4,12 +4,16 @@ import { vial } from '../common/vial.ts'
 import { type Act, found, next, type Site } from './site.ts'
 
 /** vial through its fetch adapter, which needs no server. */
-export async function vialSite(store: Store, { idle }: { readonly idle: boolean }): Promise<Site> {
+export async function vialSite(
+  store: Store,
+  { idle = false, users = false }: { readonly idle?: boolean; readonly users?: boolean },
+): Promise<Site> {
   const { createSessions } = await vial('vial')
   const { withSession } = await vial('vial/adapters/fetch')
   let skipped = 0
   const sessions = createSessions({
     store,
+    users,
     cookie: { secure: false },
     ...(idle && { idle: '1h' as const, now: () => Date.now() + skipped }),
   })
@@ -17,6 +21,7 @@ export async function vialSite(store: Store, { idle }: { readonly idle: boolean 
     if (act === 'plain') return new Response()
     const session = await sessions.of(request)
     if (act === 'login') session.login('ada')
+    if (act === 'regenerate') session.regenerate()
     if (act === 'logout') session.destroy()
     if (act === 'read') found(session.get('visits'))
     if (act === 'write') {
