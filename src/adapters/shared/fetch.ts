@@ -100,9 +100,9 @@ export class FetchScope extends Scope {
 }
 
 /**
- * Gives a response with the headers of a commit merged in; `Response.error()` as it is. With a cookie it is a new object, because the response may be a constant
- * that answers many visitors. Without a cookie it is the same object where possible, as wrapping the body in a new
- * `Response` costs more than the rest of the session.
+ * Gives a response with the headers of a commit merged in; `Response.error()` as it is. With a cookie it is a new object,
+ * because the response may be a constant that answers many visitors. Without a cookie it is the same object where
+ * possible, as wrapping the body in a new `Response` costs more than the rest of the session.
  */
 export function patchResponse(response: Response, commit: Commit): Response {
   // Before the headers are read: some servers create them on the first access. A network error has none.

@@ -50,13 +50,12 @@ export interface Written {
 /** A login that has not been stored after this time, in ms, never will be. */
 const LONGEST_LOGIN = 60_000
 
-/** Selectors, each with the time at which it was added as the request saw it. Undefined: whenever it was. */
+/** Selectors to take out. A time: only while the list says that the session was added then. */
 export type Removals = ReadonlyMap<string, number | undefined>
 
-/** One request's wish for a list. */
+/** What one request asks of a list. */
 interface Edit {
   readonly add?: { readonly selector: string; readonly listed: Listed; readonly isLogin: boolean }
-  /** The selectors to take out. A time: only while the list says that the session was added then. */
   readonly remove: Removals
   /** What the edit's last attempt wrote as the time of its addition. */
   addedAt?: number
@@ -214,10 +213,11 @@ export class UserLists {
   }
 
   /** Fails where the server may drop records: the store cannot see that when it is made. Asked once. */
-  async #checkRetention(): Promise<void> {
+  async #checkRetention(limit: TimeLimit): Promise<void> {
     const { store } = this.#config
-    this.#evicting ??= Promise.resolve(store.evicting?.())
-    const reason = await this.#evicting.catch(() => undefined)
+    // A server that refuses the question counts as one that keeps its records.
+    this.#evicting ??= Promise.resolve(store.evicting?.()).catch(() => undefined)
+    const reason = await limit.wait(this.#evicting, timedOut)
     if (reason === undefined) return
     this.#evicting = undefined
     throw new ConfigError(
@@ -258,7 +258,7 @@ export class UserLists {
     const { timer, timeout, realm, backoff } = this.#config
     const key = listKey(realm, user)
     const limit = new TimeLimit(timer, timeout)
-    await this.#checkRetention()
+    await this.#checkRetention(limit)
     for (let attempt = 1; ; attempt++) {
       const record = await this.#readRecord(key, limit)
       const before = record === undefined ? new Map<string, Listed>() : readList(key, record.bytes)
