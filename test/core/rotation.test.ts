@@ -87,17 +87,54 @@ test('a made-up verifier under a known selector opens nothing and is reported', 
   expect(events).toEqual([{ type: 'replayed', fingerprint: session.fingerprint }])
 })
 
-test('two kinds of session on one store do not open each other’s', async () => {
-  const store = memoryStore()
-  const { events, onEvent } = listener()
-  const kind = (name: string) => createSessions({ store, cookie: { name }, onEvent })
-  const [customers, staff] = [kind('customer'), kind('staff')]
-  const browser = new Browser(customers)
-  await browser.visit((session) => session.login('ann'))
-  const value = browser.cookie?.split('=')[1]
-  const other = await staff.load(`staff=${value}`)
-  expect([other.isNew, other.user]).toEqual([true, undefined])
-  expect(events.map((event) => event.type)).toEqual(['replayed'])
+describe.each([
+  ['unsigned', {}],
+  ['signed with one secret', { secret: SECRET }],
+  ['with users', { users: true }],
+])('two kinds of session on one store, %s', (_, options) => {
+  function kinds() {
+    const store = memoryStore({ whenFull: 'refuse' })
+    const { events, onEvent } = listener()
+    const kind = (name: string) => createSessions({ store, cookie: { name }, onEvent, ...options })
+    return { events, customers: kind('customer'), staff: kind('staff') }
+  }
+
+  test('do not open each other’s', async () => {
+    const { events, customers, staff } = kinds()
+    const browser = new Browser(customers)
+    await browser.visit((session) => session.login('ann'))
+    const other = await staff.load(`staff=${browser.cookie?.split('=')[1]}`)
+    expect([other.isNew, other.user]).toEqual([true, undefined])
+    expect(events).toEqual([
+      'secret' in options
+        ? { type: 'rejected', reason: 'forged' }
+        : { type: 'replayed', fingerprint: expect.any(String) },
+    ])
+  })
+
+  test('end none of the other’s by a login, a logout or a new cookie', async () => {
+    const { customers, staff } = kinds()
+    const browser = new Browser(customers)
+    await browser.visit((session) => session.login('ann'))
+    const stolen = `staff=${browser.cookie?.split('=')[1]}`
+    for (const act of ['login', 'destroy', 'regenerate'] as const) {
+      await new Browser(staff, stolen).visit((session) => session[act]('ann'))
+    }
+    expect((await customers.load(browser.cookie)).user).toBe('ann')
+  })
+
+  test('live beside each other in one browser', async () => {
+    const { customers, staff } = kinds()
+    const [one, two] = [new Browser(customers), new Browser(staff)]
+    await one.visit((session) => session.login('ann'))
+    await two.visit((session) => session.login('admin'))
+    const both = `${one.cookie}; ${two.cookie}`
+    expect((await customers.load(both)).user).toBe('ann')
+    expect((await staff.load(both)).user).toBe('admin')
+    await two.visit((session) => session.destroy())
+    expect((await customers.load(both)).user).toBe('ann')
+    expect((await staff.load(both)).user).toBeUndefined()
+  })
 })
 
 test('login as another user ends the session: its data and messages are gone, what follows stays', async () => {
