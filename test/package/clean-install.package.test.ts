@@ -277,6 +277,17 @@ describe('the package in an empty folder', () => {
     expect(compile(specifiers, { skipLibCheck: true })).toBe('')
   })
 
+  test.each(['nodenext', 'node20'])('compiles in a CommonJS project: %s', (module) => {
+    expect(compile(['vial'], { module, skipLibCheck: true }, 'use.cts')).toBe('')
+  })
+
+  test.each(['node16', 'node18'])(
+    'is TS1479 in a CommonJS project, as the README says: %s',
+    (module) => {
+      expect(compile(['vial'], { module, skipLibCheck: true }, 'use.cts')).toContain('TS1479')
+    },
+  )
+
   test('holds what was built and nothing else, under 255 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
@@ -311,12 +322,16 @@ function lend(...names: readonly string[]): void {
 }
 
 /** What the compiler says about a program that imports all of these. */
-function compile(imports: readonly string[], options: Readonly<Record<string, unknown>>): string {
+function compile(
+  imports: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  file: 'use.mts' | 'use.cts' = 'use.mts',
+): string {
   const lines = imports.map((specifier, index) => `export * as entry${index} from '${specifier}'`)
-  writeFileSync(join(folder, 'use.mts'), lines.join('\n'))
+  writeFileSync(join(folder, file), lines.join('\n'))
   const strict = { strict: true, exactOptionalPropertyTypes: true, types: ['node'] }
   const compilerOptions = { ...strict, noEmit: true, module: 'nodenext', target: 'es2023' }
-  const config = { compilerOptions: { ...compilerOptions, ...options }, include: ['use.mts'] }
+  const config = { compilerOptions: { ...compilerOptions, ...options }, include: [file] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
   const { stdout, stderr } = spawnSync(process.execPath, [compiler], {
