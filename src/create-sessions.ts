@@ -90,6 +90,12 @@ export interface StoredOptions<Data extends object = Fields> extends SessionsOpt
    * is `{ most: 100, over: 'end-oldest' }`. The store must compare and set and must not evict. @default false
    */
   readonly users?: boolean | UsersOptions
+  /**
+   * The age of a cookie, from 60 s, at which the session gets a new one with its next response. The old one stays good until
+   * the new one was sent back, and 60 s more; a later use of it is the event `replayed`. Absent: only `login` and
+   * `regenerate` give a new cookie.
+   */
+  readonly renew?: Duration
   /** When the store fails on load: reject, or go on with a session that is not stored and no cookie. @default 'reject' */
   readonly onStoreFailure?: 'reject' | 'anonymous'
 }
@@ -187,6 +193,7 @@ function make(options: AnyOptions): SessionLifeCycle {
 
 /** In ms. Cookies count whole seconds. */
 const SECOND = 1_000
+const MINUTE = 60_000
 
 function inCookie({ seal, secret, context, randomBytes: random }: SealedOptions): InCookie {
   const given = {
@@ -197,12 +204,13 @@ function inCookie({ seal, secret, context, randomBytes: random }: SealedOptions)
 }
 
 function inStore(options: StoredOptions, cookieName: string): InStore {
-  const { store, secret, users, randomBytes: random = randomBytes } = options
+  const { store, secret, users, renew, randomBytes: random = randomBytes } = options
   return {
     store,
     users: usersOf(users, store, cookieName),
     ids: nativeIds(random, cookieName),
     randomBytes: random,
+    renewAfter: renew === undefined ? undefined : milliseconds(renew, 'renew', MINUTE),
     seal: options.seal ?? (secret === undefined ? undefined : signed({ secret })),
   }
 }
@@ -222,6 +230,7 @@ const NAMES = [
   'onInvalid',
   'onStoreFailure',
   'randomBytes',
+  'renew',
   'seal',
   'secret',
   'serializer',
@@ -249,7 +258,12 @@ function checkNames(options: StoredOptions | SealedOptions): void {
   checkOptions<AnyOption>('createSessions', options, NAMES)
   if (options.cookie !== undefined) checkOptions('cookie', options.cookie, COOKIE_NAMES)
   checkPlaces(options.cookie?.formerly)
-  const { users }: AnyOption = options
+  const { users, renew }: AnyOption = options
+  if (renew !== undefined && options.store === undefined) {
+    throw new ConfigError(
+      '`renew` needs a `store`, which knows both the old cookie and the new one. Leave it out: a cookie that holds the record is sealed anew with each write.',
+    )
+  }
   if (typeof users === 'object' && users !== null) {
     checkOptions('users', users as UsersOptions, ['most', 'over', 'realm'])
   }

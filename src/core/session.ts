@@ -110,6 +110,15 @@ export abstract class AnySession {
     return this.#state.meta.createdAt
   }
 
+  /**
+   * When the session ends unless its visitor comes back, in ms since the epoch, as it was loaded: for a page that warns. This
+   * request may move it later. Undefined: nothing is stored yet.
+   */
+  get expiresAt(): number | undefined {
+    const { origin } = this.#state
+    return origin && (origin.expiresAt ?? origin.meta.until)
+  }
+
   /** The user that {@link login} named. Undefined: not logged in. */
   get user(): string | undefined {
     return this.#state.meta.user

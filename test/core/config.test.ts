@@ -39,6 +39,8 @@ test.each<[string, unknown, RegExp]>([
   ['a short idle time', { store, idle: 15 }, /idle: 15 is less than 1000 ms.*'30m'/],
   ['a longer idle time', { store, lifetime: '1d', idle: '2d' }, /longer than `lifetime`/],
   ['an idle time over the default', { store, idle: '60d' }, /longer than `lifetime`.*31d/],
+  ['a renewal that is too quick', { store, renew: '30s' }, /renew/],
+  ['a renewal of a sealed session', { secret: SECRET, renew: '15m' }, /`renew` needs a `store`/],
   ['an option that is near', { store, lifetme: '1d' }, /Did you mean 'lifetime'\?/],
   ['an option with another case', { store, on_event: () => 0 }, /Did you mean 'onEvent'\?/],
   ['maxAge', { store, maxAge: 1 }, /no option 'maxAge'.*`lifetime`/],

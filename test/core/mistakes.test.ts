@@ -109,9 +109,9 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'a client that is not connected':
     'StoreError: redisStore: read failed: the client is not connected. Await client.connect() before the first request, and close it after the last one.',
   'an option typo':
-    "ConfigError: createSessions has no option 'lifetme'. Did you mean 'lifetime'? Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, seal, secret, serializer, store, timeout, users.",
+    "ConfigError: createSessions has no option 'lifetme'. Did you mean 'lifetime'? Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, renew, seal, secret, serializer, store, timeout, users.",
   'an option of express-session':
-    "ConfigError: createSessions has no option 'resave'. Leave it out: a session is stored when this request changed it, and only then. Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, seal, secret, serializer, store, timeout, users.",
+    "ConfigError: createSessions has no option 'resave'. Leave it out: a session is stored when this request changed it, and only then. Valid options: ambient, context, cookie, data, eager, idle, lifetime, now, onEvent, onInvalid, onStoreFailure, randomBytes, renew, seal, secret, serializer, store, timeout, users.",
   'a cookie option typo':
     "ConfigError: cookie has no option 'secured'. Did you mean 'secure'? Valid options: domain, formerly, name, partitioned, path, sameSite, secure.",
   'cookie.maxAge':

@@ -181,3 +181,23 @@ test('Flask presets: permanent only', async () => {
     expect([session.user, session.permanent]).toEqual(['ann', true])
   }
 })
+
+test.each(['stored', 'sealed'] as const)('%s: expiresAt is when it ends', async (kind) => {
+  const { clock, browser } = start(kind)
+  const begun = clock.at
+  await browser.visit((session) => {
+    expect(session.expiresAt).toBeUndefined()
+    session.login('ann')
+  })
+  clock.advance(10 * MINUTE)
+  await browser.visit((session) => expect(session.expiresAt).toBe(begun + 30 * MINUTE))
+  await browser.visit((session) => expect(session.expiresAt).toBe(begun + 40 * MINUTE))
+})
+
+test('without idle, expiresAt is the end of the lifetime', async () => {
+  const { clock, browser } = start('stored', { lifetime: '12h' })
+  const begun = clock.at
+  await browser.visit((session) => session.set('a', 1))
+  clock.advance(HOUR)
+  await browser.visit((session) => expect(session.expiresAt).toBe(begun + 12 * HOUR))
+})

@@ -1,9 +1,9 @@
 /** What becomes of the cookies of a session: after a login, `regenerate`, a logout beside them, and a renewal. */
 
-import { createSessions, type SessionEvent, StoreError } from 'vial'
+import { createSessions, StoreError } from 'vial'
 import { memoryStore } from 'vial/stores/memory'
 import { describe, expect, test } from 'vitest'
-import { cookieIn, keyIn, lifeCycle, sessionOf } from './life-cycle.ts'
+import { cookieIn, keyIn, sessionOf } from './life-cycle.ts'
 import { Browser, Clock, countingStore, listener, SECRET, setCookie } from './requests.ts'
 
 const MINUTE = 60_000
@@ -191,8 +191,8 @@ describe('renewal', () => {
   function renewing() {
     const clock = new Clock()
     const store = countingStore(clock)
-    const events: SessionEvent[] = []
-    const sessions = lifeCycle({ store, now: clock.now, events, renewAfter: AGE })
+    const { events, onEvent } = listener()
+    const sessions = createSessions({ store, now: clock.now, onEvent, renew: '15m' })
     return { clock, store, events, sessions, browser: new Browser(sessions) }
   }
 
