@@ -149,6 +149,22 @@ export class RevocationError extends StoreError {
   }
 }
 
+/**
+ * The application acts, by sending the visitor to a login or asking for the password again: `requireUser` found no user, or
+ * one whose last confirmation is too old.
+ */
+export class UnauthorizedError extends SessionError {
+  override readonly name = 'UnauthorizedError'
+  readonly code = 'ERR_VIAL_UNAUTHORIZED'
+  override readonly status = 401
+  readonly reason: 'anonymous' | 'not-confirmed'
+
+  constructor(message: string, reason: 'anonymous' | 'not-confirmed') {
+    super(message)
+    this.reason = reason
+  }
+}
+
 /** Fields of clients' errors that name no key and no value. */
 const SHOWN = `code errno syscall hostname address port sqlState errcode codeName
   $fault $metadata httpStatusCode requestId attempts`.split(/\s+/)
@@ -207,6 +223,7 @@ export type SessionErrorCode =
   | StoreError['code']
   | ConflictError['code']
   | TooManySessionsError['code']
+  | UnauthorizedError['code']
 
 /** Whether an error is one of this package, also one from another copy of it. */
 export function isSessionError(error: unknown): error is SessionError {

@@ -38,7 +38,14 @@ export type {
   Session,
   StoredSession,
 } from './core/session.ts'
-export type { Eager, InferData, LoadOptions, Sessions, StoredSessions } from './core/sessions.ts'
+export type {
+  Eager,
+  InferData,
+  LoadOptions,
+  RequiredUser,
+  Sessions,
+  StoredSessions,
+} from './core/sessions.ts'
 export type {
   AsyncStore,
   CreateResult,
@@ -73,4 +80,5 @@ export {
   type StoreOutcome,
   TooLargeError,
   TooManySessionsError,
+  UnauthorizedError,
 } from './errors.ts'

@@ -242,6 +242,7 @@ export function assemble({ options, place, policy, ...parts }: Preset): SessionL
     policy,
     sessionClass: store === undefined ? Session : StoredSession,
     schema: options.data && new DataSchema(options.data, options.onInvalid ?? 'drop'),
+    now,
     onStoreFailure: (store && options.onStoreFailure) ?? 'reject',
     ambient: options.ambient ?? false,
     eager: options.eager ?? false,

@@ -12,6 +12,7 @@ import { isRequestBound } from './runtime.ts'
 import type { CommitOptions, LifeCycle, OpenOptions, Scope } from './scope.ts'
 import type { AnySession } from './session.ts'
 import type { SessionLifeCycle } from './session-life-cycle.ts'
+import type { RequiredUser } from './sessions.ts'
 import type { MaybePromise } from './store.ts'
 import type { UserSessions } from './users/index.ts'
 
@@ -91,6 +92,13 @@ class DeferredLifeCycle implements LifeCycle {
 
   async claim(session: AnySession, key: string): Promise<unknown> {
     return (await this.#ready()).claim(session, key)
+  }
+
+  async requireUser(
+    request: object,
+    options?: RequiredUser,
+  ): Promise<{ readonly session: AnySession; readonly user: string }> {
+    return (await this.#ready()).requireUser(request, options)
   }
 
   forUser(user: string): UserSessions {

@@ -8,7 +8,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { cookieValues } from '../cookies/parse.ts'
 import type { CookieWriter } from '../cookies/serialize.ts'
-import { isStoreError, StateError } from '../errors.ts'
+import { isStoreError, StateError, UnauthorizedError } from '../errors.ts'
 import {
   type Commit,
   type HeaderPatch,
@@ -18,6 +18,7 @@ import {
 } from './commit-headers.ts'
 import type { OnEvent, Rejection } from './events.ts'
 import { fingerprint } from './ids.ts'
+import type { Origin, Several } from './origin.ts'
 import type { SessionPolicy } from './policy.ts'
 import { isDevelopment } from './runtime.ts'
 import type { DataSchema } from './schema.ts'
@@ -30,12 +31,12 @@ import {
 } from './scope.ts'
 import type { Serializer } from './serializer.ts'
 import { type AnySession, stateOf, writing } from './session.ts'
-import { type Origin, SessionState, type Several } from './session-state.ts'
-import type { LoadOptions } from './sessions.ts'
+import { SessionState } from './session-state.ts'
+import type { LoadOptions, RequiredUser } from './sessions.ts'
 import { eagerSession, toAwait } from './stand-ins.ts'
 import type { MaybePromise } from './store.ts'
 import type { UserSessions } from './users/index.ts'
-import { warnOnce } from './warnings.ts'
+import { warnOfLateChange } from './warnings.ts'
 
 /** What a request's cookies led to: a record, more than one, or why none of them is honoured. */
 export type Found = Origin | Several | Rejection
@@ -73,6 +74,7 @@ export interface LifeCycleConfig {
   /** Of the data. Undefined: it may be anything. */
   readonly schema: DataSchema | undefined
   readonly onStoreFailure: 'reject' | 'anonymous'
+  readonly now: () => number
   readonly ambient: boolean
   readonly eager: boolean
   readonly emit: OnEvent
@@ -244,6 +246,19 @@ export class SessionLifeCycle implements LifeCycle {
     return undefined
   }
 
+  async requireUser(
+    request: object,
+    { confirmed, method }: RequiredUser = {},
+  ): Promise<{ readonly session: AnySession; readonly user: string }> {
+    const session = await this.of(request)
+    const { user } = session
+    if (user === undefined) throw new UnauthorizedError('No user is logged in.', 'anonymous')
+    if (confirmed !== undefined && !session.confirmedWithin(confirmed, method)) {
+      throw new UnauthorizedError('The user has to confirm again.', 'not-confirmed')
+    }
+    return { session, user }
+  }
+
   forUser(user: string): UserSessions {
     const { backing } = this.#config
     if (backing.forUser !== undefined) return backing.forUser(user)
@@ -399,17 +414,4 @@ function isRequest(value: unknown): boolean {
 
 function setCookieOf(headers: HeaderPatch): string | undefined {
   return headers.findLast(([name]) => name === 'set-cookie')?.[1]
-}
-
-/**
- * Warns of a value that the handler changed too late: after its session was committed, or in one that can only be read.
- *
- * @param keys The keys of such values. Empty: no warning.
- */
-function warnOfLateChange([key]: readonly string[]): void {
-  if (key === undefined) return
-  warnOnce(
-    'VIAL_LATE_CHANGE',
-    `Session key '${key}': its value was changed inside after the session was committed, or in a session that can only be read, and the change is not stored. Change it before the response begins.`,
-  )
 }

@@ -11,10 +11,10 @@ import { Changes } from './changes.ts'
 import type { Sender } from './commit-headers.ts'
 import type { Asked } from './events.ts'
 import { type Expiry, type OwnLife, ownLife } from './expiry.ts'
-import type { Credential } from './ids.ts'
 import type { Label } from './label.ts'
+import type { Draft, Origin, Several, Stamp } from './origin.ts'
 import type { SessionPolicy } from './policy.ts'
-import { type Report, rebase } from './rebase.ts'
+import { rebase } from './rebase.ts'
 import {
   isEmpty,
   isPermanent,
@@ -23,73 +23,10 @@ import {
   PERMANENT,
   readMeta,
   sameMeta,
-  type VerifierChange,
   writeMeta,
 } from './record.ts'
 import type { DataSchema } from './schema.ts'
 import type { Entries, Serializer } from './serializer.ts'
-import type { Version } from './store.ts'
-
-/** The record that a session was loaded from. */
-export interface Origin {
-  /** What the cookie held, or holds now after a renewal. Undefined where the record travels in the cookie. */
-  readonly credential: Credential | undefined
-  readonly entries: Entries
-  readonly meta: Meta
-  /** Absent where nothing is compared, or where the store gives no version after a write. */
-  readonly version?: Version
-  /** When the record ends, in ms since the epoch. Undefined: not known. */
-  readonly expiresAt: number | undefined
-  /** When the cookie was sealed, in ms since the epoch. Absent: the seal does not say. */
-  readonly sealedAt?: number | undefined
-  /** Which key opened the cookie, by its place in the list of secrets. Undefined: the first, or there is none. */
-  readonly keyIndex?: number | undefined
-  /** Whether the presented verifier is the record's own, or was replaced by a login, `regenerate` or a renewal. */
-  readonly standing: 'current' | 'superseded' | 'renewed'
-}
-
-/** What the cookies of a request led to, besides a session or in place of one. */
-export interface Several {
-  /** The session of the request. Undefined: it is anonymous, and what it writes is not stored. */
-  readonly origin: Origin | undefined
-  /** The other records. `login`, `regenerate` and `destroy` end them. */
-  readonly beside: readonly Origin[]
-  /** The number of different cookies of the name, where the response has to remove some. 0: it need not. */
-  readonly cookies: number
-}
-
-/** A record that is ready to be written. */
-export interface Draft {
-  readonly entries: Entries
-  readonly reports: readonly Report[]
-  readonly meta: Meta
-  /** What the record said before. */
-  readonly before: Meta
-  /** Nothing worth keeping is left. */
-  readonly empty: boolean
-  /** Its cookie outlives the browser. */
-  readonly permanent: boolean
-  /** What the login tells about the session. Absent: nothing. */
-  readonly label?: Label | undefined
-}
-
-/** What a draft writes besides the handler's changes. */
-export interface Stamp {
-  readonly now: number
-  readonly expiry: Expiry
-  /** Undefined: the record keeps its own, or has none. */
-  readonly verifier?: NewVerifier | undefined
-  /** Whether the sessions of a user are listed. */
-  readonly lists: boolean
-}
-
-/** A verifier that a commit gives to its record. */
-export interface NewVerifier {
-  readonly hash: string
-  /** Absent: the record is new. */
-  readonly changedBy?: VerifierChange
-  readonly nonce?: string
-}
 
 const NO_RECORDS: readonly Origin[] = []
 
@@ -98,6 +35,8 @@ export class SessionState {
   readonly policy: SessionPolicy
   /** Undefined: the data may be anything. */
   readonly schema: DataSchema | undefined
+  /** The clock, in ms since the epoch. */
+  readonly now: () => number
   /** Undefined: nothing is stored of this session yet. */
   origin: Origin | undefined
   /** Records that other cookies of the request named, or one that a login took the place of. They can only be ended. */
@@ -120,6 +59,8 @@ export class SessionState {
   #asked: OwnLife | undefined
   /** What this request's login tells about the session. */
   #label: Label | undefined
+  /** What the user confirmed in this request, with the time. */
+  #confirmed: Readonly<Record<string, number>> | undefined
   /** A claim took the last key of the record, so the record goes unless something is stored. */
   emptied = false
   /** The handler called `destroy`. */
@@ -128,12 +69,18 @@ export class SessionState {
   ended: readonly Origin[] = NO_RECORDS
 
   constructor(
-    { serializer, policy, schema }: Pick<SessionState, 'serializer' | 'policy' | 'schema'>,
+    {
+      serializer,
+      policy,
+      schema,
+      now,
+    }: Pick<SessionState, 'serializer' | 'policy' | 'schema' | 'now'>,
     found?: Origin | Several,
   ) {
     this.serializer = serializer
     this.policy = policy
     this.schema = schema
+    this.now = now
     if (found !== undefined && 'beside' in found) {
       this.origin = found.origin
       this.beside = found.beside
@@ -150,6 +97,7 @@ export class SessionState {
       this.endsCookie ||
       this.changes.modified ||
       this.#asked !== undefined ||
+      this.#confirmed !== undefined ||
       this.rotation === 'login' ||
       (this.rotation === 'regenerate' && this.origin !== undefined)
     )
@@ -240,6 +188,7 @@ export class SessionState {
     if (clearsTo === 'permanent') this.changes.put(PERMANENT, permanent)
     this.meta = { ...this.meta, user: undefined, factors: undefined, own: undefined }
     this.#asked = undefined
+    this.#confirmed = undefined
     if (this.rotation === 'login') this.rotation = 'regenerate'
   }
 
@@ -249,10 +198,41 @@ export class SessionState {
     if (this.meta.user !== undefined && this.meta.user !== user) this.#end()
     this.#endOthers()
     this.detached = false
-    this.meta = { ...this.meta, user, own: undefined }
+    this.meta = { ...this.meta, user, factors: undefined, own: undefined }
+    this.#confirmed = undefined
     this.ask(own)
     this.#label = label
     this.rotation = 'login'
+  }
+
+  /** Notes that the user has just shown who it is. */
+  confirm(method: string): void {
+    if (this.meta.user === undefined) {
+      throw new StateError('confirm() is for a session with a user. Call login() first.')
+    }
+    if (!this.policy.metadata) {
+      throw new StateError(
+        'A session of this preset notes no confirmation, as its record belongs to another library. Keep the time under a key of your own.',
+      )
+    }
+    this.#confirmed = { ...this.#confirmed, [method]: this.now() }
+    this.meta = { ...this.meta, factors: this.#factors(this.meta) }
+  }
+
+  /** When the user last did so, in ms since the epoch: in this way, or in any, a login included. */
+  confirmedAt(method: string | undefined): number | undefined {
+    const { user, factors = {}, loggedInAt } = this.meta
+    if (user === undefined) return undefined
+    if (method !== undefined) return Object.hasOwn(factors, method) ? factors[method] : undefined
+    const login = this.rotation === 'login' ? this.now() : loggedInAt
+    const all = [...Object.values(factors), ...(login === undefined ? [] : [login])]
+    return all.length === 0 ? undefined : Math.max(...all)
+  }
+
+  #factors(theirs: Meta | undefined): Meta['factors'] {
+    return this.#confirmed === undefined
+      ? theirs?.factors
+      : { ...theirs?.factors, ...this.#confirmed }
   }
 
   regenerate(): void {
@@ -301,6 +281,7 @@ export class SessionState {
     this.meta = NO_META
     this.rotation = 'none'
     this.#asked = undefined
+    this.#confirmed = undefined
     this.emptied = false
   }
 
@@ -384,6 +365,7 @@ export class SessionState {
     const createdAt = theirs.createdAt ?? (isBeginning ? now : undefined)
     const loggedInAt = isLogin ? now : theirs.loggedInAt
     const own = isLogin || cleared ? undefined : theirs.own
+    const user = isLogin ? this.meta.user : cleared ? undefined : theirs.user
     const isPresented =
       theirs.changedBy === 'renew' &&
       this.origin?.standing === 'current' &&
@@ -393,8 +375,8 @@ export class SessionState {
       createdAt,
       loggedInAt,
       own,
-      user: isLogin ? this.meta.user : cleared ? undefined : theirs.user,
-      factors: isLogin || cleared ? undefined : theirs.factors,
+      user,
+      factors: user === undefined ? undefined : this.#factors(isLogin ? undefined : theirs),
       listed: isLogin ? lists || undefined : cleared ? undefined : theirs.listed,
       // The first request that presents a renewed verifier begins the grace of the one before.
       graceFrom: isPresented ? (theirs.graceFrom ?? now) : theirs.graceFrom,

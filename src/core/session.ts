@@ -199,6 +199,30 @@ export abstract class AnySession {
     if (options.permanent !== undefined) this.permanent = options.permanent
   }
 
+  /**
+   * Notes that the user has just shown who it is, such as by the password or a passkey, for {@link confirmedWithin}. It gives
+   * no new cookie: call {@link regenerate} as well where the visitor gains rights by it.
+   *
+   * @param method A name for the way, such as `password` or `passkey`.
+   * @throws {StateError} When no user is logged in, and in a session of a Flask preset.
+   */
+  confirm(method: string): void {
+    this.#state.assertOpen()
+    if (typeof method !== 'string' || method === '' || method === '__proto__') {
+      throw new StateError('confirm() needs the name of the method, such as `password`.')
+    }
+    this.#state.confirm(method)
+  }
+
+  /**
+   * Whether the user has shown who it is within this time: in this way, or without `method` in any, a login included. False
+   * where no user is logged in.
+   */
+  confirmedWithin(duration: Duration, method?: string): boolean {
+    const at = this.#state.confirmedAt(method)
+    return at !== undefined && this.#state.now() - at <= milliseconds(duration, 'duration')
+  }
+
   /** Ends the session everywhere. A write after this begins a new one with a new cookie. */
   destroy(): void {
     this.#state.assertOpen()

@@ -5,6 +5,7 @@
  */
 
 import type { Commit } from './commit-headers.ts'
+import type { Duration } from './duration.ts'
 import type { CommitOptions, LifeCycle, OpenOptions } from './scope.ts'
 import type { Fields, Keys, Session, StoredSession } from './session.ts'
 import type { MaybePromise } from './store.ts'
@@ -19,6 +20,14 @@ export interface LoadOptions extends Pick<OpenOptions, 'env' | 'readOnly'> {
   readonly url?: string | URL | undefined
 }
 
+/** What `requireUser` asks for besides a user. */
+export interface RequiredUser {
+  /** The longest time since the user has shown who it is. Absent: a login is enough, however old. */
+  readonly confirmed?: Duration
+  /** The way in which it has to be. Absent: any, a login included. */
+  readonly method?: string
+}
+
 /** The life cycle of one kind of session; made by `createSessions`. */
 export interface Sessions<Data extends object = Fields, S extends Session<Data> = Session<Data>>
   extends LifeCycle {
@@ -30,6 +39,16 @@ export interface Sessions<Data extends object = Fields, S extends Session<Data> 
    * @throws {StoreError} When the store fails, unless `onStoreFailure` says otherwise.
    */
   of(request: object): Promise<S>
+  /**
+   * The session of a request, and its user.
+   *
+   * @throws {UnauthorizedError} With status 401, when no user is logged in (`reason` is `anonymous`), or the last
+   * confirmation is older than `confirmed` (`not-confirmed`). Otherwise as {@link of}.
+   */
+  requireUser(
+    request: object,
+    options?: RequiredUser,
+  ): Promise<{ readonly session: S; readonly user: string }>
   /** The session of the request being served, without the request; needs `ambient` or `eager`. */
   current(): Promise<S>
   /** Loads from a `Cookie` header, for WebSocket upgrades and jobs. Never rejects because of what the header holds. */

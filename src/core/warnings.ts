@@ -20,3 +20,16 @@ export function warnOnce(code: `VIAL_${string}`, message: string): void {
   holder[GIVEN].add(code)
   process.emitWarning(message, { code })
 }
+
+/**
+ * Warns of a value that the handler changed too late: after its session was committed, or in one that can only be read.
+ *
+ * @param keys The keys of such values. Empty: no warning.
+ */
+export function warnOfLateChange([key]: readonly string[]): void {
+  if (key === undefined) return
+  warnOnce(
+    'VIAL_LATE_CHANGE',
+    `Session key '${key}': its value was changed inside after the session was committed, or in a session that can only be read, and the change is not stored. Change it before the response begins.`,
+  )
+}

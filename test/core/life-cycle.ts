@@ -61,6 +61,7 @@ export function lifeCycle(setup: Setup): StoredSessions {
     policy: DEFAULT_POLICY,
     sessionClass: StoredSessionClass,
     schema: undefined,
+    now,
     onStoreFailure: 'reject',
     ambient: false,
     eager: false,

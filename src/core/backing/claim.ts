@@ -5,9 +5,10 @@
  */
 
 import { decodeOf } from '../changes.ts'
+import type { Draft } from '../origin.ts'
 import { readMeta } from '../record.ts'
 import type { Entries } from '../serializer.ts'
-import type { Draft, SessionState } from '../session-state.ts'
+import type { SessionState } from '../session-state.ts'
 
 export class Claim {
   readonly #state: SessionState

@@ -9,10 +9,11 @@ import type { CookieWriter } from '../../cookies/serialize.ts'
 import { type Commit, type Sender, UNTOUCHED, withCookie, withRemoval } from '../commit-headers.ts'
 import type { Rejection } from '../events.ts'
 import type { Expiry } from '../expiry.ts'
+import type { Draft, Origin } from '../origin.ts'
 import { readMeta } from '../record.ts'
 import type { Seal } from '../seal.ts'
 import type { Backing, Found } from '../session-life-cycle.ts'
-import type { Draft, Origin, SessionState } from '../session-state.ts'
+import type { SessionState } from '../session-state.ts'
 import { candidatesOf, choose, type Identity } from './several.ts'
 
 export interface CookieBackingConfig extends Identity {

@@ -7,8 +7,8 @@
 import { isStoreError } from '../../errors.ts'
 import type { OnEvent } from '../events.ts'
 import { keyOf } from '../ids.ts'
+import type { Draft, Origin } from '../origin.ts'
 import { readMeta, writeMeta } from '../record.ts'
-import type { Draft, Origin } from '../session-state.ts'
 import type { TimeLimit } from '../time-limit.ts'
 import type { UserLists } from '../users/index.ts'
 import {

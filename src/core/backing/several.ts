@@ -6,9 +6,9 @@
  */
 
 import type { Rejection } from '../events.ts'
+import type { Origin, Several } from '../origin.ts'
 import { decodeReserved } from '../record.ts'
 import type { Serializer } from '../serializer.ts'
-import type { Origin, Several } from '../session-state.ts'
 
 /** More cookies of one name are not opened, and more credentials not looked up: a visitor must not choose the work. */
 const MOST_OPENED = 32

@@ -13,8 +13,8 @@ import {
   sameHash,
   type VerifierScheme,
 } from '../ids.ts'
+import type { NewVerifier, Origin } from '../origin.ts'
 import type { Meta } from '../record.ts'
-import type { NewVerifier, Origin } from '../session-state.ts'
 
 /** How long a verifier that was replaced is not taken for a stolen one, in ms. */
 const GRACE = 60_000
