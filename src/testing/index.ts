@@ -1,5 +1,6 @@
 /**
- * The conformance suites for authors of stores and adapters. They import no test runner.
+ * For tests of applications: a logged-in user, a cookie jar, a clock. For authors of stores and adapters: the conformance
+ * suites. Nothing here imports a test runner.
  *
  * @module
  */
@@ -13,6 +14,14 @@ export type {
   SuiteSessions,
 } from './adapter-case.ts'
 export { type AdapterSuiteOptions, adapterSuite, type RunningServer } from './adapter-suite.ts'
+export {
+  CookieJar,
+  loginAs,
+  type SetCookies,
+  type StorageState,
+  storageState,
+  TestClock,
+} from './application.ts'
 export type { SuiteBody, SuiteTest, SuiteTestContext } from './runner.ts'
 export {
   type StoreFixture,
