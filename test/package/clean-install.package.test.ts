@@ -249,7 +249,11 @@ describe('the package in an empty folder', () => {
           "sqlStore",
         ],
         "vial/testing": [
+          "CookieJar",
+          "TestClock",
           "adapterSuite",
+          "loginAs",
+          "storageState",
           "storeSentences",
           "storeSuite",
         ],
@@ -291,14 +295,14 @@ describe('the package in an empty folder', () => {
     },
   )
 
-  test('holds what was built and nothing else, under 255 KB', () => {
+  test('holds what was built and nothing else, under 260 KB', () => {
     const built = /^dist\/.*\.(js|d\.ts)$/
     const others = packed.files.map(({ path }) => path).filter((path) => !built.test(path))
     expect(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']).toEqual(
       expect.arrayContaining(others),
     )
     expect(others).toEqual(expect.arrayContaining(['LICENSE', 'package.json']))
-    expect(packed.size).toBeLessThan(255_000)
+    expect(packed.size).toBeLessThan(260_000)
   })
 })
 
